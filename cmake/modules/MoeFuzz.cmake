@@ -1,0 +1,17 @@
+# moe_add_fuzzer(<name> sources... LINK_LIBS libs...): a libFuzzer binary and a
+# ten-second test of it that starts from corpus/<name> beside the CMakeLists.txt.
+# What is linked in is not rebuilt with coverage; list the sources under test too.
+function(moe_add_fuzzer name)
+  cmake_parse_arguments(ARG "" "" "LINK_LIBS;INCLUDES" ${ARGN})
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES Clang)
+    return()
+  endif()
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_compile_options(${name} PRIVATE -fsanitize=fuzzer,address,undefined -fno-sanitize=vptr,function -fno-sanitize-recover=undefined -g1)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer,address,undefined)
+  target_include_directories(${name} PRIVATE ${ARG_INCLUDES})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS})
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${name}-found)
+  add_test(NAME ${name} COMMAND ${name} -max_total_time=10 -rss_limit_mb=2048 -timeout=5
+    ${CMAKE_CURRENT_BINARY_DIR}/${name}-found ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
+endfunction()

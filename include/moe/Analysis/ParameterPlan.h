@@ -1,0 +1,66 @@
+//===- ParameterPlan.h - which run of bytes holds which weight --*- C++ -*-===//
+//
+// A parameter is what the runtime places as a whole: one weight, all three
+// matrices of one expert, or a rope table. Compiled code reaches it through one
+// pointer, so a runtime can keep experts on disk and move them.
+//===----------------------------------------------------------------------===//
+#ifndef MOE_ANALYSIS_PARAMETERPLAN_H
+#define MOE_ANALYSIS_PARAMETERPLAN_H
+
+#include "moe/Dialect/MoE/IR/Moe.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SmallVector.h"
+#include <string>
+#include <vector>
+
+namespace moe {
+
+/// Bytes [offset, offset + size) of a weight.
+struct WeightSlice {
+  WeightOp weight;
+  uint64_t offset = 0;
+  uint64_t size = 0;
+};
+
+struct Parameter {
+  enum class Kind { Tensor, Expert, RopeTable };
+  Kind kind = Kind::Tensor;
+  std::string name;                       ///< of the weight; "<gate>.<expert>" for an expert
+  llvm::SmallVector<WeightSlice, 3> data; ///< its bytes, one slice after the other; empty for a table
+  RopeTableOp table;                      ///< for Kind::RopeTable
+  int64_t layer = -1;                     ///< ordinal of the moe.experts op, for experts
+  int64_t expert = -1;
+  uint64_t size = 0;   ///< bytes
+  uint64_t offset = 0; ///< in section WEIGHTS: 64-byte aligned, 4096 for experts
+};
+
+/// The parameters of a model in the order of moert_abi_forward_t::parameters.
+/// Only symbols that the model's functions use are listed. A weight used both
+/// by moe.experts and elsewhere is listed for both.
+class ParameterPlan {
+public:
+  explicit ParameterPlan(ModelOp model);
+
+  llvm::ArrayRef<Parameter> getParameters() const { return parameters; }
+  /// Index of the parameter of a weight or rope table that is used as a whole.
+  int64_t getIndex(llvm::StringRef symbol) const;
+  /// Index of expert 0 of this operation; expert e has this index + e.
+  int64_t getFirstExpert(ExpertsOp op) const;
+  /// Size of section WEIGHTS in bytes.
+  uint64_t getTotalSize() const { return totalSize; }
+  /// Bytes of weights that one decoded token reads: all tensors but embedding
+  /// tables (of which one row), and the chosen experts only.
+  uint64_t getActiveBytes() const { return activeBytes; }
+  /// Multiply-adds with weights for one token; the logits' linear not counted.
+  uint64_t getMacs() const { return macs; }
+
+private:
+  std::vector<Parameter> parameters;
+  llvm::StringMap<int64_t> bySymbol;
+  llvm::DenseMap<mlir::Operation *, int64_t> firstExpert;
+  uint64_t totalSize = 0, activeBytes = 0, macs = 0;
+};
+
+} // namespace moe
+
+#endif // MOE_ANALYSIS_PARAMETERPLAN_H

@@ -1,0 +1,32 @@
+//===- ContainerWriter.h - one file with all that a module needs -*- C++ -*-===//
+#ifndef MOE_CONTAINER_CONTAINERWRITER_H
+#define MOE_CONTAINER_CONTAINERWRITER_H
+
+#include "moe/Analysis/ParameterPlan.h"
+#include "moe/Target/TargetBackend.h"
+#include <functional>
+
+namespace moe {
+
+struct ContainerInput {
+  ModelOp model;
+  const ParameterPlan *plan = nullptr;
+  std::string backend;       ///< --target name
+  const CodeObject *code = nullptr;
+  std::string tokenizerJson; ///< empty: the module has none
+  std::string ir;            ///< text for section IR; empty: none
+  int32_t bosToken = -1;
+  bool addBos = false;
+  std::vector<int32_t> eosTokens;
+  /// Called with weight bytes written and in all; may be null.
+  std::function<void(uint64_t, uint64_t)> progress;
+};
+
+/// Writes `path` beside it, then renames; removes the part on any failure,
+/// also when a signal ends the process. Weights are streamed through a buffer
+/// of a few MiB.
+llvm::Error writeContainer(const ContainerInput &input, llvm::StringRef path);
+
+} // namespace moe
+
+#endif // MOE_CONTAINER_CONTAINERWRITER_H

@@ -1,0 +1,49 @@
+//===- TargetBackend.h - from moe IR to code for one kind of device -*- C++ -*-===//
+#ifndef MOE_TARGET_TARGETBACKEND_H
+#define MOE_TARGET_TARGETBACKEND_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/Support/Error.h"
+#include <string>
+#include <vector>
+
+namespace moe {
+
+/// What the command line says about the target.
+struct TargetOptions {
+  std::string cpu;      ///< --cpu; empty: this host
+  std::string features; ///< --features, LLVM's "+x,-y"
+};
+
+/// What a backend hands to the container.
+struct CodeObject {
+  std::vector<char> bytes; ///< section CODE
+  std::string entry;       ///< symbol
+  std::string driver;      ///< runtime driver that executes it
+  std::string triple, cpu;
+  std::vector<std::string> features; ///< features the code needs
+  uint64_t workspaceFixed = 0;       ///< bytes
+  uint64_t workspacePerRow = 0;      ///< bytes
+  std::vector<std::string> operations; ///< names for traces
+};
+
+/// A kind of device to compile for. A member is a folder in lib/Target.
+class TargetBackend {
+public:
+  virtual ~TargetBackend() = default;
+  virtual llvm::StringRef getName() const = 0;
+  /// Dialects that the backend's passes create.
+  virtual void registerDialects(mlir::DialectRegistry &registry) const = 0;
+  /// Phase `target`: from a module with one moe.model to what serialize takes.
+  virtual llvm::Error buildPipeline(mlir::OpPassManager &manager,
+                                    const TargetOptions &options) const = 0;
+  /// Code from the lowered module.
+  virtual llvm::Expected<CodeObject> serialize(mlir::ModuleOp module,
+                                               const TargetOptions &options) const = 0;
+};
+
+} // namespace moe
+
+#endif // MOE_TARGET_TARGETBACKEND_H

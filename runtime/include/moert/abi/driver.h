@@ -1,0 +1,72 @@
+/*===- driver.h - what a device must offer ----------------------------------===*
+ *
+ * A driver is one folder, runtime/drivers/<name>/, that defines
+ *
+ *   const moert_driver_t *moert_driver_<name>(void);
+ *
+ * Registration is by folder; runtime/cts is the conformance suite that every
+ * driver passes. drivers/null is the template.
+ *===----------------------------------------------------------------------===*/
+#ifndef MOERT_ABI_DRIVER_H
+#define MOERT_ABI_DRIVER_H
+
+#include "moert/abi/module.h"
+#include "moert/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MOERT_DRIVER_ABI_VERSION 1
+
+typedef struct moert_device_t moert_device_t;         /* the driver's own */
+typedef struct moert_executable_t moert_executable_t; /* loaded code, the driver's own */
+
+typedef struct moert_device_options_t {
+  uint32_t size;
+  int32_t threads; /* at least 1 */
+} moert_device_options_t;
+
+/* What a module's code needs, from its metadata. */
+typedef struct moert_code_t {
+  const void *bytes;
+  uint64_t size;
+  const char *entry;  /* symbol */
+  const char *triple;
+  const char *const *features; /* names as LLVM spells them */
+  uint64_t feature_count;
+  const char *origin; /* file name, for messages */
+} moert_code_t;
+
+typedef struct moert_driver_t {
+  uint32_t size;        /* sizeof(moert_driver_t) as the driver was built */
+  uint32_t abi_version; /* MOERT_DRIVER_ABI_VERSION */
+  const char *name;     /* "cpu" */
+  /* OK when the device is here, UNAVAILABLE (with the reason) when not; any
+   * other status is a failure. One line for people goes to `detail`. */
+  moert_status_t (*probe)(char *detail, size_t detail_size);
+  moert_status_t (*open)(const moert_device_options_t *options, moert_device_t **out_device);
+  void (*close)(moert_device_t *device);
+  /* OK when this machine can execute the code; INCOMPATIBLE says what it lacks. */
+  moert_status_t (*check)(const moert_code_t *code);
+  moert_status_t (*load)(moert_device_t *device, const moert_code_t *code,
+                         moert_executable_t **out_executable);
+  void (*unload)(moert_device_t *device, moert_executable_t *executable);
+  /* Memory that forward can use for KV and workspace: zeroed, 64-byte aligned. */
+  moert_status_t (*allocate)(moert_device_t *device, uint64_t bytes, void **out_memory);
+  void (*release)(moert_device_t *device, void *memory, uint64_t bytes);
+  /* Runs one batch and waits for it. `trace` is called as in the module ABI, or NULL. */
+  moert_status_t (*forward)(moert_device_t *device, moert_executable_t *executable,
+                            const moert_abi_forward_t *args,
+                            void (*trace)(void *host, int64_t op), void *host);
+} moert_driver_t;
+
+MOERT_ABI_ASSERT(offsetof(moert_driver_t, name) == 8);
+
+/* All drivers of this build, sorted by name; ends with NULL. */
+const moert_driver_t *const *moert_drivers(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* MOERT_ABI_DRIVER_H */

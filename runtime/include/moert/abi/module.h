@@ -1,0 +1,95 @@
+/*===- module.h - the treaty between compiled code and the runtime ---------===*
+ *
+ * Compiled code is a shared object without dependencies. It exports
+ *
+ *   int32_t moert_forward_v1(const moert_abi_env_t *, const moert_abi_forward_t *);
+ *
+ * and reaches the outside world only through the environment. The compiler
+ * (lib/Target) writes code against these offsets; the assertions below pin them.
+ * A change of layout or meaning is a new MOERT_ABI_VERSION and a new symbol.
+ *===----------------------------------------------------------------------===*/
+#ifndef MOERT_ABI_MODULE_H
+#define MOERT_ABI_MODULE_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MOERT_ABI_VERSION 1
+#define MOERT_ABI_FORWARD_SYMBOL "moert_forward_v1"
+/* Alignment in bytes of the workspace, of each parameter and of KV states. */
+#define MOERT_ABI_ALIGNMENT 64
+
+typedef struct moert_abi_env_t moert_abi_env_t;
+
+/* A slice [begin, end) of a parallel loop; worker lies in [0, workers). */
+typedef void (*moert_abi_body_t)(void *closure, int64_t begin, int64_t end,
+                                 int64_t worker);
+
+struct moert_abi_env_t {
+  uint32_t size;        /* bytes of this struct as the runtime was built */
+  uint32_t abi_version; /* MOERT_ABI_VERSION */
+  /* Splits [0, count) into at most `workers` contiguous slices, runs them at
+   * the same time and returns when all are done. */
+  void (*parallel_for)(const moert_abi_env_t *env, moert_abi_body_t body,
+                       void *closure, int64_t count);
+  /* Says that operation `op` (an index into the module's list of operations)
+   * starts; -1 at the end. NULL unless someone traces. */
+  void (*trace)(const moert_abi_env_t *env, int64_t op);
+  int64_t workers; /* threads that parallel_for uses */
+  void *host;      /* the runtime's own */
+};
+
+typedef struct moert_abi_forward_t {
+  uint32_t size; /* bytes of this struct as the runtime was built */
+  uint32_t reserved;
+  int64_t rows;             /* rows of the ragged batch */
+  int64_t wanted_rows;      /* rows whose logits are wanted */
+  const int32_t *tokens;    /* [rows] in [0, vocabulary) */
+  const int32_t *sequences; /* [rows] in [0, number of KV states) */
+  const int32_t *positions; /* [rows] in [0, kv_capacity) */
+  const int32_t *wanted;    /* [wanted_rows] in [0, rows) */
+  /* [parameters] address of each parameter, in the module's order */
+  const void *const *parameters;
+  /* [sequences] state of each sequence:
+   * f32 [layer][key, value][kv head][kv_capacity][head_dim] */
+  void *const *kv;
+  int64_t kv_capacity; /* positions that each state has room for */
+  void *workspace;     /* workspace_fixed + rows * workspace_per_row bytes */
+  float *logits;       /* [wanted_rows][vocabulary] */
+} moert_abi_forward_t;
+
+/* Returns 0, or a moert_status_code_t. */
+typedef int32_t (*moert_abi_forward_fn_t)(const moert_abi_env_t *env,
+                                          const moert_abi_forward_t *args);
+
+#ifdef __cplusplus
+#define MOERT_ABI_ASSERT(c) static_assert(c, #c)
+#else
+#define MOERT_ABI_ASSERT(c) _Static_assert(c, #c)
+#endif
+MOERT_ABI_ASSERT(offsetof(struct moert_abi_env_t, parallel_for) == 8);
+MOERT_ABI_ASSERT(offsetof(struct moert_abi_env_t, trace) == 16);
+MOERT_ABI_ASSERT(offsetof(struct moert_abi_env_t, workers) == 24);
+MOERT_ABI_ASSERT(sizeof(struct moert_abi_env_t) == 40);
+MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, rows) == 8);
+MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, wanted_rows) == 16);
+MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, tokens) == 24);
+MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, sequences) == 32);
+MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, positions) == 40);
+MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, wanted) == 48);
+MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, parameters) == 56);
+MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, kv) == 64);
+MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, kv_capacity) == 72);
+MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, workspace) == 80);
+MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, logits) == 88);
+MOERT_ABI_ASSERT(sizeof(moert_abi_forward_t) == 96);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* MOERT_ABI_MODULE_H */

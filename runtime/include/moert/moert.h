@@ -1,0 +1,194 @@
+/*===- moert.h - load a compiled module and run it -------------------------===*
+ *
+ * The whole runtime as C. moe-run is its first client.
+ *
+ *   moert_module_t *module;
+ *   moert_status_t status = moert_module_open("model.moe", NULL, &module);
+ *
+ * Objects are used by one thread at a time; several sessions may share a module.
+ * Option structs start with their size, so that fields can be added: fill them
+ * with the matching _init function. No exception leaves this API.
+ *===----------------------------------------------------------------------===*/
+#ifndef MOERT_MOERT_H
+#define MOERT_MOERT_H
+
+#include "moert/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* "0.1.0 (abi 1)". */
+MOERT_API const char *moert_version(void);
+/* What the container header calls abi_hash. */
+MOERT_API uint64_t moert_abi_hash(void);
+
+/*===-- Devices -----------------------------------------------------------===*/
+
+/* A JSON array of {"driver","device","available","detail"}; moert_free it. */
+MOERT_API MOERT_MUST_USE moert_status_t moert_list_devices(char **out_json);
+
+/*===-- Modules -----------------------------------------------------------===*/
+
+typedef struct moert_module_t moert_module_t;
+
+typedef struct moert_module_options_t {
+  uint32_t size;
+  uint32_t skip_weight_checksums; /* 1: trust the weights, open at once */
+} moert_module_options_t;
+MOERT_API void moert_module_options_init(moert_module_options_t *options);
+
+/* Maps a module file and checks it: header, metadata, checksums, and that this
+ * machine can run its code. `options` may be NULL. */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_module_open(const char *path, const moert_module_options_t *options,
+                  moert_module_t **out_module);
+/* Like open, but also for a module that this machine cannot run (--inspect). */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_module_open_for_inspection(const char *path, moert_module_t **out_module);
+MOERT_API void moert_module_close(moert_module_t *module);
+
+typedef struct moert_module_info_t {
+  uint32_t size;
+  int32_t layers;
+  int64_t vocabulary;
+  int64_t context; /* most positions that the model was made for */
+  int64_t hidden;
+  int32_t experts;
+  int32_t experts_per_token;
+  int32_t bos_token; /* -1: none */
+  int32_t add_bos;
+  uint64_t active_bytes_per_token;
+  uint64_t macs_per_token;
+  double bits_per_weight;
+  const char *name, *family, *backend, *driver; /* live as long as the module */
+} moert_module_info_t;
+/* `out_info->size` must be set by the caller. */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_module_info(const moert_module_t *module, moert_module_info_t *out_info);
+/* 1 when generation stops at this token. */
+MOERT_API int moert_module_is_eos(const moert_module_t *module, int32_t token);
+/* Everything in the module as JSON: header, sections, model, target,
+ * parameters; moert_free it. */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_module_describe(const moert_module_t *module, char **out_json);
+
+/*===-- Tokenizer ---------------------------------------------------------===*/
+
+typedef struct moert_tokenizer_t moert_tokenizer_t;
+
+/* The module's tokenizer; owned by the module. NOT_FOUND if it has none. */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_module_tokenizer(moert_module_t *module, const moert_tokenizer_t **out_tokenizer);
+/* From the text of a tokenizer.json; `origin` names it in messages. */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_tokenizer_parse(const char *json, size_t length, const char *origin,
+                      moert_tokenizer_t **out_tokenizer);
+MOERT_API void moert_tokenizer_free(moert_tokenizer_t *tokenizer);
+MOERT_API int64_t moert_tokenizer_size(const moert_tokenizer_t *tokenizer);
+/* Text to ids; special tokens in the text are recognised; none is added.
+ * moert_free the ids. */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_tokenizer_encode(const moert_tokenizer_t *tokenizer, const char *text,
+                       size_t length, int32_t **out_ids, size_t *out_count);
+
+/* Ids to text, one at a time; hands out whole UTF-8 characters only. */
+typedef struct moert_decoder_t moert_decoder_t;
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_decoder_create(const moert_tokenizer_t *tokenizer, int skip_special,
+                     moert_decoder_t **out_decoder);
+/* The text that is certain after this id; lives until the next call. */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_decoder_push(moert_decoder_t *decoder, int32_t id, const char **out_text,
+                   size_t *out_length);
+/* What is left; broken bytes become U+FFFD. */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_decoder_finish(moert_decoder_t *decoder, const char **out_text,
+                     size_t *out_length);
+MOERT_API void moert_decoder_free(moert_decoder_t *decoder);
+
+/*===-- Sessions ----------------------------------------------------------===*/
+
+typedef struct moert_session_t moert_session_t;
+
+typedef struct moert_session_options_t {
+  uint32_t size;
+  int32_t threads;      /* 0: all that this process may use */
+  int64_t context;      /* positions per sequence; 0: the model's */
+  int64_t sequences;    /* independent sequences; default 1 */
+  int64_t batch_rows;   /* most rows that run at once; default 512 */
+  const char *driver;   /* NULL: the module's */
+} moert_session_options_t;
+MOERT_API void moert_session_options_init(moert_session_options_t *options);
+
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_session_create(moert_module_t *module, const moert_session_options_t *options,
+                     moert_session_t **out_session);
+MOERT_API void moert_session_free(moert_session_t *session);
+MOERT_API int32_t moert_session_threads(const moert_session_t *session);
+
+/* A ragged batch: row r is token tokens[r] at positions[r] of sequences[r].
+ * Rows of one sequence must come in ascending position, and every earlier
+ * position must have been computed. */
+typedef struct moert_batch_t {
+  uint32_t size;
+  int64_t rows;
+  const int32_t *tokens, *sequences, *positions; /* [rows] */
+  int64_t wanted_rows;
+  const int32_t *wanted; /* [wanted_rows] row indices, ascending; NULL with wanted_rows == rows: all */
+  float *logits;         /* [wanted_rows][vocabulary], filled */
+} moert_batch_t;
+MOERT_API void moert_batch_init(moert_batch_t *batch);
+/* Runs the batch, in pieces of at most batch_rows. Ids, sequences, positions
+ * and row indices out of range are refused with both numbers. */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_session_forward(moert_session_t *session, const moert_batch_t *batch);
+
+typedef struct moert_session_stats_t {
+  uint32_t size;
+  int64_t rows;            /* computed so far */
+  int64_t forward_calls;
+  double forward_seconds;
+  uint64_t kv_bytes, workspace_bytes, weight_bytes;
+} moert_session_stats_t;
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_session_stats(const moert_session_t *session, moert_session_stats_t *out_stats);
+
+/* From now on notes when each operation runs. */
+MOERT_API MOERT_MUST_USE moert_status_t moert_session_trace_start(moert_session_t *session);
+/* Writes what was noted as Chrome trace events, beside `path`, then renames. */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_session_trace_write(moert_session_t *session, const char *path);
+
+/*===-- Sampling ----------------------------------------------------------===*/
+
+typedef struct moert_sampler_t moert_sampler_t;
+typedef struct moert_sampler_options_t {
+  uint32_t size;
+  float temperature; /* 0: greedy, ties to the lower id */
+  int32_t top_k;     /* 0: all */
+  float top_p;       /* 1: all */
+  uint64_t seed;
+} moert_sampler_options_t;
+MOERT_API void moert_sampler_options_init(moert_sampler_options_t *options);
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_sampler_create(const moert_sampler_options_t *options, moert_sampler_t **out_sampler);
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_sampler_pick(moert_sampler_t *sampler, const float *logits, int64_t count,
+                   int32_t *out_token);
+MOERT_API void moert_sampler_free(moert_sampler_t *sampler);
+
+/*===-- Measuring ---------------------------------------------------------===*/
+
+/* Reads `bytes` of fresh memory per pass with so many threads; the median of
+ * several passes, in bytes per second. */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_measure_read_bandwidth(int32_t threads, uint64_t bytes, double *out_bytes_per_second);
+/* Most f32 fused multiply-adds (as 2 operations each) per second with so many threads. */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_measure_fma_peak(int32_t threads, double *out_operations_per_second);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* MOERT_MOERT_H */
