@@ -28,7 +28,7 @@ struct Parameter {
   std::string name;                       ///< of the weight; "<gate>.<expert>" for an expert
   llvm::SmallVector<WeightSlice, 3> data; ///< its bytes, one slice after the other; empty for a table
   RopeTableOp table;                      ///< for Kind::RopeTable
-  int64_t layer = -1;                     ///< ordinal of the moe.experts op, for experts
+  int64_t layer = -1;                     ///< decoder layer, for experts
   int64_t expert = -1;
   uint64_t size = 0;   ///< bytes
   uint64_t offset = 0; ///< in section WEIGHTS: 64-byte aligned, 4096 for experts
