@@ -116,4 +116,15 @@ def Moe_RandomAttr : Moe_Attr<"Random", "random"> {
   let assemblyFormat = "`<` $seed `,` $scale `>`";
 }
 
+def Moe_ValuesAttr : Moe_Attr<"Values", "values"> {
+  let summary = "all elements, written out";
+  let description = [{
+    `#moe.values<[1.0, -0.5]>`: the elements in row-major order, each rounded to
+    the weight's element type. For tests and very small tables; what a model
+    learned belongs in a file.
+  }];
+  let parameters = (ins "::mlir::DenseF64ArrayAttr":$elements);
+  let assemblyFormat = "`<` $elements `>`";
+}
+
 #endif // MOE_DIALECT_MOE_IR_MOEDIALECT_TD

@@ -79,14 +79,15 @@ def Moe_ModelOp : Moe_Op<"model", [
 def Moe_WeightOp : Moe_Op<"weight", [Symbol, HasParent<"ModelOp">]> {
   let summary = "a constant tensor whose values stay in a file";
   let description = [{
-    The values are the concatenation of `#moe.extent`s, or a `#moe.splat`, or
-    `#moe.random`. A linear map of K inputs and N outputs is `tensor<NxK>`; the
+    The values are the concatenation of `#moe.extent`s, or a `#moe.splat`,
+    `#moe.random` or `#moe.values`. A linear map of K inputs and N outputs is `tensor<NxK>`; the
     weights of E experts are `tensor<ExNxK>`, one after the other.
 
     Constraints:
     * (weight_c1) the type is static, of f32, f16 or bf16, and not empty.
-    * (weight_c2) the sources are extents, or exactly one splat or random.
-    * (weight_c3) the extents' lengths add up to the tensor's bytes.
+    * (weight_c2) the sources are extents, or exactly one splat, random or values.
+    * (weight_c3) the extents' lengths add up to the tensor's bytes; values list
+      every element.
 
     Example:
     ```mlir
