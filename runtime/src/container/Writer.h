@@ -14,7 +14,8 @@ namespace moert {
 /// that removes what it wrote. The compiler uses it, and tests.
 class ContainerWriter {
 public:
-  static Status create(const std::string &path, std::unique_ptr<ContainerWriter> *outWriter);
+  static Status create(const std::string &path,
+                       std::unique_ptr<ContainerWriter> *outWriter);
   virtual ~ContainerWriter() = default;
 
   /// Where the bytes go until finish(): for a signal handler to remove.
@@ -26,7 +27,8 @@ public:
   virtual Status padTo(uint64_t offset) = 0;
   virtual Status finish() = 0;
 
-  Status addSection(uint32_t id, uint32_t flags, const void *bytes, size_t size) {
+  Status addSection(uint32_t id, uint32_t flags, const void *bytes,
+                    size_t size) {
     MOERT_RETURN_IF_ERROR(beginSection(id, flags));
     return append(bytes, size);
   }

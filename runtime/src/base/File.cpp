@@ -1,0 +1,168 @@
+//===- File.cpp - files that are mapped, and files written beside ---------===//
+#include "base/File.h"
+
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace moert;
+
+std::string moert::errnoText(int error) {
+  std::string text = std::strerror(error);
+  if (!text.empty())
+    text[0] = std::tolower(static_cast<unsigned char>(text[0]));
+  return text;
+}
+
+//===----------------------------------------------------------------------===//
+// MappedFile
+//===----------------------------------------------------------------------===//
+
+static Status mapDescriptor(const std::string &path, int fd,
+                            const std::byte **data, size_t *size) {
+  struct stat info;
+  if (::fstat(fd, &info) != 0)
+    return makeStatus(MOERT_IO_ERROR, path,
+                      ": cannot read: ", errnoText(errno));
+  if (S_ISDIR(info.st_mode))
+    return makeStatus(MOERT_INVALID_ARGUMENT, path,
+                      ": is a directory, not a module file");
+  if (!S_ISREG(info.st_mode))
+    return makeStatus(MOERT_INVALID_ARGUMENT, path, ": is not a regular file");
+  *size = static_cast<size_t>(info.st_size);
+  *data = nullptr;
+  if (*size == 0)
+    return Status(); // there is nothing to map; the reader refuses it
+  void *memory = ::mmap(nullptr, *size, PROT_READ, MAP_PRIVATE, fd, 0);
+  if (memory == MAP_FAILED)
+    return makeStatus(MOERT_IO_ERROR, path, ": cannot map ", *size,
+                      " bytes: ", errnoText(errno));
+  // Huge pages spare the page walks of decoding where the file system offers
+  // them; where it does not, the advice does nothing.
+  ::madvise(memory, *size, MADV_HUGEPAGE);
+  *data = static_cast<const std::byte *>(memory);
+  return Status();
+}
+
+Status MappedFile::open(const std::string &path,
+                        std::unique_ptr<MappedFile> *out) {
+  // Not blocking, so that a pipe is refused and not waited for.
+  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0)
+    return makeStatus(errno == ENOENT ? MOERT_NOT_FOUND : MOERT_IO_ERROR, path,
+                      ": cannot open: ", errnoText(errno));
+  const std::byte *data;
+  size_t size;
+  Status status = mapDescriptor(path, fd, &data, &size);
+  ::close(fd); // the mapping keeps the file
+  if (status.ok())
+    out->reset(new MappedFile(data, size));
+  return status;
+}
+
+MappedFile::~MappedFile() {
+  if (data)
+    ::munmap(const_cast<std::byte *>(data), size);
+}
+
+//===----------------------------------------------------------------------===//
+// PartFile
+//===----------------------------------------------------------------------===//
+
+Status PartFile::create(const std::string &path,
+                        std::unique_ptr<PartFile> *out) {
+  // Renaming onto a directory fails only at the end, and renaming onto a device
+  // would replace it: say so before any work is done.
+  struct stat info;
+  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
+    return makeStatus(MOERT_INVALID_ARGUMENT, path, ": cannot write: is ",
+                      S_ISDIR(info.st_mode) ? "a directory"
+                                            : "not a regular file");
+  std::string part = path + "." + std::to_string(::getpid()) + ".part";
+  ::unlink(part.c_str()); // left by a killed process that had our number
+  int fd = ::open(part.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd < 0)
+    return makeStatus(MOERT_IO_ERROR, path,
+                      ": cannot write: ", errnoText(errno));
+  out->reset(new PartFile(path, std::move(part), fd));
+  return Status();
+}
+
+PartFile::~PartFile() {
+  if (fd < 0)
+    return;
+  ::close(fd);
+  ::unlink(part.c_str());
+}
+
+Status PartFile::failure(const char *what) const {
+  int error = errno;
+  bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+  return makeStatus(full ? MOERT_RESOURCE_EXHAUSTED : MOERT_IO_ERROR, path,
+                    ": cannot ", what, " after ", written,
+                    " bytes: ", errnoText(error));
+}
+
+Status PartFile::writeAt(uint64_t offset, const void *bytes, size_t size) {
+  const char *from = static_cast<const char *>(bytes);
+  while (size > 0) {
+    ssize_t done = ::pwrite(fd, from, size, static_cast<off_t>(offset));
+    if (done < 0 && errno == EINTR)
+      continue;
+    if (done < 0)
+      return failure("write");
+    from += done;
+    offset += done;
+    size -= done;
+  }
+  return Status();
+}
+
+Status PartFile::append(const void *bytes, size_t size) {
+  MOERT_RETURN_IF_ERROR(writeAt(written, bytes, size));
+  written += size;
+#ifdef SYNC_FILE_RANGE_WRITE
+  // Start the disk early, so that the sync at the end finds little to do.
+  constexpr uint64_t step = uint64_t(32) << 20;
+  if (written - handedToDisk >= step) {
+    ::sync_file_range(fd, handedToDisk, written - handedToDisk,
+                      SYNC_FILE_RANGE_WRITE);
+    handedToDisk = written;
+  }
+#endif
+  return Status();
+}
+
+Status PartFile::overwrite(uint64_t offset, const void *bytes, size_t size) {
+  if (offset > written || size > written - offset)
+    return makeStatus(MOERT_INTERNAL, path, ": overwriting ", size,
+                      " bytes at ", offset, " of ", written);
+  return writeAt(offset, bytes, size);
+}
+
+Status PartFile::finish() {
+  if (::fsync(fd) != 0)
+    return failure("sync");
+  int closed = ::close(fd);
+  fd = -1;
+  if (closed != 0 || ::rename(part.c_str(), path.c_str()) != 0) {
+    Status status = failure("finish");
+    ::unlink(part.c_str());
+    return status;
+  }
+  // The name, too, should survive a power cut; a file system that cannot sync
+  // a directory has still given us a complete file.
+  size_t slash = path.rfind('/');
+  std::string folder =
+      slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  int folderFd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folderFd >= 0) {
+    (void)::fsync(folderFd);
+    ::close(folderFd);
+  }
+  return Status();
+}
