@@ -4,6 +4,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include <limits>
 
 using namespace mlir;
 using namespace moe;
@@ -35,5 +36,42 @@ void MoeDialect::initialize() {
 LogicalResult KvType::verify(function_ref<InFlightDiagnostic()> emitError,
                              int64_t layers, int64_t heads, int64_t headDim,
                              Type elementType) {
+  // kv_c1
+  constexpr int64_t largest = std::numeric_limits<int32_t>::max();
+  std::pair<StringRef, int64_t> sizes[] = {
+      {"layers", layers}, {"heads", heads}, {"head_dim", headDim}};
+  for (auto [name, size] : sizes)
+    if (size < 1 || size > largest)
+      return emitError() << name << " is " << size
+                         << " when it should lie between 1 and " << largest;
+  // kv_c2
+  if (!isa<Float32Type, Float16Type, BFloat16Type>(elementType))
+    return emitError() << "elements are " << elementType
+                       << " when they should be f32, f16 or bf16";
   return success();
+}
+
+LogicalResult ExtentAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 StringRef file, uint64_t offset,
+                                 uint64_t length) {
+  // extent_c1
+  if (file.empty())
+    return emitError() << "the file of an extent has no name";
+  // extent_c2
+  constexpr uint64_t largest = std::numeric_limits<int64_t>::max();
+  if (length < 1 || length > largest || offset > largest - length)
+    return emitError() << length << " bytes from byte " << offset
+                       << " on are no extent: it has 1 byte or more and ends "
+                          "at most at byte "
+                       << largest;
+  return success();
+}
+
+LogicalResult RandomAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 uint64_t seed, FloatAttr scale) {
+  // random_c1
+  if (scale.getValue().isFinite())
+    return success();
+  return emitError() << "scale is " << scale.getValueAsDouble()
+                     << " when it should be finite";
 }

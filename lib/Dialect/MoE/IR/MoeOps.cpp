@@ -1,34 +1,46 @@
-//===- MoeOps.cpp - what each moe operation demands -----------------------===//
+//===- MoeOps.cpp - what moe operations have in common --------------------===//
+//
+// Verifiers are in Declarations, Rows, Attention and FeedForward.
+//===----------------------------------------------------------------------===//
 #include "moe/Dialect/MoE/IR/Moe.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
+#include <charconv>
 
 using namespace mlir;
 using namespace moe;
 
-uint64_t WeightOp::getByteSize() {
-  RankedTensorType type = getTensorType();
-  return uint64_t(type.getNumElements()) * type.getElementTypeBitWidth() / 8;
+//===----------------------------------------------------------------------===//
+// Numbers: the shortest text that reads back as the same float64
+//===----------------------------------------------------------------------===//
+
+static ParseResult parseReal(OpAsmParser &parser, FloatAttr &value) {
+  return parser.parseAttribute(value, parser.getBuilder().getF64Type());
 }
-LogicalResult ModelOp::verify() { return success(); }
-LogicalResult ModelOp::verifyRegions() { return success(); }
-LogicalResult WeightOp::verify() { return success(); }
-LogicalResult RopeTableOp::verify() { return success(); }
-LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &symbols) { return success(); }
-LogicalResult PickOp::verify() { return success(); }
-LogicalResult NormOp::verify() { return success(); }
-LogicalResult NormOp::verifySymbolUses(SymbolTableCollection &symbols) { return success(); }
-LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &symbols) { return success(); }
-LogicalResult ClampOp::verify() { return success(); }
-LogicalResult RopeOp::verify() { return success(); }
-LogicalResult RopeOp::verifySymbolUses(SymbolTableCollection &symbols) { return success(); }
-LogicalResult KvAppendOp::verify() { return success(); }
-LogicalResult AttentionOp::verify() { return success(); }
-LogicalResult MlpOp::verifySymbolUses(SymbolTableCollection &symbols) { return success(); }
-LogicalResult RouteOp::verify() { return success(); }
-LogicalResult ExpertsOp::verify() { return success(); }
-LogicalResult ExpertsOp::verifySymbolUses(SymbolTableCollection &symbols) { return success(); }
+
+static void printReal(OpAsmPrinter &printer, Operation *, FloatAttr value) {
+  // Infinities and NaNs have no decimal form.
+  if (!value.getValue().isFinite())
+    return printer.printAttributeWithoutType(value);
+  char buffer[32];
+  char *end = std::to_chars(buffer, std::end(buffer), value.getValueAsDouble()).ptr;
+  StringRef text(buffer, end - buffer);
+  // The syntax of MLIR wants a point: 1e-06 is written 1.0e-06.
+  StringRef digits = text.take_until([](char c) { return c == '.' || c == 'e'; });
+  StringRef rest = text.drop_front(digits.size());
+  printer << digits << (rest.starts_with(".") ? "" : ".0") << rest;
+}
+
+static ParseResult parseReals(OpAsmParser &parser, ArrayAttr &values) {
+  return parser.parseAttribute(values);
+}
+
+static void printReals(OpAsmPrinter &printer, Operation *op, ArrayAttr values) {
+  printer << "[";
+  llvm::interleaveComma(values.getAsRange<FloatAttr>(), printer,
+                        [&](FloatAttr value) { printReal(printer, op, value); });
+  printer << "]";
+}
 
 #define GET_OP_CLASSES
 #include "moe/Dialect/MoE/IR/MoeOps.cpp.inc"

@@ -39,6 +39,10 @@ def Moe_KvType : TypeDef<Moe_Dialect, "Kv"> {
     value of `heads` x `head_dim` elements. It is a value: `moe.kv_append`
     takes one and gives the next, so that who reads what is visible in the IR.
 
+    Constraints:
+    * (kv_c1) layers, heads and head_dim lie between 1 and 2147483647.
+    * (kv_c2) the element type is f32, f16 or bf16.
+
     Example: `!moe.kv<6 x 2 x 32 x f32>` has 6 layers, 2 key/value heads of 32.
   }];
   let parameters = (ins "int64_t":$layers, "int64_t":$heads,
@@ -93,14 +97,22 @@ def Moe_ExtentAttr : Moe_Attr<"Extent", "extent"> {
     `#moe.extent<"model.safetensors", 4096, 65536>`: file (relative to the
     model's directory), first byte, number of bytes. The bytes hold the
     weight's elements in row-major order, little endian.
+
+    Constraints:
+    * (extent_c1) the file has a name.
+    * (extent_c2) the length is at least 1, and the end below 2^63.
   }];
   let parameters = (ins StringRefParameter<"file, relative to the model">:$file,
                         "uint64_t":$offset, "uint64_t":$length);
   let assemblyFormat = "`<` $file `,` $offset `,` $length `>`";
+  let genVerifyDecl = 1;
 }
 
 def Moe_SplatAttr : Moe_Attr<"Splat", "splat"> {
   let summary = "every element has one value";
+  let description = [{
+    `#moe.splat<1.0 : f32>`: the value, rounded to the weight's element type.
+  }];
   let parameters = (ins "::mlir::FloatAttr":$value);
   let assemblyFormat = "`<` $value `>`";
 }
@@ -108,12 +120,17 @@ def Moe_SplatAttr : Moe_Attr<"Splat", "splat"> {
 def Moe_RandomAttr : Moe_Attr<"Random", "random"> {
   let summary = "normally distributed elements from a seed";
   let description = [{
-    Element i is `scale * normal(seed, i)`, the same on every machine (see
-    `moe/Model/WeightData.h`), rounded to the weight's element type. Lets tests
-    and benchmarks have models without a checkpoint.
+    `#moe.random<1, 0.5 : f32>`: element i is `scale * normal(seed, i)`, the
+    same on every machine (see `moe/Model/WeightData.h`), rounded to the
+    weight's element type. Lets tests and benchmarks have models without a
+    checkpoint.
+
+    Constraints:
+    * (random_c1) the scale is finite.
   }];
   let parameters = (ins "uint64_t":$seed, "::mlir::FloatAttr":$scale);
   let assemblyFormat = "`<` $seed `,` $scale `>`";
+  let genVerifyDecl = 1;
 }
 
 def Moe_ValuesAttr : Moe_Attr<"Values", "values"> {

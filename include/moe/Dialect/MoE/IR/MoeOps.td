@@ -17,26 +17,53 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 // Vocabulary of operands
 //===----------------------------------------------------------------------===//
 
+/// The second dimension is known; the number of rows need not be.
+class Moe_Table<Type element> : RankedTensorOf<[element], [HasAnyRankOfPred<[2]>,
+    CPred<"::llvm::cast<::mlir::ShapedType>($_self).getDimSize(1) >= 1">],
+    "2D tensor with a static second dimension">;
+
 /// Activations: one row per token, f32.
-def Moe_Rows : 2DTensorOf<[F32]>;
+def Moe_Rows : Moe_Table<F32>;
 /// One number per row: token, sequence, position or row index.
 def Moe_Indices : 1DTensorOf<[I32]>;
 /// Chosen experts: one row per token.
-def Moe_Choice : 2DTensorOf<[I32]>;
+def Moe_Choice : Moe_Table<I32>;
 
 class Moe_Op<string mnemonic, list<Trait> traits = []>
     : Op<Moe_Dialect, mnemonic, traits>;
 
-/// An operation that computes values and names weights of the model.
-class Moe_ComputeOp<string mnemonic, list<Trait> traits = []>
-    : Moe_Op<mnemonic, !listconcat([Pure], traits)>;
-class Moe_WeightUser<string mnemonic, list<Trait> traits = []>
-    : Moe_ComputeOp<mnemonic, !listconcat(
+/// An operation that computes one value, which prints as `%name`.
+class Moe_ComputeOp<string mnemonic, string name, list<Trait> traits = []>
+    : Moe_Op<mnemonic, !listconcat([Pure,
+        DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>],
+        traits)> {
+  let extraClassDefinition = [{
+    void $cppClass::getAsmResultNames(::mlir::OpAsmSetValueNameFn setName) {
+      setName(getResult(), }] # name # [{);
+    }
+  }];
+}
+
+/// An operation that names weights or tables of the model.
+class Moe_WeightUser<string mnemonic, string name, list<Trait> traits = []>
+    : Moe_ComputeOp<mnemonic, name, !listconcat(
         [DeclareOpInterfaceMethods<SymbolUserOpInterface>], traits)>;
+
+/// Its result is called after the weight: `@layers.0.q` makes `%q`.
+class Moe_NamedAfter<string symbol> {
+  string name = symbol # "().substr(" # symbol # "().rfind('.') + 1)";
+}
 
 //===----------------------------------------------------------------------===//
 // Declarations
 //===----------------------------------------------------------------------===//
+
+def Moe_Declarations : OpDocGroup {
+  let summary = "Declarations";
+  let description = "A model, and the constants that its functions name.";
+}
+
+let opDocGroup = Moe_Declarations in {
 
 def Moe_ModelOp : Moe_Op<"model", [
     IsolatedFromAbove, NoRegionArguments, NoTerminator, SingleBlock, Symbol,
@@ -56,8 +83,12 @@ def Moe_ModelOp : Moe_Op<"model", [
     `directory` is where the files of the weights' extents lie.
 
     Constraints:
-    * (model_c1) context and vocabulary are at least 1.
-    * (model_c2) a function named `forward`, if present, has the signature above.
+    * (model_c1) context and vocabulary lie between 1 and 2147483647.
+    * (model_c2) a symbol `forward`, if present, is a function with a body and
+      the signature above, the logits having one column per word of the
+      vocabulary.
+    * (model_c3) the body holds only `moe.weight`, `moe.rope_table` and
+      `func.func`.
 
     Example:
     ```mlir
@@ -65,8 +96,11 @@ def Moe_ModelOp : Moe_Op<"model", [
     }
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$family,
-    I64Attr:$context, I64Attr:$vocabulary, StrAttr:$directory);
+  let arguments = (ins SymbolNameAttr:$sym_name,
+    Arg<StrAttr, "name of the model family that it was imported by">:$family,
+    Arg<I64Attr, "most positions that a sequence may have">:$context,
+    Arg<I64Attr, "number of tokens; a token lies in [0, vocabulary)">:$vocabulary,
+    Arg<StrAttr, "folder of the files that extents name">:$directory);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
     $sym_name `family` $family `context` $context `vocabulary` $vocabulary
@@ -80,11 +114,13 @@ def Moe_WeightOp : Moe_Op<"weight", [Symbol, HasParent<"ModelOp">]> {
   let summary = "a constant tensor whose values stay in a file";
   let description = [{
     The values are the concatenation of `#moe.extent`s, or a `#moe.splat`,
-    `#moe.random` or `#moe.values`. A linear map of K inputs and N outputs is `tensor<NxK>`; the
-    weights of E experts are `tensor<ExNxK>`, one after the other.
+    `#moe.random` or `#moe.values`. A linear map of K inputs and N outputs is
+    `tensor<NxK>`; the weights of E experts are `tensor<ExNxK>`, one after the
+    other.
 
     Constraints:
-    * (weight_c1) the type is static, of f32, f16 or bf16, and not empty.
+    * (weight_c1) the type is static, of f32, f16 or bf16, not empty, and has
+      fewer than 2^63 bytes.
     * (weight_c2) the sources are extents, or exactly one splat, random or values.
     * (weight_c3) the extents' lengths add up to the tensor's bytes; values list
       every element.
@@ -96,7 +132,8 @@ def Moe_WeightOp : Moe_Op<"weight", [Symbol, HasParent<"ModelOp">]> {
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
-    TypeAttrOf<AnyRankedTensor>:$type, ArrayAttr:$sources);
+    Arg<TypeAttrOf<AnyRankedTensor>, "shape and element type">:$type,
+    Arg<ArrayAttr, "where the values come from">:$sources);
   let assemblyFormat = "$sym_name `:` $type `from` $sources attr-dict";
   let hasVerifier = 1;
   let extraClassDeclaration = [{
@@ -117,46 +154,63 @@ def Moe_RopeTableOp : Moe_Op<"rope_table", [Symbol, HasParent<"ModelOp">]> {
 
     Constraints:
     * (rope_table_c1) there is at least one frequency, and all are finite.
+    * (rope_table_c2) the gain is finite.
 
     Example:
     ```mlir
     moe.rope_table @rope half frequencies [1.0, 0.01] gain 1.0
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, Moe_RopeLayoutAttr:$layout,
-    F64ArrayAttr:$frequencies, F64Attr:$gain);
+  let arguments = (ins SymbolNameAttr:$sym_name,
+    Arg<Moe_RopeLayoutAttr, "which two features of a head make a pair">:$layout,
+    Arg<F64ArrayAttr, "radians per position, one per pair">:$frequencies,
+    Arg<F64Attr, "factor of every turned feature">:$gain);
   let assemblyFormat = [{
-    $sym_name $layout `frequencies` $frequencies `gain` $gain attr-dict
+    $sym_name `` $layout `frequencies` custom<Reals>($frequencies)
+    `gain` custom<Real>($gain) attr-dict
   }];
   let hasVerifier = 1;
 }
+
+} // opDocGroup
 
 //===----------------------------------------------------------------------===//
 // Rows in and out
 //===----------------------------------------------------------------------===//
 
-def Moe_EmbedOp : Moe_WeightUser<"embed"> {
+def Moe_RowsInAndOut : OpDocGroup {
+  let summary = "Rows in and out";
+  let description = "From tokens to rows of features, and to the rows that matter.";
+}
+
+let opDocGroup = Moe_RowsInAndOut in {
+
+def Moe_EmbedOp : Moe_WeightUser<"embed", "\"x\""> {
   let summary = "look up one row of a table per token";
   let description = [{
-    `result[r, :] = f32(table[tokens[r], :])`. Tokens lie in [0, rows of the
-    table); the runtime refuses others before it calls the function.
+    `result[r, :] = f32(table[tokens[r], :])`. Tokens lie in [0, vocabulary);
+    the runtime refuses others before it calls the function.
 
     Constraints:
     * (embed_c1) the table is a weight of rank 2 whose second dimension is the result's.
+    * (embed_c2) tokens and result have the same number of rows.
+    * (embed_c3) the table has a row for every token of the model's vocabulary.
 
     Example:
     ```mlir
     %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x256xf32>
     ```
   }];
-  let arguments = (ins Moe_Indices:$tokens, FlatSymbolRefAttr:$table);
-  let results = (outs Moe_Rows:$result);
+  let arguments = (ins Arg<Moe_Indices, "token of each row">:$tokens,
+    Arg<FlatSymbolRefAttr, "weight: tokens x features">:$table);
+  let results = (outs Res<Moe_Rows, "features of each token">:$result);
   let assemblyFormat = [{
     $tokens `by` $table attr-dict `:` type($tokens) `->` type($result)
   }];
+  let hasVerifier = 1;
 }
 
-def Moe_PickOp : Moe_ComputeOp<"pick"> {
+def Moe_PickOp : Moe_ComputeOp<"pick", "\"picked\""> {
   let summary = "take some rows, in a given order";
   let description = [{
     `result[i, :] = input[rows[i], :]`. Keeps the head's work to the rows whose
@@ -164,25 +218,37 @@ def Moe_PickOp : Moe_ComputeOp<"pick"> {
 
     Constraints:
     * (pick_c1) input and result have the same number of features.
+    * (pick_c2) rows and result have the same number of rows.
 
     Example:
     ```mlir
     %last = moe.pick %x rows %wanted : tensor<?x256xf32>, tensor<?xi32> -> tensor<?x256xf32>
     ```
   }];
-  let arguments = (ins Moe_Rows:$input, Moe_Indices:$rows);
-  let results = (outs Moe_Rows:$result);
+  let arguments = (ins Arg<Moe_Rows, "rows to take from">:$input,
+    Arg<Moe_Indices, "which rows of the input, in which order">:$rows);
+  let results = (outs Res<Moe_Rows, "the rows taken">:$result);
   let assemblyFormat = [{
     $input `rows` $rows attr-dict `:` type($input) `,` type($rows) `->` type($result)
   }];
   let hasVerifier = 1;
 }
 
+} // opDocGroup
+
 //===----------------------------------------------------------------------===//
 // Row-wise arithmetic
 //===----------------------------------------------------------------------===//
 
-def Moe_NormOp : Moe_WeightUser<"norm", [SameOperandsAndResultType]> {
+def Moe_Arithmetic : OpDocGroup {
+  let summary = "Row-wise arithmetic";
+  let description = "No row sees another.";
+}
+
+let opDocGroup = Moe_Arithmetic in {
+
+def Moe_NormOp : Moe_WeightUser<"norm", Moe_NamedAfter<"getScale">.name,
+                                [SameOperandsAndResultType]> {
   let summary = "normalise each row, or each group of a row";
   let description = [{
     With d features per group: rms: `x / sqrt(mean(x^2) + epsilon) * w`;
@@ -200,17 +266,20 @@ def Moe_NormOp : Moe_WeightUser<"norm", [SameOperandsAndResultType]> {
     %h = moe.norm rms %x by @norm epsilon 1.0e-06 groups 1 : tensor<?x256xf32>
     ```
   }];
-  let arguments = (ins Moe_NormKindAttr:$kind, Moe_Rows:$input,
-    FlatSymbolRefAttr:$scale, F64Attr:$epsilon, I64Attr:$groups);
-  let results = (outs Moe_Rows:$result);
+  let arguments = (ins Arg<Moe_NormKindAttr, "the formula">:$kind,
+    Arg<Moe_Rows, "rows to normalise">:$input,
+    Arg<FlatSymbolRefAttr, "weight: features of a group">:$scale,
+    Arg<F64Attr, "added under the root">:$epsilon,
+    Arg<I64Attr, "equal parts of a row, normalised one by one">:$groups);
+  let results = (outs Res<Moe_Rows, "normalised rows">:$result);
   let assemblyFormat = [{
-    $kind $input `by` $scale `epsilon` $epsilon `groups` $groups attr-dict
-    `:` type($input)
+    `` $kind $input `by` $scale `epsilon` custom<Real>($epsilon) `groups` $groups
+    attr-dict `:` type($input)
   }];
   let hasVerifier = 1;
 }
 
-def Moe_LinearOp : Moe_WeightUser<"linear"> {
+def Moe_LinearOp : Moe_WeightUser<"linear", Moe_NamedAfter<"getWeight">.name> {
   let summary = "multiply each row by a weight matrix";
   let description = [{
     `result[r, n] = sum_k input[r, k] * f32(weight[n, k]) + f32(bias[n])`, in
@@ -219,55 +288,73 @@ def Moe_LinearOp : Moe_WeightUser<"linear"> {
     Constraints:
     * (linear_c1) the weight has rank 2: result features x input features.
     * (linear_c2) the bias, if any, has rank 1 and one element per result feature.
+    * (linear_c3) input and result have the same number of rows.
 
     Example:
     ```mlir
     %q = moe.linear %h by @layers.0.q bias @layers.0.q_bias : tensor<?x256xf32> -> tensor<?x512xf32>
     ```
   }];
-  let arguments = (ins Moe_Rows:$input, FlatSymbolRefAttr:$weight,
-    OptionalAttr<FlatSymbolRefAttr>:$bias);
-  let results = (outs Moe_Rows:$result);
+  let arguments = (ins Arg<Moe_Rows, "rows to multiply">:$input,
+    Arg<FlatSymbolRefAttr, "weight: result features x input features">:$weight,
+    Arg<OptionalAttr<FlatSymbolRefAttr>, "weight: result features">:$bias);
+  let results = (outs Res<Moe_Rows, "products">:$result);
   let assemblyFormat = [{
     $input `by` $weight (`bias` $bias^)? attr-dict `:` type($input) `->` type($result)
   }];
+  let hasVerifier = 1;
 }
 
-def Moe_AddOp : Moe_ComputeOp<"add", [SameOperandsAndResultType]> {
+def Moe_AddOp : Moe_ComputeOp<"add", "\"sum\"", [SameOperandsAndResultType]> {
   let summary = "add two rows of features";
   let description = [{
+    `result[r, i] = lhs[r, i] + rhs[r, i]`, in f32.
+
     Example:
     ```mlir
     %x1 = moe.add %x0, %o : tensor<?x256xf32>
     ```
   }];
-  let arguments = (ins Moe_Rows:$lhs, Moe_Rows:$rhs);
-  let results = (outs Moe_Rows:$result);
+  let arguments = (ins Arg<Moe_Rows, "first summand">:$lhs,
+    Arg<Moe_Rows, "second summand">:$rhs);
+  let results = (outs Res<Moe_Rows, "sum">:$result);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($lhs)";
 }
 
-def Moe_ClampOp : Moe_ComputeOp<"clamp", [SameOperandsAndResultType]> {
+def Moe_ClampOp : Moe_ComputeOp<"clamp", "\"clamped\"", [SameOperandsAndResultType]> {
   let summary = "limit every feature to [-limit, limit]";
   let description = [{
+    `result[r, i] = max(-limit, min(limit, input[r, i]))`.
+
     Constraints:
-    * (clamp_c1) the limit is positive.
+    * (clamp_c1) the limit is finite and positive.
 
     Example:
     ```mlir
     %c = moe.clamp %q to 8.0 : tensor<?x256xf32>
     ```
   }];
-  let arguments = (ins Moe_Rows:$input, F64Attr:$limit);
-  let results = (outs Moe_Rows:$result);
-  let assemblyFormat = "$input `to` $limit attr-dict `:` type($input)";
+  let arguments = (ins Arg<Moe_Rows, "rows to limit">:$input,
+    Arg<F64Attr, "largest magnitude that passes unchanged">:$limit);
+  let results = (outs Res<Moe_Rows, "limited rows">:$result);
+  let assemblyFormat = "$input `to` custom<Real>($limit) attr-dict `:` type($input)";
   let hasVerifier = 1;
 }
+
+} // opDocGroup
 
 //===----------------------------------------------------------------------===//
 // Attention
 //===----------------------------------------------------------------------===//
 
-def Moe_RopeOp : Moe_WeightUser<"rope", [
+def Moe_AttentionOps : OpDocGroup {
+  let summary = "Attention";
+  let description = "Rows of one sequence see each other through a `!moe.kv`.";
+}
+
+let opDocGroup = Moe_AttentionOps in {
+
+def Moe_RopeOp : Moe_WeightUser<"rope", "\"turned\"", [
     TypesMatchWith<"the result has the input's type", "input", "result", "$_self">]> {
   let summary = "turn pairs of features by an angle that grows with position";
   let description = [{
@@ -275,20 +362,24 @@ def Moe_RopeOp : Moe_WeightUser<"rope", [
     turn, F being the table's number of frequencies. Pair i is (i, i+F) in the
     half layout and (2i, 2i+1) in the interleaved one:
     `(a, b) -> gain * (a cos t - b sin t, b cos t + a sin t)` with
-    `t = position * frequencies[i]`.
+    `t = position * frequencies[i]`. The other d - 2*F features stay as they are.
 
     Constraints:
     * (rope_c1) heads is at least 1 and divides the features.
-    * (rope_c2) a head has at least twice as many features as there are frequencies.
+    * (rope_c2) the table is a `moe.rope_table`, and a head has at least twice
+      as many features as the table has frequencies.
+    * (rope_c3) input and positions have the same number of rows.
 
     Example:
     ```mlir
     %r = moe.rope %q at %positions by @rope heads 8 : tensor<?x256xf32>, tensor<?xi32>
     ```
   }];
-  let arguments = (ins Moe_Rows:$input, Moe_Indices:$positions,
-    FlatSymbolRefAttr:$table, I64Attr:$heads);
-  let results = (outs Moe_Rows:$result);
+  let arguments = (ins Arg<Moe_Rows, "queries or keys of all heads">:$input,
+    Arg<Moe_Indices, "position of each row in its sequence">:$positions,
+    Arg<FlatSymbolRefAttr, "rope table">:$table,
+    Arg<I64Attr, "equal parts of a row, turned alike">:$heads);
+  let results = (outs Res<Moe_Rows, "turned rows">:$result);
   let assemblyFormat = [{
     $input `at` $positions `by` $table `heads` $heads attr-dict
     `:` type($input) `,` type($positions)
@@ -296,18 +387,20 @@ def Moe_RopeOp : Moe_WeightUser<"rope", [
   let hasVerifier = 1;
 }
 
-def Moe_KvAppendOp : Moe_ComputeOp<"kv_append", [
+def Moe_KvAppendOp : Moe_ComputeOp<"kv_append", "\"kv\"", [
     TypesMatchWith<"keys and values have one type", "keys", "values", "$_self">,
     TypesMatchWith<"the result has the state's type", "kv", "result", "$_self">,
     TypesMatchWith<"sequences and positions have one type", "positions", "sequences", "$_self">]> {
   let summary = "store the keys and values of new rows";
   let description = [{
     Row r becomes key and value of position `positions[r]` of sequence
-    `sequences[r]` in one layer. Positions already stored are replaced.
+    `sequences[r]` in one layer, rounded to the state's element type. Positions
+    already stored are replaced.
 
     Constraints:
     * (kv_append_c1) the layer lies in the state.
     * (kv_append_c2) keys and values have heads x head_dim features.
+    * (kv_append_c3) keys and positions have the same number of rows.
 
     Example:
     ```mlir
@@ -315,17 +408,21 @@ def Moe_KvAppendOp : Moe_ComputeOp<"kv_append", [
       : tensor<?x64xf32>, tensor<?xi32>, !moe.kv<6 x 2 x 32 x f32>
     ```
   }];
-  let arguments = (ins Moe_Rows:$keys, Moe_Rows:$values, Moe_KvType:$kv,
-    I64Attr:$layer, Moe_Indices:$sequences, Moe_Indices:$positions);
-  let results = (outs Moe_KvType:$result);
+  let arguments = (ins Arg<Moe_Rows, "keys of all key/value heads">:$keys,
+    Arg<Moe_Rows, "values of all key/value heads">:$values,
+    Arg<Moe_KvType, "state before">:$kv,
+    Arg<I64Attr, "layer of the state">:$layer,
+    Arg<Moe_Indices, "sequence of each row">:$sequences,
+    Arg<Moe_Indices, "position of each row in its sequence">:$positions);
+  let results = (outs Res<Moe_KvType, "state after">:$result);
   let assemblyFormat = [{
     $keys `,` $values `into` $kv `layer` $layer `at` $sequences `,` $positions
-    attr-dict `:` type($keys) `,` type($positions) `,` type($kv)
+    attr-dict `:` type($keys) `,` type($positions) `,` qualified(type($kv))
   }];
   let hasVerifier = 1;
 }
 
-def Moe_AttentionOp : Moe_ComputeOp<"attention", [
+def Moe_AttentionOp : Moe_ComputeOp<"attention", "\"attention\"", [
     TypesMatchWith<"the result has the queries' type", "queries", "result", "$_self">,
     TypesMatchWith<"sequences and positions have one type", "positions", "sequences", "$_self">]> {
   let summary = "causal attention of each row over its own sequence";
@@ -337,9 +434,11 @@ def Moe_AttentionOp : Moe_ComputeOp<"attention", [
 
     Constraints:
     * (attention_c1) the layer lies in the state.
-    * (attention_c2) heads is a multiple of the state's heads.
+    * (attention_c2) heads is a positive multiple of the state's heads.
     * (attention_c3) queries have heads x head_dim features.
     * (attention_c4) the window, if any, is at least 1.
+    * (attention_c5) queries and positions have the same number of rows.
+    * (attention_c6) the scale is finite.
 
     Example:
     ```mlir
@@ -347,23 +446,40 @@ def Moe_AttentionOp : Moe_ComputeOp<"attention", [
       : tensor<?x256xf32>, tensor<?xi32>, !moe.kv<6 x 2 x 32 x f32>
     ```
   }];
-  let arguments = (ins Moe_Rows:$queries, Moe_KvType:$kv, I64Attr:$layer,
-    Moe_Indices:$sequences, Moe_Indices:$positions, I64Attr:$heads,
-    F64Attr:$scale, OptionalAttr<I64Attr>:$window);
-  let results = (outs Moe_Rows:$result);
+  let arguments = (ins Arg<Moe_Rows, "queries of all heads">:$queries,
+    Arg<Moe_KvType, "state that holds the rows' own keys and values too">:$kv,
+    Arg<I64Attr, "layer of the state">:$layer,
+    Arg<Moe_Indices, "sequence of each row">:$sequences,
+    Arg<Moe_Indices, "position of each row in its sequence">:$positions,
+    Arg<I64Attr, "query heads">:$heads,
+    Arg<F64Attr, "factor of the products before the softmax">:$scale,
+    Arg<OptionalAttr<I64Attr>, "positions seen, the row's own included">:$window);
+  let results = (outs Res<Moe_Rows, "weighted values of all heads">:$result);
   let assemblyFormat = [{
     $queries `over` $kv `layer` $layer `at` $sequences `,` $positions
-    `heads` $heads `scale` $scale (`window` $window^)? attr-dict
-    `:` type($queries) `,` type($positions) `,` type($kv)
+    `heads` $heads `scale` custom<Real>($scale) (`window` $window^)? attr-dict
+    `:` type($queries) `,` type($positions) `,` qualified(type($kv))
   }];
   let hasVerifier = 1;
 }
+
+} // opDocGroup
 
 //===----------------------------------------------------------------------===//
 // Feed-forward: dense, routed and shared
 //===----------------------------------------------------------------------===//
 
-def Moe_MlpOp : Moe_WeightUser<"mlp", [SameOperandsAndResultType]> {
+def Moe_FeedForward : OpDocGroup {
+  let summary = "Feed-forward: dense, routed and shared";
+  let description = [{
+    Gated units `down (act(gate x) * (up x))`: one for all rows, or a few of
+    many chosen by each row.
+  }];
+}
+
+let opDocGroup = Moe_FeedForward in {
+
+def Moe_MlpOp : Moe_WeightUser<"mlp", "\"mlp\"", [SameOperandsAndResultType]> {
   let summary = "gated feed-forward network, dense or as a shared expert";
   let description = [{
     `down (act(gate x) * (up x))`. As a shared expert it may have a gate of its
@@ -380,17 +496,21 @@ def Moe_MlpOp : Moe_WeightUser<"mlp", [SameOperandsAndResultType]> {
     %y = moe.mlp %x gate @g up @u down @d silu gated by @s : tensor<?x256xf32>
     ```
   }];
-  let arguments = (ins Moe_Rows:$input, FlatSymbolRefAttr:$gate,
-    FlatSymbolRefAttr:$up, FlatSymbolRefAttr:$down,
-    Moe_ActivationAttr:$activation, OptionalAttr<FlatSymbolRefAttr>:$sharedGate);
-  let results = (outs Moe_Rows:$result);
+  let arguments = (ins Arg<Moe_Rows, "rows x">:$input,
+    Arg<FlatSymbolRefAttr, "weight: width x features">:$gate,
+    Arg<FlatSymbolRefAttr, "weight: width x features">:$up,
+    Arg<FlatSymbolRefAttr, "weight: features x width">:$down,
+    Arg<Moe_ActivationAttr, "non-linearity act">:$activation,
+    Arg<OptionalAttr<FlatSymbolRefAttr>, "weight: 1 x features">:$sharedGate);
+  let results = (outs Res<Moe_Rows, "what the network adds to the rows">:$result);
   let assemblyFormat = [{
-    $input `gate` $gate `up` $up `down` $down $activation
+    $input `gate` $gate `up` $up `down` $down `` $activation
     (`gated` `by` $sharedGate^)? attr-dict `:` type($input)
   }];
 }
 
-def Moe_RouteOp : Moe_ComputeOp<"route"> {
+def Moe_RouteOp : Moe_Op<"route", [Pure,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
   let summary = "choose the experts of each row and weigh them";
   let description = [{
     Chooses the k largest scores of a row, largest first; equal scores go to
@@ -403,7 +523,8 @@ def Moe_RouteOp : Moe_ComputeOp<"route"> {
     Constraints:
     * (route_c1) k is between 1 and the number of experts.
     * (route_c2) the results have k columns.
-    * (route_c3) scale is finite.
+    * (route_c3) the scale is finite.
+    * (route_c4) logits and results have the same number of rows.
 
     Example:
     ```mlir
@@ -411,17 +532,28 @@ def Moe_RouteOp : Moe_ComputeOp<"route"> {
       : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
     ```
   }];
-  let arguments = (ins Moe_Rows:$logits, I64Attr:$k, Moe_RouteScoreAttr:$score,
-    UnitAttr:$renormalize, F64Attr:$scale);
-  let results = (outs Moe_Choice:$experts, Moe_Rows:$weights);
+  let arguments = (ins Arg<Moe_Rows, "one column per expert">:$logits,
+    Arg<I64Attr, "experts per row">:$k,
+    Arg<Moe_RouteScoreAttr, "what selects and weighs">:$score,
+    Arg<UnitAttr, "divide the weights of a row by their sum">:$renormalize,
+    Arg<F64Attr, "factor of all weights">:$scale);
+  let results = (outs Res<Moe_Choice, "experts in [0, columns of logits)">:$experts,
+    Res<Moe_Rows, "weight of each chosen expert">:$weights);
   let assemblyFormat = [{
-    $logits `top` $k $score (`renormalize` $renormalize^)? `scale` $scale
-    attr-dict `:` type($logits) `->` type($experts) `,` type($weights)
+    $logits `top` $k `` $score (`renormalize` $renormalize^)?
+    `scale` custom<Real>($scale) attr-dict
+    `:` type($logits) `->` type($experts) `,` type($weights)
   }];
   let hasVerifier = 1;
+  let extraClassDefinition = [{
+    void $cppClass::getAsmResultNames(::mlir::OpAsmSetValueNameFn setName) {
+      setName(getExperts(), "chosen");
+      setName(getWeights(), "weights");
+    }
+  }];
 }
 
-def Moe_ExpertsOp : Moe_WeightUser<"experts", [
+def Moe_ExpertsOp : Moe_WeightUser<"experts", "\"experts\"", [
     TypesMatchWith<"the result has the input's type", "input", "result", "$_self">]> {
   let summary = "run the chosen experts of each row and add them up";
   let description = [{
@@ -432,8 +564,9 @@ def Moe_ExpertsOp : Moe_WeightUser<"experts", [
     Constraints:
     * (experts_c1) gate and up are weights of experts x width x features.
     * (experts_c2) down is a weight of experts x features x width.
-    * (experts_c3) experts and weights have the same shape.
+    * (experts_c3) experts and weights have the same number of columns.
     * (experts_c4) no row chooses more experts than there are.
+    * (experts_c5) input, experts and weights have the same number of rows.
 
     Example:
     ```mlir
@@ -441,15 +574,21 @@ def Moe_ExpertsOp : Moe_WeightUser<"experts", [
       : tensor<?x256xf32>, tensor<?x2xi32>, tensor<?x2xf32>
     ```
   }];
-  let arguments = (ins Moe_Rows:$input, Moe_Choice:$experts, Moe_Rows:$weights,
-    FlatSymbolRefAttr:$gate, FlatSymbolRefAttr:$up, FlatSymbolRefAttr:$down,
-    Moe_ActivationAttr:$activation);
-  let results = (outs Moe_Rows:$result);
+  let arguments = (ins Arg<Moe_Rows, "rows x">:$input,
+    Arg<Moe_Choice, "experts of each row, no expert twice">:$experts,
+    Arg<Moe_Rows, "weight of each chosen expert">:$weights,
+    Arg<FlatSymbolRefAttr, "weight: experts x width x features">:$gate,
+    Arg<FlatSymbolRefAttr, "weight: experts x width x features">:$up,
+    Arg<FlatSymbolRefAttr, "weight: experts x features x width">:$down,
+    Arg<Moe_ActivationAttr, "non-linearity act">:$activation);
+  let results = (outs Res<Moe_Rows, "weighted sum of the experts">:$result);
   let assemblyFormat = [{
     $input `to` $experts `,` $weights `gate` $gate `up` $up `down` $down
-    $activation attr-dict `:` type($input) `,` type($experts) `,` type($weights)
+    `` $activation attr-dict `:` type($input) `,` type($experts) `,` type($weights)
   }];
   let hasVerifier = 1;
 }
+
+} // opDocGroup
 
 #endif // MOE_DIALECT_MOE_IR_MOEOPS_TD

@@ -1,0 +1,91 @@
+//===- FeedForward.cpp - what dense and routed networks demand ------------===//
+#include "Verify.h"
+
+using namespace mlir;
+using namespace moe;
+
+//===----------------------------------------------------------------------===//
+// MlpOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult MlpOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  int64_t features = getFeatures(getType());
+  // mlp_c1
+  FailureOr<ArrayRef<int64_t>> gate = verifyWeight(
+      *this, symbols, {"gate", getGateAttr()}, {anySize, features});
+  if (failed(gate) ||
+      failed(verifyWeight(*this, symbols, {"up", getUpAttr()}, *gate)))
+    return failure();
+  // mlp_c2
+  if (failed(verifyWeight(*this, symbols, {"down", getDownAttr()},
+                          {features, (*gate)[0]})))
+    return failure();
+  // mlp_c3
+  if (!getSharedGateAttr())
+    return success();
+  return verifyWeight(*this, symbols, {"shared gate", getSharedGateAttr()},
+                      {1, features});
+}
+
+//===----------------------------------------------------------------------===//
+// RouteOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult RouteOp::verify() {
+  int64_t k = getK();
+  int64_t experts = getFeatures(getLogits().getType());
+  // route_c1
+  if (k < 1 || k > experts)
+    return emitOpError() << k << " experts requested, there are " << experts;
+  // route_c2
+  for (Value result : getResults())
+    if (int64_t columns = getFeatures(cast<RankedTensorType>(result.getType()));
+        columns != k)
+      return emitOpError() << "a result has " << columns
+                           << " columns when k is " << k;
+  // route_c3
+  if (failed(verifyFinite(*this, "scale", getScale())))
+    return failure();
+  // route_c4
+  return verifySameRows(*this, {{"logits", getLogits().getType()},
+                                {"experts", getExperts().getType()},
+                                {"weights", getWeights().getType()}});
+}
+
+//===----------------------------------------------------------------------===//
+// ExpertsOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult ExpertsOp::verify() {
+  // experts_c3
+  int64_t experts = getFeatures(getExperts().getType());
+  int64_t weights = getFeatures(getWeights().getType());
+  if (experts != weights)
+    return emitOpError() << "a row has " << weights << " weights for "
+                         << experts << " experts";
+  // experts_c5
+  return verifySameRows(*this, {{"input", getType()},
+                                {"experts", getExperts().getType()},
+                                {"weights", getWeights().getType()}});
+}
+
+LogicalResult ExpertsOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  int64_t features = getFeatures(getType());
+  // experts_c1
+  FailureOr<ArrayRef<int64_t>> gate = verifyWeight(
+      *this, symbols, {"gate", getGateAttr()}, {anySize, anySize, features});
+  if (failed(gate) ||
+      failed(verifyWeight(*this, symbols, {"up", getUpAttr()}, *gate)))
+    return failure();
+  int64_t count = (*gate)[0], width = (*gate)[1];
+  // experts_c2
+  if (failed(verifyWeight(*this, symbols, {"down", getDownAttr()},
+                          {count, features, width})))
+    return failure();
+  // experts_c4
+  int64_t chosen = getFeatures(getExperts().getType());
+  if (chosen > count)
+    return emitOpError() << "a row chooses " << chosen
+                         << " experts, there are " << count;
+  return success();
+}

@@ -1,0 +1,97 @@
+//===- Verify.cpp - checks that several operations share ------------------===//
+#include "Verify.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace moe;
+
+template <typename DeclarationT>
+FailureOr<DeclarationT> moe::lookUp(Operation *op,
+                                    SymbolTableCollection &symbols,
+                                    SymbolUse use) {
+  Operation *symbol = symbols.lookupNearestSymbolFrom(op, use.symbol);
+  if (!symbol)
+    return op->emitOpError() << use.role << " " << use.symbol
+                             << " is not declared in the model";
+  if (auto declaration = dyn_cast<DeclarationT>(symbol))
+    return declaration;
+  InFlightDiagnostic error = op->emitOpError();
+  error << use.role << " " << use.symbol << " is a " << symbol->getName()
+        << " when it should be a " << DeclarationT::getOperationName();
+  error.attachNote(symbol->getLoc()) << "declared here";
+  return error;
+}
+
+template FailureOr<WeightOp> moe::lookUp(Operation *, SymbolTableCollection &,
+                                         SymbolUse);
+template FailureOr<RopeTableOp> moe::lookUp(Operation *,
+                                            SymbolTableCollection &, SymbolUse);
+
+/// "8x6x?" for (8, 6, any).
+static std::string shapeText(ArrayRef<int64_t> shape) {
+  return llvm::join(llvm::map_range(shape,
+                                    [](int64_t size) {
+                                      return size == anySize
+                                                 ? std::string("?")
+                                                 : std::to_string(size);
+                                    }),
+                    "x");
+}
+
+FailureOr<ArrayRef<int64_t>> moe::verifyWeight(Operation *op,
+                                               SymbolTableCollection &symbols,
+                                               SymbolUse use,
+                                               ArrayRef<int64_t> shape) {
+  FailureOr<WeightOp> weight = lookUp<WeightOp>(op, symbols, use);
+  if (failed(weight))
+    return failure();
+  ArrayRef<int64_t> actual = weight->getTensorType().getShape();
+  bool fits = llvm::equal(shape, actual, [](int64_t wanted, int64_t size) {
+    return wanted == anySize || wanted == size;
+  });
+  if (fits)
+    return actual;
+  InFlightDiagnostic error = op->emitOpError();
+  error << use.role << " " << use.symbol << " is " << shapeText(actual)
+        << " when it should be " << shapeText(shape);
+  error.attachNote(weight->getLoc()) << "declared here";
+  return error;
+}
+
+LogicalResult moe::verifySameRows(Operation *op, ArrayRef<Rows> operands) {
+  const Rows *known = nullptr;
+  int64_t knownRows = 0;
+  for (const Rows &operand : operands) {
+    auto type = cast<RankedTensorType>(operand.type);
+    if (type.isDynamicDim(0))
+      continue;
+    int64_t rows = type.getDimSize(0);
+    if (known && rows != knownRows)
+      return op->emitOpError()
+             << "'" << operand.name << "' has " << rows << " rows when '"
+             << known->name << "' has " << knownRows;
+    known = &operand;
+    knownRows = rows;
+  }
+  return success();
+}
+
+LogicalResult moe::verifyParts(Operation *op, StringRef name, int64_t parts,
+                               RankedTensorType rows) {
+  int64_t features = getFeatures(rows);
+  if (parts >= 1 && features % parts == 0)
+    return success();
+  return op->emitOpError() << name << " is " << parts
+                           << " when it should divide " << features
+                           << " features";
+}
+
+LogicalResult moe::verifyFinite(Operation *op, StringRef name,
+                                const llvm::APFloat &value) {
+  if (value.isFinite())
+    return success();
+  return op->emitOpError() << name << " is " << value.convertToDouble()
+                           << " when it should be finite";
+}
