@@ -1,0 +1,87 @@
+#!/usr/bin/python3
+"""Writes a large random qwen3_moe checkpoint for measurements.
+
+  make_synthetic.py OUT [--layers 16] [--experts 32] [--hidden 1024] ...
+
+bfloat16 weights from N(0, 0.02), norms 1, and a byte-level tokenizer. Values
+are made and written a few MiB at a time. The default has 0.91 G parameters,
+1.8 GB, of which one token reads 0.55 GB, the head included.
+"""
+import argparse
+import json
+import os
+import sys
+
+import numpy as np
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "test", "utils"))
+import make_checkpoint
+import safetensors_io
+
+CHUNK = 1 << 22  # values
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("out")
+    for name, default in (("layers", 16), ("hidden", 1024), ("heads", 16), ("kv-heads", 4),
+                          ("head-dim", 64), ("experts", 32), ("top-k", 8),
+                          ("expert-width", 512), ("vocab", 32000), ("context", 4096),
+                          ("seed", 0)):
+        parser.add_argument("--" + name, type=int, default=default)
+    a = parser.parse_args()
+    vars(a).update(family="qwen3_moe", dtype="bf16", rope="old", rope_type="default",
+                   width=a.expert_width, shared_width=0, tie=False, set=[], fused=False)
+    return a
+
+
+def tensors(a):
+    """[(name, shape)] of the whole model."""
+    yield "model.embed_tokens.weight", (a.vocab, a.hidden)
+    heads, kv = a.heads * a.head_dim, a.kv_heads * a.head_dim
+    for layer in range(a.layers):
+        p = "model.layers.%d." % layer
+        yield p + "input_layernorm.weight", (a.hidden,)
+        for part, shape in (("q", (heads, a.hidden)), ("k", (kv, a.hidden)),
+                            ("v", (kv, a.hidden)), ("o", (a.hidden, heads))):
+            yield "%sself_attn.%s_proj.weight" % (p, part), shape
+        yield p + "self_attn.q_norm.weight", (a.head_dim,)
+        yield p + "self_attn.k_norm.weight", (a.head_dim,)
+        yield p + "post_attention_layernorm.weight", (a.hidden,)
+        yield p + "mlp.gate.weight", (a.experts, a.hidden)
+        for e in range(a.experts):
+            yield "%smlp.experts.%d.gate_proj.weight" % (p, e), (a.expert_width, a.hidden)
+            yield "%smlp.experts.%d.up_proj.weight" % (p, e), (a.expert_width, a.hidden)
+            yield "%smlp.experts.%d.down_proj.weight" % (p, e), (a.hidden, a.expert_width)
+    yield "model.norm.weight", (a.hidden,)
+    yield "lm_head.weight", (a.vocab, a.hidden)
+
+
+def main():
+    a = parse_arguments()
+    os.makedirs(a.out, exist_ok=True)
+    make_checkpoint.write_json(a.out, "config.json", make_checkpoint.make_config(a))
+    make_checkpoint.write_json(a.out, "tokenizer.json", make_checkpoint.make_tokenizer())
+    random = np.random.Generator(np.random.SFC64(a.seed))
+    entries = [(name, "BF16", shape) for name, shape in tensors(a)]
+    path = os.path.join(a.out, "model.safetensors")
+    buffer = np.empty(CHUNK, np.float32)
+    with open(path + ".part", "wb") as file:
+        file.write(safetensors_io.header_bytes(entries))
+        for _, _, shape in entries:
+            left = int(np.prod(shape))
+            while left:
+                part = buffer[: min(left, CHUNK)]
+                if len(shape) == 1:
+                    part.fill(1.0)
+                else:
+                    random.standard_normal(out=part, dtype=np.float32)
+                    part *= 0.02
+                file.write(safetensors_io.bf16_bits(part).data)
+                left -= part.size
+    os.rename(path + ".part", path)
+    print("%s: %.2f GB" % (path, os.path.getsize(path) / 1e9))
+
+
+if __name__ == "__main__":
+    main()
