@@ -1,3 +1,22 @@
 //===- CompileMain.cpp - the whole of moe-compile -------------------------===//
+#include "Compilation.h"
+#include "Diagnostics.h"
 #include "moe/Driver/Mains.h"
-int moe::compileMain(int, char **) { return 0; }
+#include "moe/Driver/Registry.h"
+#include "llvm/Support/InitLLVM.h"
+#include <csignal>
+
+int moe::compileMain(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  // A file beyond the limit of `ulimit -f` is an error like a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
+  CompileCommand command;
+  llvm::Error error = parseCommandLine(argc, argv, getRegistry(), command);
+  if (!error)
+    error = compile(command, getRegistry());
+  if (!error)
+    return 0;
+  llvm::errs() << "error: " << toOneLine(llvm::toString(std::move(error)))
+               << "\n";
+  return 1;
+}

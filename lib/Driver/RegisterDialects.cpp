@@ -5,9 +5,24 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Transforms/Passes.h"
 #include "moe/Dialect/MoE/IR/Moe.h"
+#include "moe/Dialect/MoE/Transforms/Passes.h"
+#include "moe/Driver/Registry.h"
+#include "moe/Pipelines/Pipelines.h"
+#include "moe/Target/TargetBackend.h"
+
+using namespace moe;
 
 void moe::registerDialects(mlir::DialectRegistry &registry) {
-  registry.insert<MoeDialect, mlir::arith::ArithDialect, mlir::func::FuncDialect>();
+  registry.insert<MoeDialect, mlir::arith::ArithDialect,
+                  mlir::func::FuncDialect>();
+  for (const auto &[name, create] : getRegistry().backends)
+    create()->registerDialects(registry);
 }
 
-void moe::registerPasses() { mlir::registerTransformsPasses(); }
+void moe::registerPasses() {
+  mlir::registerTransformsPasses();
+  registerMoeTransformsPasses();
+  registerPhasePipelines(getRegistry());
+  for (const auto &[name, create] : getRegistry().backends)
+    create()->registerPasses();
+}

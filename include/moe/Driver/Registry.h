@@ -28,6 +28,9 @@ struct Registry {
 /// Registers every member this build found. Defined by the generated list.
 void registerPlugins(Registry &registry);
 
+/// The registry of this build, filled on first use.
+const Registry &getRegistry();
+
 } // namespace moe
 
 #endif // MOE_DRIVER_REGISTRY_H

@@ -36,6 +36,8 @@ public:
   virtual llvm::StringRef getName() const = 0;
   /// Dialects that the backend's passes create.
   virtual void registerDialects(mlir::DialectRegistry &registry) const = 0;
+  /// Puts the backend's own passes at moe-opt's disposal.
+  virtual void registerPasses() const {}
   /// Phase `target`: from a module with one moe.model to what serialize takes.
   virtual llvm::Error buildPipeline(mlir::OpPassManager &manager,
                                     const TargetOptions &options) const = 0;

@@ -1,0 +1,78 @@
+//===- Pipelines.h - the phases from a checkpoint to a module ---*- C++ -*-===//
+//
+// The order of compilation is data: one row per phase. moe-compile walks the
+// rows; moe-opt has a `moe-<phase>-pipeline` for each row that runs passes.
+//===----------------------------------------------------------------------===//
+#ifndef MOE_PIPELINES_PIPELINES_H
+#define MOE_PIPELINES_PIPELINES_H
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassOptions.h"
+#include "moe/Target/TargetBackend.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/Support/Error.h"
+
+namespace moe {
+
+struct Registry;
+
+/// In the order in which they run.
+enum class Phase { Import, Model, Quantize, Policy, Schedule, Target, Container };
+
+/// What may be chosen about a compilation. The only declaration of these
+/// options: moe-compile makes a flag of each, and every pipeline of moe-opt
+/// takes them.
+struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
+  Option<std::string> target{
+      *this, "target", llvm::cl::desc("Backend that makes the code (cpu)"),
+      llvm::cl::value_desc("name"), llvm::cl::init("cpu")};
+  Option<std::string> cpu{
+      *this, "cpu", llvm::cl::desc("Processor, in LLVM's names (this host)"),
+      llvm::cl::value_desc("name"), llvm::cl::init("")};
+  Option<std::string> features{
+      *this, "features",
+      llvm::cl::desc("Features to add to or take from the processor"),
+      llvm::cl::value_desc("+a,-b"), llvm::cl::init("")};
+  Option<std::string> quantize{
+      *this, "quantize", llvm::cl::desc("How weights are stored (none)"),
+      llvm::cl::value_desc("scheme"), llvm::cl::init("none")};
+
+  /// The options by name, for a command line that offers them.
+  using llvm::cl::SubCommand::OptionsMap;
+
+  /// The part that backends see.
+  TargetOptions getTargetOptions() const { return {cpu, features}; }
+};
+
+/// One row of the table.
+struct PhaseInfo {
+  Phase phase;
+  llvm::StringLiteral name;    ///< as in --compile-to
+  llvm::StringLiteral summary; ///< one sentence
+  /// Adds the phase's passes, which run on the builtin.module. Null when the
+  /// phase runs none.
+  llvm::Error (*build)(mlir::OpPassManager &manager,
+                       const CompileOptions &options, const Registry &registry);
+};
+
+/// All phases, in order.
+llvm::ArrayRef<PhaseInfo> getPhases();
+
+/// The phase of that name; the error lists all names.
+llvm::Expected<const PhaseInfo *> findPhase(llvm::StringRef name);
+
+/// The backend that the options name; the error lists what this build has.
+llvm::Expected<std::unique_ptr<TargetBackend>>
+createBackend(const CompileOptions &options, const Registry &registry);
+
+/// Fails unless target and scheme are known.
+llvm::Error verifyOptions(const CompileOptions &options,
+                          const Registry &registry);
+
+/// Registers `moe-<phase>-pipeline` for every phase with passes. The registry
+/// must outlive all use of the pipelines.
+void registerPhasePipelines(const Registry &registry);
+
+} // namespace moe
+
+#endif // MOE_PIPELINES_PIPELINES_H

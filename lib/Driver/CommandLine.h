@@ -1,0 +1,28 @@
+//===- CommandLine.h - what moe-compile was asked to do ---------*- C++ -*-===//
+#ifndef MOE_LIB_DRIVER_COMMANDLINE_H
+#define MOE_LIB_DRIVER_COMMANDLINE_H
+
+#include "moe/Pipelines/Pipelines.h"
+#include <set>
+
+namespace moe {
+
+struct CompileCommand {
+  std::string input;  ///< a checkpoint directory or a .mlir file
+  std::string output; ///< "-" is standard output
+  CompileOptions options;
+  Phase lastPhase = Phase::Container;
+  std::set<Phase> dumpedPhases; ///< printed to standard error
+  bool emitIr = false;
+  bool timing = false;
+  bool verifyEach = true;
+};
+
+/// Fills `command`; --help and --version print and exit. The command is checked
+/// as far as that needs no file.
+llvm::Error parseCommandLine(int argc, char **argv, const Registry &registry,
+                             CompileCommand &command);
+
+} // namespace moe
+
+#endif // MOE_LIB_DRIVER_COMMANDLINE_H

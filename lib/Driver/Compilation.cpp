@@ -1,0 +1,206 @@
+//===- Compilation.cpp - walks the phases of one compilation --------------===//
+#include "Compilation.h"
+
+#include "Diagnostics.h"
+#include "Progress.h"
+#include "Version.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Support/Timing.h"
+#include "moe/Container/ContainerWriter.h"
+#include "moe/Driver/RegisterDialects.h"
+#include "moe/Model/Import.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+using namespace moe;
+
+//===----------------------------------------------------------------------===//
+// Files
+//===----------------------------------------------------------------------===//
+
+/// Prints to a file that appears only when it is complete, or to `-`.
+static llvm::Error writeText(StringRef path,
+                             llvm::function_ref<void(raw_ostream &)> print) {
+  if (path != "-")
+    return llvm::writeToOutput(path, [&](raw_ostream &os) {
+      print(os);
+      return llvm::Error::success();
+    });
+  print(llvm::outs());
+  llvm::outs().flush();
+  std::error_code code = llvm::outs().error();
+  llvm::outs().clear_error(); // or it would be fatal at exit
+  if (!code)
+    return llvm::Error::success();
+  return llvm::createStringError("standard output: " + code.message());
+}
+
+/// Says early what would fail after a long compilation.
+static llvm::Error verifyWritable(StringRef path) {
+  if (llvm::sys::fs::is_directory(path))
+    return llvm::createStringError(path + ": is a directory");
+  SmallString<128> directory(llvm::sys::path::parent_path(path));
+  if (directory.empty())
+    directory = ".";
+  if (!llvm::sys::fs::is_directory(directory))
+    return llvm::createStringError(path + ": '" + directory +
+                                   "' is not a directory");
+  if (std::error_code code = llvm::sys::fs::access(
+          directory, llvm::sys::fs::AccessMode::Write))
+    return llvm::createStringError(path + ": cannot write to '" + directory +
+                                   "': " + code.message());
+  return llvm::Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Phases
+//===----------------------------------------------------------------------===//
+
+namespace {
+class Compilation {
+public:
+  Compilation(const CompileCommand &command, const Registry &registry)
+      : command(command), registry(registry) {
+    DialectRegistry dialects;
+    registerDialects(dialects);
+    context.appendDialectRegistry(dialects);
+    timing.setEnabled(command.timing);
+  }
+
+  llvm::Error run() {
+    OneLineDiagnostics fromMlir(context, command.input);
+    diagnostics = &fromMlir;
+    TimingScope total = timing.getRootScope();
+    for (const PhaseInfo &phase : getPhases()) {
+      progress.setPhase(phase.name);
+      TimingScope scope = total.nest(phase.name);
+      if (llvm::Error error = runPhase(phase, scope))
+        return error;
+      if (command.dumpedPhases.count(phase.phase))
+        llvm::errs() << "// phase " << phase.name << "\n" << current() << "\n";
+      if (phase.phase == command.lastPhase)
+        break;
+    }
+    if (command.lastPhase == Phase::Container)
+      return llvm::Error::success();
+    return writeText(command.output,
+                     [&](raw_ostream &os) { os << current() << "\n"; });
+  }
+
+private:
+  llvm::Error runPhase(const PhaseInfo &phase, TimingScope &scope);
+  llvm::Error import();
+  llvm::Error parse();
+  llvm::Error findModel();
+  llvm::Error writeModule();
+
+  /// The IR of the phase that ran last.
+  ModuleOp current() { return lowered ? *lowered : *imported.module; }
+
+  const CompileCommand &command;
+  const Registry &registry;
+  MLIRContext context;
+  DefaultTimingManager timing;
+  Progress progress;
+  OneLineDiagnostics *diagnostics = nullptr;
+  ImportedModel imported;
+  ModelOp model;                 ///< in imported.module
+  OwningOpRef<ModuleOp> lowered; ///< from phase target on
+};
+} // namespace
+
+llvm::Error Compilation::runPhase(const PhaseInfo &phase, TimingScope &scope) {
+  if (phase.phase == Phase::Import)
+    return import();
+  if (phase.phase == Phase::Container)
+    return writeModule();
+  // The container describes the model as it was before a backend took it apart.
+  if (phase.phase == Phase::Target)
+    lowered = imported.module->clone();
+  if (!phase.build)
+    return llvm::Error::success();
+  PassManager manager(&context);
+  manager.enableVerifier(command.verifyEach);
+  manager.enableTiming(scope);
+  if (llvm::Error error = phase.build(manager, command.options, registry))
+    return error;
+  if (failed(manager.run(current())))
+    return diagnostics->takeError();
+  return llvm::Error::success();
+}
+
+llvm::Error Compilation::import() {
+  if (llvm::sys::fs::is_directory(command.input)) {
+    llvm::Expected<ImportedModel> result =
+        importCheckpoint(command.input, registry, context);
+    if (!result)
+      return result.takeError();
+    imported = std::move(*result);
+    if (failed(verify(*imported.module)))
+      return diagnostics->takeError();
+  } else if (llvm::Error error = parse()) {
+    return error;
+  }
+  return findModel();
+}
+
+llvm::Error Compilation::parse() {
+  if (!llvm::sys::fs::exists(command.input))
+    return llvm::createStringError(command.input +
+                                   ": no such file or directory");
+  if (llvm::sys::path::extension(command.input) != ".mlir")
+    return llvm::createStringError(
+        command.input + ": neither a checkpoint directory nor a .mlir file");
+  imported.module = parseSourceFile<ModuleOp>(command.input, &context);
+  if (!imported.module)
+    return diagnostics->takeError();
+  return llvm::Error::success();
+}
+
+llvm::Error Compilation::findModel() {
+  auto models = imported.module->getOps<ModelOp>();
+  size_t count = std::distance(models.begin(), models.end());
+  if (count != 1)
+    return llvm::createStringError(command.input + ": holds " +
+                                   llvm::Twine(count) + " models, expected 1");
+  model = *models.begin();
+  return llvm::Error::success();
+}
+
+llvm::Error Compilation::writeModule() {
+  llvm::Expected<std::unique_ptr<TargetBackend>> backend =
+      createBackend(command.options, registry);
+  if (!backend)
+    return backend.takeError();
+  llvm::Expected<CodeObject> code =
+      (*backend)->serialize(*lowered, command.options.getTargetOptions());
+  if (!code)
+    return code.takeError();
+  ParameterPlan plan(model);
+  ContainerInput input;
+  input.producer = getProducer("moe-compile");
+  input.model = model;
+  input.plan = &plan;
+  input.backend = (*backend)->getName();
+  input.code = &*code;
+  input.tokenizerJson = std::move(imported.tokenizerJson);
+  input.bosToken = imported.bosToken;
+  input.addBos = imported.addBos;
+  input.eosTokens = imported.eosTokens;
+  input.progress = [&](uint64_t done, uint64_t total) {
+    progress.setBytes(done, total);
+  };
+  if (command.emitIr)
+    llvm::raw_string_ostream(input.ir) << *imported.module << "\n";
+  return writeContainer(input, command.output);
+}
+
+llvm::Error moe::compile(const CompileCommand &command,
+                         const Registry &registry) {
+  if (command.output != "-")
+    if (llvm::Error error = verifyWritable(command.output))
+      return error;
+  return Compilation(command, registry).run();
+}

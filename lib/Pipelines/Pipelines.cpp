@@ -1,0 +1,128 @@
+//===- Pipelines.cpp - the table of phases and what each one runs ---------===//
+#include "moe/Pipelines/Pipelines.h"
+
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+#include "moe/Dialect/MoE/Transforms/Passes.h"
+#include "moe/Driver/Registry.h"
+#include "moe/Quant/QuantScheme.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace moe;
+
+//===----------------------------------------------------------------------===//
+// What each phase runs
+//===----------------------------------------------------------------------===//
+
+static llvm::Error buildModel(OpPassManager &manager, const CompileOptions &,
+                              const Registry &) {
+  OpPassManager &model = manager.nest<ModelOp>();
+  model.addPass(createCanonicalizerPass());
+  model.addPass(createCSEPass());
+  model.addPass(createDropUnusedWeightsPass());
+  return llvm::Error::success();
+}
+
+static llvm::Error buildTarget(OpPassManager &manager,
+                               const CompileOptions &options,
+                               const Registry &registry) {
+  llvm::Expected<std::unique_ptr<TargetBackend>> backend =
+      createBackend(options, registry);
+  if (!backend)
+    return backend.takeError();
+  return (*backend)->buildPipeline(manager, options.getTargetOptions());
+}
+
+static constexpr PhaseInfo phases[] = {
+    {Phase::Import, "import", "The checkpoint's configuration becomes IR.",
+     nullptr},
+    {Phase::Model, "model",
+     "The model in canonical form, without weights that nothing uses.",
+     buildModel},
+    {Phase::Quantize, "quantize", "Weights get the encoding they are stored in.",
+     nullptr},
+    {Phase::Policy, "policy",
+     "Predictions of experts and early exits are put in.", nullptr},
+    {Phase::Schedule, "schedule",
+     "Fetches of experts get their place in time.", nullptr},
+    {Phase::Target, "target", "The backend lowers the model to its own IR.",
+     buildTarget},
+    {Phase::Container, "container", "Code and weights are put into one file.",
+     nullptr},
+};
+
+llvm::ArrayRef<PhaseInfo> moe::getPhases() { return phases; }
+
+//===----------------------------------------------------------------------===//
+// Names
+//===----------------------------------------------------------------------===//
+
+template <typename Range, typename GetName>
+static llvm::Error unknown(const char *what, StringRef name, const Range &known,
+                           GetName &&getName) {
+  std::string names;
+  for (const auto &item : known)
+    names += (names.empty() ? "" : ", ") + StringRef(getName(item)).str();
+  return llvm::createStringError("unknown " + llvm::Twine(what) + " '" + name +
+                                 "', this build has: " + names);
+}
+
+template <typename Factories>
+static llvm::Error unknownMember(const char *what, StringRef name,
+                                 const Factories &members) {
+  return unknown(what, name, members,
+                 [](const auto &member) { return member.first; });
+}
+
+llvm::Expected<const PhaseInfo *> moe::findPhase(StringRef name) {
+  for (const PhaseInfo &phase : phases)
+    if (phase.name == name)
+      return &phase;
+  return unknown("phase", name, phases,
+                 [](const PhaseInfo &phase) { return phase.name; });
+}
+
+llvm::Expected<std::unique_ptr<TargetBackend>>
+moe::createBackend(const CompileOptions &options, const Registry &registry) {
+  auto backend = registry.backends.find(options.target);
+  if (backend == registry.backends.end())
+    return unknownMember("target", options.target, registry.backends);
+  return backend->second();
+}
+
+llvm::Error moe::verifyOptions(const CompileOptions &options,
+                               const Registry &registry) {
+  if (!registry.backends.count(options.target))
+    return unknownMember("target", options.target, registry.backends);
+  if (!registry.schemes.count(options.quantize))
+    return unknownMember("quantisation scheme", options.quantize,
+                         registry.schemes);
+  return llvm::Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// For moe-opt
+//===----------------------------------------------------------------------===//
+
+void moe::registerPhasePipelines(const Registry &registry) {
+  using OnError = llvm::function_ref<LogicalResult(const llvm::Twine &)>;
+  using OnOptions = llvm::function_ref<void(const mlir::detail::PassOptions &)>;
+  for (const PhaseInfo &phase : phases) {
+    if (!phase.build)
+      continue;
+    auto build = [&phase, &registry](OpPassManager &manager, StringRef text,
+                                     OnError onError) -> LogicalResult {
+      CompileOptions options;
+      if (failed(options.parseFromString(text)))
+        return failure();
+      if (llvm::Error error = phase.build(manager, options, registry))
+        return onError(llvm::toString(std::move(error)));
+      return success();
+    };
+    registerPassPipeline(
+        ("moe-" + phase.name + "-pipeline").str(), phase.summary, build,
+        [](OnOptions onOptions) { onOptions(CompileOptions()); });
+  }
+}
