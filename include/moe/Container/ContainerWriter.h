@@ -9,6 +9,7 @@
 namespace moe {
 
 struct ContainerInput {
+  std::string producer; ///< who wrote the module, for --inspect
   ModelOp model;
   const ParameterPlan *plan = nullptr;
   std::string backend;       ///< --target name

@@ -39,6 +39,7 @@ Status makeStatus(moert_status_code_t code, const Parts &...parts) {
   return Status(code, text.str());
 }
 
+#ifdef __cpp_exceptions // the compiler, which writes containers, has none
 /// Runs `body` (returning Status) for a C function: no exception gets out.
 template <typename Body> moert_status_t guarded(Body &&body) noexcept {
   try {
@@ -49,6 +50,7 @@ template <typename Body> moert_status_t guarded(Body &&body) noexcept {
     return Status(MOERT_INTERNAL, e.what()).release();
   }
 }
+#endif
 
 #define MOERT_RETURN_IF_ERROR(expr)                                            \
   if (::moert::Status statusOfExpr = (expr); !statusOfExpr.ok())               \

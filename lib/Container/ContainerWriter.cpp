@@ -1,0 +1,103 @@
+//===- ContainerWriter.cpp - sections in the order they are known ---------===//
+#include "moe/Container/ContainerWriter.h"
+
+#include "Metadata.h"
+#include "WeightStream.h"
+#include "container/Writer.h"
+#include "llvm/Support/Signals.h"
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+using namespace mlir;
+using namespace moe;
+
+static llvm::Error toError(const moert::Status &status) {
+  if (status.ok())
+    return llvm::Error::success();
+  return llvm::createStringError(status.message());
+}
+
+namespace {
+/// Removes the part of a file when a signal ends the process.
+class RemovedOnSignal {
+public:
+  explicit RemovedOnSignal(const std::string &path) : path(path) {
+    llvm::sys::RemoveFileOnSignal(path);
+  }
+  ~RemovedOnSignal() { llvm::sys::DontRemoveFileOnSignal(path); }
+
+private:
+  std::string path;
+};
+} // namespace
+
+/// Section WEIGHTS; `checksums` gets the XXH3 of each parameter.
+static llvm::Error writeWeights(const ContainerInput &input,
+                                moert::ContainerWriter &writer,
+                                std::vector<uint64_t> &checksums) {
+  llvm::ArrayRef<Parameter> parameters = input.plan->getParameters();
+  if (llvm::Error error = toError(writer.beginSection(
+          MOERT_SECTION_WEIGHTS, MOERT_SECTION_REQUIRED)))
+    return error;
+  WeightData data(ModelOp(input.model).getDirectory());
+  // Of the bytes so far of the parameter that is being written. A table has
+  // none, and its checksum is that of no bytes.
+  checksums.assign(parameters.size(), XXH3_64bits(nullptr, 0));
+  XXH3_state_t state;
+  size_t current = SIZE_MAX;
+  uint64_t done = 0;
+  return streamWeights(
+      *input.plan, data, [&](const WeightBlock &block) -> llvm::Error {
+        if (block.parameter != current) {
+          current = block.parameter;
+          XXH3_64bits_reset(&state);
+          if (llvm::Error error =
+                  toError(writer.padTo(parameters[current].offset)))
+            return error;
+        }
+        XXH3_64bits_update(&state, block.bytes.data(), block.bytes.size());
+        checksums[current] = XXH3_64bits_digest(&state);
+        done += block.bytes.size();
+        if (input.progress)
+          input.progress(done, input.plan->getTotalSize());
+        return toError(writer.append(block.bytes.data(), block.bytes.size()));
+      });
+}
+
+/// A section of bytes that are at hand; none when there are none.
+template <typename Bytes>
+static llvm::Error addSection(moert::ContainerWriter &writer, uint32_t id,
+                              uint32_t flags, const Bytes &bytes) {
+  if (bytes.empty())
+    return llvm::Error::success();
+  return toError(writer.addSection(id, flags, bytes.data(), bytes.size()));
+}
+
+llvm::Error moe::writeContainer(const ContainerInput &input, StringRef path) {
+  llvm::Expected<ModelFacts> facts = ModelFacts::get(input.model);
+  if (!facts)
+    return facts.takeError();
+  std::unique_ptr<moert::ContainerWriter> writer;
+  if (llvm::Error error =
+          toError(moert::ContainerWriter::create(path.str(), &writer)))
+    return error;
+  RemovedOnSignal guard(writer->partPath());
+  if (llvm::Error error = addSection(*writer, MOERT_SECTION_CODE,
+                                     MOERT_SECTION_REQUIRED, input.code->bytes))
+    return error;
+  if (llvm::Error error = addSection(*writer, MOERT_SECTION_TOKENIZER, 0,
+                                     input.tokenizerJson))
+    return error;
+  if (llvm::Error error =
+          addSection(*writer, MOERT_SECTION_IR, 0, input.ir))
+    return error;
+  // Metadata holds checksums of the weights, so it comes after them.
+  std::vector<uint64_t> checksums;
+  if (llvm::Error error = writeWeights(input, *writer, checksums))
+    return error;
+  if (llvm::Error error = addSection(*writer, MOERT_SECTION_METADATA,
+                                     MOERT_SECTION_REQUIRED,
+                                     buildMetadata(input, *facts, checksums)))
+    return error;
+  return toError(writer->finish());
+}

@@ -1,0 +1,18 @@
+//===- Metadata.h - section METADATA of a container -------------*- C++ -*-===//
+#ifndef MOE_LIB_CONTAINER_METADATA_H
+#define MOE_LIB_CONTAINER_METADATA_H
+
+#include "ModelFacts.h"
+#include "moe/Container/ContainerWriter.h"
+
+namespace moe {
+
+/// The FlatBuffer of runtime/schema/module.fbs. `checksums` has one value for
+/// each parameter of the plan.
+std::vector<uint8_t> buildMetadata(const ContainerInput &input,
+                                   const ModelFacts &facts,
+                                   llvm::ArrayRef<uint64_t> checksums);
+
+} // namespace moe
+
+#endif // MOE_LIB_CONTAINER_METADATA_H

@@ -1,0 +1,25 @@
+//===- ModelFacts.h - numbers about a model, read from its IR ---*- C++ -*-===//
+#ifndef MOE_LIB_CONTAINER_MODELFACTS_H
+#define MOE_LIB_CONTAINER_MODELFACTS_H
+
+#include "moe/Dialect/MoE/IR/Moe.h"
+#include "llvm/Support/Error.h"
+
+namespace moe {
+
+/// What a runtime needs to know before it calls @forward, and what people ask
+/// about a model.
+struct ModelFacts {
+  KvType kv;                   ///< the state that @forward takes
+  int64_t hidden = 0;          ///< features of an embedded token
+  int32_t layers = 0;          ///< attention operations
+  int32_t experts = 0;         ///< of the largest bank; 0: dense
+  int32_t expertsPerToken = 0; ///< of the widest choice
+
+  /// Fails when the model has no @forward, or one that takes no state.
+  static llvm::Expected<ModelFacts> get(ModelOp model);
+};
+
+} // namespace moe
+
+#endif // MOE_LIB_CONTAINER_MODELFACTS_H
