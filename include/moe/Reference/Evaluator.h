@@ -8,7 +8,9 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "moe/Dialect/MoE/IR/Moe.h"
+#include "moe/Model/WeightData.h"
 #include "llvm/Support/Error.h"
+#include <functional>
 #include <map>
 #include <memory>
 #include <variant>
@@ -16,12 +18,19 @@
 
 namespace moe::reference {
 
-/// Rows of float64, row-major.
+/// Rows of float64, row-major. A weight of higher rank has the product of its
+/// leading dimensions as rows; one of rank 1 is a single row.
 struct Matrix {
   int64_t rows = 0, columns = 0;
   std::vector<double> values;
+
+  static Matrix zeros(int64_t rows, int64_t columns) {
+    return {rows, columns, std::vector<double>(rows * columns)};
+  }
   double &at(int64_t r, int64_t c) { return values[r * columns + c]; }
   double at(int64_t r, int64_t c) const { return values[r * columns + c]; }
+  double *row(int64_t r) { return values.data() + r * columns; }
+  const double *row(int64_t r) const { return values.data() + r * columns; }
 };
 
 /// i32 values of rank 1 (columns = 1) or 2.
@@ -30,21 +39,54 @@ struct Integers {
   std::vector<int32_t> values;
 };
 
-/// Keys and values by (layer, sequence, position); a value: copies share until written.
+/// Keys and values by (layer, sequence, position); a value: copies share until
+/// written.
 struct KvState {
-  struct Entry { std::vector<double> key, value; };
+  struct Entry {
+    std::vector<double> key, value;
+  };
   using Table = std::map<std::tuple<int64_t, int32_t, int32_t>, Entry>;
   std::shared_ptr<const Table> table = std::make_shared<Table>();
 };
 
 using Value = std::variant<Matrix, Integers, KvState>;
 
-/// Runs `function` of `model` on `arguments`; fails with the operation named.
-llvm::Expected<std::vector<Value>> evaluate(ModelOp model, mlir::func::FuncOp function,
-                                            std::vector<Value> arguments);
+/// Runs functions of one model. Weights are read when first used and kept, as
+/// float64, until the evaluator goes.
+class Evaluator {
+public:
+  /// Called with every result of every operation of the model's functions, in
+  /// the order of evaluation: where a lowering first differs, or what the
+  /// router chose, can be seen without changing the IR.
+  using Observer = std::function<void(mlir::OpResult, const Value &)>;
 
-/// Logits [tokens, vocabulary] of one sequence from position 0.
-llvm::Expected<Matrix> evaluateTokens(ModelOp model, llvm::ArrayRef<int32_t> tokens);
+  explicit Evaluator(ModelOp model, Observer onResult = nullptr);
+
+  /// Fails with the operation named.
+  llvm::Expected<std::vector<Value>> evaluate(mlir::func::FuncOp function,
+                                              std::vector<Value> arguments);
+
+  /// Logits [tokens, vocabulary] of one sequence from position 0.
+  llvm::Expected<Matrix> evaluateTokens(llvm::ArrayRef<int32_t> tokens);
+
+private:
+  friend class Frame;
+  /// The elements of the weight that `reference` names.
+  llvm::Expected<const Matrix *> weight(mlir::FlatSymbolRefAttr reference);
+
+  ModelOp model;
+  Observer onResult;
+  WeightData data;
+  std::map<std::string, Matrix> weights;
+  int depth = 0; ///< of calls
+};
+
+/// One call with an evaluator of its own.
+llvm::Expected<std::vector<Value>> evaluate(ModelOp model,
+                                            mlir::func::FuncOp function,
+                                            std::vector<Value> arguments);
+llvm::Expected<Matrix> evaluateTokens(ModelOp model,
+                                      llvm::ArrayRef<int32_t> tokens);
 
 } // namespace moe::reference
 

@@ -1,0 +1,16 @@
+//===- Passes.h - moe-evaluate ----------------------------------*- C++ -*-===//
+#ifndef MOE_REFERENCE_PASSES_H
+#define MOE_REFERENCE_PASSES_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+
+namespace moe {
+
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "moe/Reference/Passes.h.inc"
+
+} // namespace moe
+
+#endif // MOE_REFERENCE_PASSES_H

@@ -1,0 +1,46 @@
+//===- Passes.td - evaluating IR from the command line --------------------===//
+#ifndef MOE_REFERENCE_PASSES_TD
+#define MOE_REFERENCE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def EvaluatePass : Pass<"moe-evaluate", "::mlir::ModuleOp"> {
+  let summary = "run a function of the model in float64 and print its results";
+  let description = [{
+    The oracle on the command line. The IR stays as it is; `moe-opt` prints it
+    after the results, so tests send it away with `-o /dev/null`.
+
+    Without options the function `@main` runs: any function without arguments,
+    or whose only arguments are `!moe.kv` states, which start empty. Each result
+    is one line of type, shape and elements:
+
+    ```mlir
+    module {
+      moe.model @example family "null" context 4 vocabulary 2 from "." {
+        func.func @main() -> tensor<1x2xf32> {
+          %x = arith.constant dense<[[1.0, -2.0]]> : tensor<1x2xf32>
+          %y = moe.add %x, %x : tensor<1x2xf32>
+          return %y : tensor<1x2xf32>
+        }
+      }
+    }
+    ```
+    prints
+    ```
+    f32 1x2: 2 -4
+    ```
+
+    With `tokens=1,2,3` the function `@forward` computes the logits of that
+    sequence. `logits=FILE.npy` writes them as float32 [tokens, vocabulary];
+    without it the most likely next token of each row is printed.
+  }];
+  let options = [
+    Option<"function", "function", "std::string", /*default=*/"\"main\"",
+           "The function to run">,
+    ListOption<"tokens", "tokens", "int32_t",
+               "Run @forward on this sequence instead">,
+    Option<"logits", "logits", "std::string", /*default=*/"\"\"",
+           "File (.npy) for the logits of the tokens">];
+}
+
+#endif // MOE_REFERENCE_PASSES_TD

@@ -1,0 +1,384 @@
+//===- Evaluator.cpp - runs functions of a model, op by op -----------------===//
+#include "moe/Reference/Evaluator.h"
+
+#include "Ops.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <array>
+#include <numeric>
+
+using namespace llvm;
+using namespace moe;
+using namespace moe::reference;
+using Results = Expected<std::vector<reference::Value>>;
+
+/// Calls may not nest deeper: a recursive function would exhaust the stack.
+static constexpr int maxDepth = 64;
+
+/// An Expected<T> of an operation's only result as Results.
+template <typename T> static Results single(Expected<T> value) {
+  if (!value)
+    return value.takeError();
+  std::vector<reference::Value> results;
+  results.push_back(std::move(*value));
+  return std::move(results);
+}
+static Results single(Matrix value) {
+  return single(Expected<Matrix>(std::move(value)));
+}
+
+namespace moe::reference {
+
+/// The values of one call of a function, and what each operation does to them.
+class Frame {
+public:
+  explicit Frame(Evaluator &evaluator) : evaluator(evaluator) {}
+
+  Results call(mlir::func::FuncOp function, std::vector<Value> arguments);
+
+private:
+  Results dispatch(mlir::Operation *op);
+  Error checkResults(mlir::Operation *op, ArrayRef<Value> results);
+
+  Results run(mlir::arith::ConstantOp op);
+  Results run(mlir::func::CallOp op);
+  Results run(EmbedOp op);
+  Results run(PickOp op);
+  Results run(NormOp op);
+  Results run(LinearOp op);
+  Results run(AddOp op);
+  Results run(ClampOp op);
+  Results run(RopeOp op);
+  Results run(KvAppendOp op);
+  Results run(AttentionOp op);
+  Results run(MlpOp op);
+  Results run(RouteOp op);
+  Results run(ExpertsOp op);
+
+  /// The elements of weights; null for null.
+  template <size_t n>
+  Expected<std::array<const Matrix *, n>>
+  read(const mlir::FlatSymbolRefAttr (&references)[n]) {
+    std::array<const Matrix *, n> matrices;
+    for (size_t i = 0; i < n; ++i) {
+      Expected<const Matrix *> matrix = evaluator.weight(references[i]);
+      if (!matrix)
+        return matrix.takeError();
+      matrices[i] = *matrix;
+    }
+    return matrices;
+  }
+  const Matrix &matrix(mlir::Value value) const {
+    return std::get<Matrix>(values.find(value)->second);
+  }
+  const Integers &integers(mlir::Value value) const {
+    return std::get<Integers>(values.find(value)->second);
+  }
+  /// The value itself where `user` is the last to need it, and once; else a
+  /// copy.
+  Value take(mlir::Value value, mlir::Operation *user) {
+    auto found = values.find(value);
+    bool last = lastUser.lookup(value) == user &&
+                llvm::count(user->getOperands(), value) == 1;
+    return last ? std::move(found->second) : found->second;
+  }
+
+  Evaluator &evaluator;
+  DenseMap<mlir::Value, Value> values;
+  DenseMap<mlir::Value, mlir::Operation *> lastUser;
+};
+
+} // namespace moe::reference
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+Results Frame::call(mlir::func::FuncOp function, std::vector<Value> arguments) {
+  if (function.isExternal())
+    return failure("function @", function.getSymName(), " has no body");
+  mlir::Block &block = function.getBody().front();
+  if (arguments.size() != block.getNumArguments())
+    return failure("function @", function.getSymName(), " takes ",
+                   block.getNumArguments(), " arguments, ", arguments.size(),
+                   " given");
+  for (auto [argument, value] : zip_equal(block.getArguments(), arguments))
+    values[argument] = std::move(value);
+  for (mlir::Operation &op : block)
+    for (mlir::Value operand : op.getOperands())
+      lastUser[operand] = &op;
+
+  for (mlir::Operation &op : block) {
+    if (isa<mlir::func::ReturnOp>(op)) {
+      std::vector<Value> results;
+      for (mlir::Value operand : op.getOperands())
+        results.push_back(values[operand]);
+      return std::move(results);
+    }
+    Results results = dispatch(&op);
+    if (!results)
+      return results.takeError();
+    if (Error error = checkResults(&op, *results))
+      return std::move(error);
+    for (auto [result, value] : zip_equal(op.getResults(), *results)) {
+      if (evaluator.onResult)
+        evaluator.onResult(result, value);
+      values[result] = std::move(value);
+    }
+    for (mlir::Value operand : op.getOperands())
+      if (lastUser.lookup(operand) == &op)
+        values.erase(operand);
+  }
+  return failure("function @", function.getSymName(), " does not return");
+}
+
+/// "moe.route: what is wrong"; calls inside calls keep the innermost name.
+static Error named(mlir::Operation *op, Error error) {
+  if (isa<mlir::func::CallOp>(op))
+    return error;
+  return failure(op->getName().getStringRef(), ": ",
+                 toString(std::move(error)));
+}
+
+Results Frame::dispatch(mlir::Operation *op) {
+  Results results =
+      TypeSwitch<mlir::Operation *, Results>(op)
+          .Case<mlir::arith::ConstantOp, mlir::func::CallOp, EmbedOp, PickOp,
+                NormOp, LinearOp, AddOp, ClampOp, RopeOp, KvAppendOp,
+                AttentionOp, MlpOp, RouteOp, ExpertsOp>(
+              [&](auto known) { return run(known); })
+          .Default([](mlir::Operation *) {
+            return failure("has no meaning to the evaluator");
+          });
+  if (!results)
+    return named(op, results.takeError());
+  return results;
+}
+
+/// A type with a static number of rows must get that many.
+Error Frame::checkResults(mlir::Operation *op, ArrayRef<Value> results) {
+  for (auto [result, value] : zip_equal(op->getResults(), results)) {
+    auto type = dyn_cast<mlir::RankedTensorType>(result.getType());
+    if (!type || type.isDynamicDim(0))
+      continue;
+    int64_t rows = std::holds_alternative<Matrix>(value)
+                       ? std::get<Matrix>(value).rows
+                       : std::get<Integers>(value).rows;
+    if (rows != type.getDimSize(0))
+      return named(op, failure("result ", result.getResultNumber(), " has ",
+                               rows, " rows, its type has ",
+                               type.getDimSize(0)));
+  }
+  return Error::success();
+}
+
+Results Frame::run(mlir::func::CallOp op) {
+  auto callee =
+      evaluator.model.lookupSymbol<mlir::func::FuncOp>(op.getCallee());
+  if (!callee)
+    return failure("the model has no function @", op.getCallee());
+  std::vector<Value> arguments;
+  for (mlir::Value operand : op.getOperands())
+    arguments.push_back(take(operand, op));
+  return evaluator.evaluate(callee, std::move(arguments));
+}
+
+Results Frame::run(mlir::arith::ConstantOp op) {
+  auto elements = dyn_cast<mlir::DenseElementsAttr>(op.getValue());
+  if (!elements || elements.getType().getRank() < 1 ||
+      elements.getType().getRank() > 2)
+    return failure("is not a tensor of rank 1 or 2");
+  int64_t rank = elements.getType().getRank();
+  int64_t rows = elements.getType().getDimSize(0);
+  int64_t columns = rank == 2 ? elements.getType().getDimSize(1) : 1;
+  if (elements.getElementType().isF32() && rank == 2) {
+    Matrix result{rows, columns, {}};
+    for (float value : elements.getValues<float>())
+      result.values.push_back(value);
+    return single(std::move(result));
+  }
+  if (elements.getElementType().isInteger(32)) {
+    Integers result{rows, columns, {}};
+    for (int32_t value : elements.getValues<int32_t>())
+      result.values.push_back(value);
+    return single(Expected<Integers>(std::move(result)));
+  }
+  std::string type;
+  raw_string_ostream(type) << elements.getType();
+  return failure("has type ", type,
+                 ", rows of f32 and one or two dimensions of i32 are known");
+}
+
+//===----------------------------------------------------------------------===//
+// Operations of the dialect: operands, weights, and the function in Ops.h
+//===----------------------------------------------------------------------===//
+
+Results Frame::run(EmbedOp op) {
+  auto weights = read({op.getTableAttr()});
+  if (!weights)
+    return weights.takeError();
+  auto [table] = *weights;
+  return single(embed(integers(op.getTokens()), *table));
+}
+
+Results Frame::run(PickOp op) {
+  return single(pick(matrix(op.getInput()), integers(op.getRows())));
+}
+
+Results Frame::run(NormOp op) {
+  auto weights = read({op.getScaleAttr()});
+  if (!weights)
+    return weights.takeError();
+  auto [scale] = *weights;
+  return single(norm(op.getKind(), matrix(op.getInput()), *scale,
+                     op.getEpsilon().convertToDouble(), op.getGroups()));
+}
+
+Results Frame::run(LinearOp op) {
+  auto weights = read({op.getWeightAttr(), op.getBiasAttr()});
+  if (!weights)
+    return weights.takeError();
+  auto [weight, bias] = *weights;
+  return single(linear(matrix(op.getInput()), *weight, bias));
+}
+
+Results Frame::run(AddOp op) {
+  return single(add(matrix(op.getLhs()), matrix(op.getRhs())));
+}
+
+Results Frame::run(ClampOp op) {
+  return single(
+      clamp(matrix(op.getInput()), op.getLimit().convertToDouble()));
+}
+
+Results Frame::run(RopeOp op) {
+  auto tableOp = evaluator.model.lookupSymbol<RopeTableOp>(op.getTable());
+  if (!tableOp)
+    return failure("the model has no rope table @", op.getTable());
+  RopeTable table{tableOp.getLayout(), {}, tableOp.getGain().convertToDouble()};
+  for (auto frequency :
+       tableOp.getFrequencies().getAsRange<mlir::FloatAttr>())
+    table.frequencies.push_back(frequency.getValueAsDouble());
+  return single(rope(matrix(op.getInput()), integers(op.getPositions()), table,
+                     op.getHeads()));
+}
+
+Results Frame::run(KvAppendOp op) {
+  KvState kv = std::get<KvState>(take(op.getKv(), op));
+  return single(kvAppend(matrix(op.getKeys()), matrix(op.getValues()),
+                         std::move(kv), op.getKv().getType(), op.getLayer(),
+                         integers(op.getSequences()),
+                         integers(op.getPositions())));
+}
+
+Results Frame::run(AttentionOp op) {
+  const auto &kv = std::get<KvState>(values.find(op.getKv())->second);
+  return single(attention(matrix(op.getQueries()), kv, op.getKv().getType(),
+                          op.getLayer(), integers(op.getSequences()),
+                          integers(op.getPositions()), op.getHeads(),
+                          op.getScale().convertToDouble(), op.getWindow()));
+}
+
+Results Frame::run(MlpOp op) {
+  auto weights = read({op.getGateAttr(), op.getUpAttr(), op.getDownAttr(), op.getSharedGateAttr()});
+  if (!weights)
+    return weights.takeError();
+  auto [gate, up, down, sharedGate] = *weights;
+  return single(mlp(matrix(op.getInput()),
+                    {*gate, *up, *down, op.getActivation()}, sharedGate));
+}
+
+Results Frame::run(RouteOp op) {
+  Expected<Routing> routing =
+      route(matrix(op.getLogits()), op.getK(), op.getScore(),
+            op.getRenormalize(), op.getScale().convertToDouble());
+  if (!routing)
+    return routing.takeError();
+  std::vector<Value> results;
+  results.push_back(std::move(routing->experts));
+  results.push_back(std::move(routing->weights));
+  return std::move(results);
+}
+
+Results Frame::run(ExpertsOp op) {
+  auto weights = read({op.getGateAttr(), op.getUpAttr(), op.getDownAttr()});
+  if (!weights)
+    return weights.takeError();
+  auto [gate, up, down] = *weights;
+  auto gateOp = evaluator.model.lookupSymbol<WeightOp>(op.getGate());
+  return single(experts(matrix(op.getInput()), integers(op.getExperts()),
+                        matrix(op.getWeights()),
+                        {*gate, *up, *down, op.getActivation()},
+                        gateOp.getTensorType().getDimSize(0)));
+}
+
+//===----------------------------------------------------------------------===//
+// The evaluator
+//===----------------------------------------------------------------------===//
+
+Evaluator::Evaluator(ModelOp model, Observer onResult)
+    : model(model), onResult(std::move(onResult)), data(model.getDirectory()) {}
+
+Expected<const Matrix *>
+Evaluator::weight(mlir::FlatSymbolRefAttr reference) {
+  if (!reference)
+    return nullptr;
+  auto known = weights.find(reference.getValue().str());
+  if (known != weights.end())
+    return &known->second;
+  auto op = model.lookupSymbol<WeightOp>(reference.getValue());
+  if (!op)
+    return failure("the model has no weight @", reference.getValue());
+  Expected<std::vector<double>> values = data.readAll(op);
+  if (!values)
+    return values.takeError();
+  int64_t columns = op.getTensorType().getShape().back();
+  Matrix &matrix = weights[reference.getValue().str()];
+  matrix = {int64_t(values->size()) / columns, columns, std::move(*values)};
+  return &matrix;
+}
+
+Results Evaluator::evaluate(mlir::func::FuncOp function,
+                            std::vector<Value> arguments) {
+  if (depth == maxDepth)
+    return failure("calls are nested deeper than ", maxDepth);
+  ++depth;
+  Results results = Frame(*this).call(function, std::move(arguments));
+  --depth;
+  return results;
+}
+
+Expected<Matrix> Evaluator::evaluateTokens(ArrayRef<int32_t> tokens) {
+  auto forward = model.lookupSymbol<mlir::func::FuncOp>("forward");
+  if (!forward)
+    return failure("the model has no function @forward");
+  int64_t count = int64_t(tokens.size()), context = int64_t(model.getContext());
+  if (count > context)
+    return failure(count, " tokens given, the context is ", context);
+  Integers sequences{count, 1, std::vector<int32_t>(count)};
+  Integers positions = sequences;
+  std::iota(positions.values.begin(), positions.values.end(), 0);
+  std::vector<Value> arguments;
+  arguments.push_back(Integers{count, 1, tokens.vec()});
+  arguments.push_back(std::move(sequences));
+  arguments.push_back(positions);
+  arguments.push_back(positions); // the logits of every row are wanted
+  arguments.push_back(KvState());
+  Results results = evaluate(forward, std::move(arguments));
+  if (!results)
+    return results.takeError();
+  return std::get<Matrix>(std::move(results->front()));
+}
+
+Results reference::evaluate(ModelOp model, mlir::func::FuncOp function,
+                            std::vector<Value> arguments) {
+  return Evaluator(model).evaluate(function, std::move(arguments));
+}
+
+Expected<Matrix> reference::evaluateTokens(ModelOp model,
+                                           ArrayRef<int32_t> tokens) {
+  return Evaluator(model).evaluateTokens(tokens);
+}
