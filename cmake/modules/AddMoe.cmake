@@ -22,6 +22,8 @@ endfunction()
 # One call per library room. Everything of MLIR comes from libMLIR.so.
 function(add_moe_library name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINK_LIBS" ${ARGN})
+  # Named as archives, they would come a second time beside libMLIR.so.
+  list(FILTER ARG_LINK_LIBS EXCLUDE REGEX "^(MLIR|LLVM)[A-Z]")
   add_mlir_library(${name} ${ARG_UNPARSED_ARGUMENTS} DISABLE_INSTALL EXCLUDE_FROM_LIBMLIR
     DEPENDS mlir-headers ${ARG_DEPENDS} LINK_LIBS PUBLIC ${ARG_LINK_LIBS})
   mlir_target_link_libraries(${name} PUBLIC MLIRIR)
