@@ -1,0 +1,118 @@
+//===- Reader.cpp - a container in memory, checked ------------------------===//
+#include "container/Reader.h"
+
+#include "container/Checksum.h"
+#include "container/Header.h"
+#include <algorithm>
+#include <atomic>
+#include <vector>
+
+using namespace moert;
+
+Status Container::open(const std::string &path, const ReadOptions &options,
+                       std::unique_ptr<Container> *out) {
+  std::unique_ptr<Container> container(new Container(path));
+  MOERT_RETURN_IF_ERROR(MappedFile::open(path, &container->mapping));
+  container->file = container->mapping->bytes();
+  MOERT_RETURN_IF_ERROR(container->read(options));
+  *out = std::move(container);
+  return Status();
+}
+
+Status Container::fromBytes(std::span<const std::byte> file,
+                            const std::string &origin,
+                            const ReadOptions &options,
+                            std::unique_ptr<Container> *out) {
+  std::unique_ptr<Container> container(new Container(origin));
+  container->file = file;
+  MOERT_RETURN_IF_ERROR(container->read(options));
+  *out = std::move(container);
+  return Status();
+}
+
+const moert_container_section_t *Container::find(uint32_t id) const {
+  for (const moert_container_section_t &section : sections())
+    if (section.id == id)
+      return &section;
+  return nullptr;
+}
+
+std::span<const std::byte> Container::section(uint32_t id) const {
+  const moert_container_section_t *section = find(id);
+  return section ? file.subspan(section->offset, section->size)
+                 : std::span<const std::byte>();
+}
+
+Status Container::read(const ReadOptions &options) {
+  MOERT_RETURN_IF_ERROR(readHeader(file, name, options.checkSections, &head));
+  if (options.checkSections)
+    MOERT_RETURN_IF_ERROR(checkSectionChecksums());
+  MOERT_RETURN_IF_ERROR(readMetadata(section(MOERT_SECTION_METADATA),
+                                     section(MOERT_SECTION_WEIGHTS).size(),
+                                     name, &module));
+  if (module->entry() && !hasSection(MOERT_SECTION_CODE))
+    return makeStatus(MOERT_DATA_LOSS, name, ": has the entry ",
+                      module->entry()->string_view(), " but no section CODE");
+  return options.checkWeights ? checkWeightChecksums() : Status();
+}
+
+Status Container::checkSectionChecksums() const {
+  for (const moert_container_section_t &section : sections()) {
+    if (section.id == MOERT_SECTION_WEIGHTS)
+      continue; // by parameter, in parallel
+    uint64_t actual = checksum(file.subspan(section.offset, section.size));
+    if (actual != section.checksum)
+      return makeStatus(MOERT_DATA_LOSS, name, ": ", sectionName(section.id),
+                        " is damaged: checksum ", hex(actual), ", expected ",
+                        hex(section.checksum));
+  }
+  return Status();
+}
+
+/// One checksum over many gigabytes would keep one core busy while the others
+/// wait, so the parameters' own checksums are compared instead; what lies
+/// between parameters must be zero. Together they cover every byte.
+Status Container::checkWeightChecksums() const {
+  std::span<const std::byte> weights = section(MOERT_SECTION_WEIGHTS);
+  std::vector<const fb::Parameter *> stored;
+  for (const fb::Parameter *parameter : *module->parameters())
+    if (parameter->kind() != fb::ParameterKind::RopeTable)
+      stored.push_back(parameter);
+  std::sort(stored.begin(), stored.end(),
+                   [](auto *a, auto *b) { return a->offset() < b->offset(); });
+
+  uint64_t end = 0;
+  auto checkGap = [&](uint64_t next) -> Status {
+    if (next <= end)
+      return Status();
+    uint64_t bad = firstNonZero(weights.subspan(end, next - end));
+    if (bad == next - end)
+      return Status();
+    return makeStatus(MOERT_DATA_LOSS, name, ": WEIGHTS is damaged: byte ",
+                      end + bad, " between parameters is not zero");
+  };
+  for (const fb::Parameter *parameter : stored) {
+    MOERT_RETURN_IF_ERROR(checkGap(parameter->offset()));
+    end = std::max(end, parameter->offset() + parameter->size());
+  }
+  MOERT_RETURN_IF_ERROR(checkGap(weights.size()));
+
+  std::atomic<size_t> firstBad = stored.size();
+#pragma omp parallel for schedule(dynamic)
+  for (size_t i = 0; i < stored.size(); ++i) {
+    const fb::Parameter *parameter = stored[i];
+    if (checksum(weights.subspan(parameter->offset(), parameter->size())) ==
+        parameter->checksum())
+      continue;
+    size_t known = firstBad;
+    while (i < known && !firstBad.compare_exchange_weak(known, i)) {
+    }
+  }
+  if (firstBad == stored.size())
+    return Status();
+  const fb::Parameter *bad = stored[firstBad];
+  return makeStatus(MOERT_DATA_LOSS, name, ": WEIGHTS is damaged: parameter ",
+                    bad->name()->string_view(), " has checksum ",
+                    hex(checksum(weights.subspan(bad->offset(), bad->size()))),
+                    ", expected ", hex(bad->checksum()));
+}

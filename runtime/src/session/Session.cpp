@@ -1,0 +1,238 @@
+//===- Session.cpp - the state of running one module ----------------------===//
+#include "session/Session.h"
+
+#include "base/Threads.h"
+#include "session/RopeTable.h"
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+using namespace moert;
+
+Status DeviceMemory::allocate(const moert_driver_t &driver,
+                              moert_device_t *device, uint64_t bytes,
+                              DeviceMemory *out) {
+  DeviceMemory result;
+  MOERT_RETURN_IF_ERROR(Status(driver.allocate(device, bytes, &result.memory)));
+  result.driver = &driver;
+  result.device = device;
+  result.size = bytes;
+  *out = std::move(result);
+  return Status();
+}
+
+//===----------------------------------------------------------------------===//
+// Starting
+//===----------------------------------------------------------------------===//
+
+/// Multiplies sizes; false when the product is beyond all memory.
+static bool product(std::initializer_list<uint64_t> factors, uint64_t *out) {
+  uint64_t result = 1;
+  for (uint64_t factor : factors)
+    if (__builtin_mul_overflow(result, factor, &result) || result > uint64_t(1)
+                                                                        << 62)
+      return false;
+  *out = result;
+  return true;
+}
+
+Status moert_session_t::resolveOptions() {
+  const std::string &origin = module.origin();
+  const fb::Model &model = *module.metadata().model();
+  if (options.context < 0 || options.context > model.context())
+    return makeStatus(MOERT_OUT_OF_RANGE, origin, ": context of ",
+                      options.context, " requested, the model has ",
+                      model.context());
+  if (options.context == 0)
+    options.context = model.context();
+  constexpr int64_t most = std::numeric_limits<int32_t>::max();
+  if (options.sequences < 1 || options.sequences > most)
+    return makeStatus(MOERT_OUT_OF_RANGE, origin, ": ", options.sequences,
+                      " sequences requested, must be between 1 and ", most);
+  if (options.batch_rows < 1 || options.batch_rows > most)
+    return makeStatus(MOERT_OUT_OF_RANGE, origin, ": batches of ",
+                      options.batch_rows,
+                      " rows requested, must be between 1 and ", most);
+  // No batch has more rows than there are positions.
+  options.batch_rows =
+      std::min(options.batch_rows, options.context * options.sequences);
+  int threads;
+  MOERT_RETURN_IF_ERROR(chooseThreads(options.threads, &threads));
+  options.threads = threads;
+  return Status();
+}
+
+Status moert_session_t::openDevice() {
+  std::string name = options.driver
+                         ? options.driver
+                         : text(module.metadata().target()->driver());
+  options.driver = nullptr; // the caller's text need not live
+  MOERT_RETURN_IF_ERROR(findDriver(name, module.origin(), &driver));
+  MOERT_RETURN_IF_ERROR(checkRunnable(module, *driver));
+  moert_device_options_t deviceOptions = {sizeof(deviceOptions),
+                                          options.threads};
+  MOERT_RETURN_IF_ERROR(Status(driver->open(&deviceOptions, &device)));
+  moert_code_t code = module.code();
+  return Status(driver->load(device, &code, &executable));
+}
+
+Status moert_session_t::allocateStates() {
+  const fb::Kv &shape = *module.metadata().kv();
+  uint64_t sequences = options.sequences, stride, total;
+  bool fits = product({uint64_t(shape.layers()), 2, uint64_t(shape.heads()),
+                       uint64_t(options.context), uint64_t(shape.head_dim()),
+                       sizeof(float)},
+                      &stride);
+  // Each state starts aligned.
+  stride = (stride + MOERT_ABI_ALIGNMENT - 1) / MOERT_ABI_ALIGNMENT *
+           MOERT_ABI_ALIGNMENT;
+  fits = fits && product({stride, sequences}, &total);
+  if (!fits)
+    return makeStatus(MOERT_RESOURCE_EXHAUSTED, module.origin(),
+                      ": key/value states of ", sequences, " sequences and ",
+                      options.context, " positions do not fit 64 bits");
+  Status status = DeviceMemory::allocate(*driver, device, total, &states);
+  if (status)
+    return makeStatus(status.code(), module.origin(), ": key/value states of ",
+                      sequences, " sequences and ", options.context,
+                      " positions: ", status.message());
+  for (uint64_t i = 0; i < sequences; ++i)
+    kv.push_back(states.data() + i * stride);
+  computed.assign(sequences, 0);
+  stats.kv_bytes = total;
+  return Status();
+}
+
+Status moert_session_t::allocateWorkspace() {
+  const fb::Module &metadata = module.metadata();
+  uint64_t rows = options.batch_rows, bytes = 0;
+  if (!product({metadata.workspace_per_row(), rows}, &bytes) ||
+      __builtin_add_overflow(bytes, metadata.workspace_fixed(), &bytes))
+    return makeStatus(MOERT_RESOURCE_EXHAUSTED, module.origin(),
+                      ": the workspace of ", rows, " rows of ",
+                      metadata.workspace_per_row(),
+                      " bytes does not fit 64 bits");
+  Status status = DeviceMemory::allocate(*driver, device, bytes, &workspace);
+  if (status)
+    return makeStatus(status.code(), module.origin(), ": workspace of ", rows,
+                      " rows: ", status.message());
+  stats.workspace_bytes = bytes;
+  return Status();
+}
+
+Status moert_session_t::placeParameters() {
+  std::span<const std::byte> weights =
+      module.container->section(MOERT_SECTION_WEIGHTS);
+  stats.weight_bytes = weights.size();
+  for (const fb::Parameter *parameter : *module.metadata().parameters()) {
+    if (parameter->kind() != fb::ParameterKind::RopeTable) {
+      parameters.push_back(weights.data() + parameter->offset());
+      continue;
+    }
+    auto &frequencies = *parameter->rope()->frequencies();
+    uint64_t bytes;
+    if (!product(
+            {uint64_t(options.context), 2, frequencies.size(), sizeof(float)},
+            &bytes))
+      return makeStatus(MOERT_RESOURCE_EXHAUSTED, module.origin(),
+                        ": rope table does not fit 64 bits");
+    DeviceMemory table;
+    MOERT_RETURN_IF_ERROR(
+        DeviceMemory::allocate(*driver, device, bytes, &table));
+    std::vector<double> values(frequencies.begin(), frequencies.end());
+    fillRopeTable(values, parameter->rope()->gain(), options.context,
+                  reinterpret_cast<float *>(table.data()));
+    parameters.push_back(table.data());
+    ropeTables.push_back(std::move(table));
+  }
+  return Status();
+}
+
+Status moert_session_t::start(const moert_session_options_t &requested) {
+  options = requested;
+  stats.size = sizeof(stats);
+  MOERT_RETURN_IF_ERROR(resolveOptions());
+  MOERT_RETURN_IF_ERROR(openDevice());
+  MOERT_RETURN_IF_ERROR(allocateStates());
+  MOERT_RETURN_IF_ERROR(allocateWorkspace());
+  return placeParameters();
+}
+
+moert_session_t::~moert_session_t() {
+  states = DeviceMemory();
+  workspace = DeviceMemory();
+  ropeTables.clear();
+  if (executable)
+    driver->unload(device, executable);
+  if (device)
+    driver->close(device);
+}
+
+//===----------------------------------------------------------------------===//
+// Running
+//===----------------------------------------------------------------------===//
+
+static void traceOperation(void *host, int64_t op) {
+  static_cast<Trace *>(host)->operation(op);
+}
+
+/// Runs rows [begin, end). `wantedDone` counts the wanted rows that lie before
+/// them, and grows by those among them.
+Status moert_session_t::runPiece(const moert_batch_t &batch, int64_t begin,
+                                 int64_t end, int64_t *wantedDone) {
+  int64_t vocabulary = module.metadata().model()->vocabulary();
+  wantedRows.clear();
+  int64_t next = *wantedDone;
+  for (; next < batch.wanted_rows; ++next) {
+    int64_t row = batch.wanted ? batch.wanted[next] : next;
+    if (row >= end)
+      break;
+    wantedRows.push_back(static_cast<int32_t>(row - begin));
+  }
+  moert_abi_forward_t args = {};
+  args.size = sizeof(args);
+  args.rows = end - begin;
+  args.wanted_rows = static_cast<int64_t>(wantedRows.size());
+  args.tokens = batch.tokens + begin;
+  args.sequences = batch.sequences + begin;
+  args.positions = batch.positions + begin;
+  args.wanted = wantedRows.data();
+  args.parameters = parameters.data();
+  args.kv = kv.data();
+  args.kv_capacity = options.context;
+  args.workspace = workspace.data();
+  args.logits = batch.logits + *wantedDone * vocabulary;
+
+  if (trace)
+    trace->beginForward(args.rows);
+  auto started = std::chrono::steady_clock::now();
+  Status status(driver->forward(device, executable, &args,
+                                trace ? traceOperation : nullptr, trace.get()));
+  std::chrono::duration<double> seconds =
+      std::chrono::steady_clock::now() - started;
+  if (trace)
+    trace->endForward();
+  MOERT_RETURN_IF_ERROR(std::move(status));
+
+  for (int64_t row = begin; row < end; ++row)
+    computed[batch.sequences[row]] = batch.positions[row] + 1;
+  stats.rows += args.rows;
+  stats.forward_calls += 1;
+  stats.forward_seconds += seconds.count();
+  *wantedDone = next;
+  return Status();
+}
+
+Status moert_session_t::forward(const moert_batch_t &batch) {
+  BatchLimits limits = {module.metadata().model()->vocabulary(),
+                        options.context, options.sequences};
+  Status status = checkBatch(batch, limits, computed);
+  if (status)
+    return makeStatus(status.code(), module.origin(), ": ", status.message());
+  int64_t wantedDone = 0;
+  for (int64_t begin = 0; begin < batch.rows; begin += options.batch_rows) {
+    int64_t end = std::min(begin + options.batch_rows, batch.rows);
+    MOERT_RETURN_IF_ERROR(runPiece(batch, begin, end, &wantedDone));
+  }
+  return Status();
+}

@@ -1,0 +1,75 @@
+//===- SessionApi.cpp - the C functions of sessions -----------------------===//
+#include "base/Options.h"
+#include "session/Session.h"
+
+using namespace moert;
+
+void moert_session_options_init(moert_session_options_t *options) {
+  *options = {};
+  options->size = sizeof(*options);
+  options->sequences = 1;
+  options->batch_rows = 512;
+}
+
+moert_status_t moert_session_create(moert_module_t *module,
+                                    const moert_session_options_t *options,
+                                    moert_session_t **outSession) {
+  return guarded([&]() -> Status {
+    moert_session_options_t chosen;
+    moert_session_options_init(&chosen);
+    MOERT_RETURN_IF_ERROR(readOptions("session options", options, &chosen));
+    auto session = std::make_unique<moert_session_t>(*module);
+    MOERT_RETURN_IF_ERROR(session->start(chosen));
+    *outSession = session.release();
+    return Status();
+  });
+}
+
+void moert_session_free(moert_session_t *session) { delete session; }
+
+int32_t moert_session_threads(const moert_session_t *session) {
+  return session->options.threads;
+}
+
+void moert_batch_init(moert_batch_t *batch) {
+  *batch = {};
+  batch->size = sizeof(*batch);
+}
+
+moert_status_t moert_session_forward(moert_session_t *session,
+                                     const moert_batch_t *batch) {
+  return guarded([&]() -> Status {
+    if (!batch)
+      return Status(MOERT_INVALID_ARGUMENT, "batch is null");
+    moert_batch_t known;
+    moert_batch_init(&known);
+    MOERT_RETURN_IF_ERROR(readOptions("batch", batch, &known));
+    return session->forward(known);
+  });
+}
+
+moert_status_t moert_session_stats(const moert_session_t *session,
+                                   moert_session_stats_t *outStats) {
+  return guarded(
+      [&] { return writeResult("session stats", session->stats, outStats); });
+}
+
+moert_status_t moert_session_trace_start(moert_session_t *session) {
+  return guarded([&]() -> Status {
+    session->trace = std::make_unique<Trace>();
+    return Status();
+  });
+}
+
+moert_status_t moert_session_trace_write(moert_session_t *session,
+                                         const char *path) {
+  return guarded([&]() -> Status {
+    if (!session->trace)
+      return makeStatus(MOERT_INVALID_ARGUMENT, path, ": no trace was started");
+    std::vector<std::string> operations;
+    if (auto *names = session->module.metadata().operations())
+      for (const flatbuffers::String *name : *names)
+        operations.push_back(name->str());
+    return session->trace->write(path, session->module.origin(), operations);
+  });
+}
