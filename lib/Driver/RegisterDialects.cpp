@@ -8,6 +8,7 @@
 #include "moe/Dialect/MoE/Transforms/Passes.h"
 #include "moe/Driver/Registry.h"
 #include "moe/Pipelines/Pipelines.h"
+#include "moe/Reference/Passes.h"
 #include "moe/Target/TargetBackend.h"
 
 using namespace moe;
@@ -22,6 +23,7 @@ void moe::registerDialects(mlir::DialectRegistry &registry) {
 void moe::registerPasses() {
   mlir::registerTransformsPasses();
   registerMoeTransformsPasses();
+  registerMoeReferencePasses();
   registerPhasePipelines(getRegistry());
   for (const auto &[name, create] : getRegistry().backends)
     create()->registerPasses();
