@@ -18,7 +18,7 @@ public:
       flags.push_back({option, std::make_unique<cl::opt<std::string>>(
                                    name, cl::desc(option->HelpStr),
                                    cl::value_desc(option->ValueStr),
-                                   cl::cat(category))});
+                                   cl::ZeroOrMore, cl::cat(category))});
   }
 
   /// Hands over what the command line said.
@@ -54,7 +54,20 @@ static std::string condense(StringRef messages, StringRef program) {
   return result;
 }
 
+/// LLVM's parser prints some complaints itself. Of those, this finds a value
+/// that is missing at the end; on-or-off flags are text for the same reason.
+static Error verifyLastValue(StringRef argument) {
+  auto &options = cl::getRegisteredOptions();
+  auto option = options.find(argument.ltrim('-'));
+  if (!argument.starts_with("-") || option == options.end() ||
+      option->second->getValueExpectedFlag() != cl::ValueRequired)
+    return Error::success();
+  return createStringError(argument + ": needs a value");
+}
+
 static Error parse(int argc, char **argv) {
+  if (Error error = verifyLastValue(argv[argc - 1]))
+    return error;
   std::string messages;
   raw_string_ostream stream(messages);
   if (cl::ParseCommandLineOptions(
@@ -65,6 +78,32 @@ static Error parse(int argc, char **argv) {
           /*LongOptionsUseDoubleDash=*/true))
     return Error::success();
   return createStringError(condense(messages, sys::path::filename(argv[0])));
+}
+
+/// The value of an on-or-off flag.
+static Error getSwitch(const cl::opt<std::string> &flag, bool &value) {
+  if (!flag.getNumOccurrences())
+    return Error::success();
+  if (flag.empty() || flag == "true" || flag == "1")
+    value = true;
+  else if (flag == "false" || flag == "0")
+    value = false;
+  else
+    return createStringError("--" + flag.ArgStr + ": bad value '" +
+                             StringRef(flag) + "', known are true and false");
+  return Error::success();
+}
+
+/// The phases that a flag names.
+static Error findPhases(const cl::list<std::string> &flag,
+                        std::set<Phase> &phases) {
+  for (const std::string &name : flag) {
+    Expected<const PhaseInfo *> phase = findPhase(name);
+    if (!phase)
+      return phase.takeError();
+    phases.insert((*phase)->phase);
+  }
+  return Error::success();
 }
 
 static std::string describePhases() {
@@ -79,55 +118,58 @@ Error moe::parseCommandLine(int argc, char **argv, const Registry &registry,
   // LLVM's libraries bring some hundred flags of their own.
   cl::ResetCommandLineParser();
   cl::SetVersionPrinter(printVersion);
-  cl::OptionCategory general("What to make"), pipeline("How to make it"),
-      looking("Looking inside");
-  std::string phaseNames = describePhases();
+  cl::OptionCategory files("Files"), making("Making the module"),
+      watching("Watching it");
+  const std::string stopHelp =
+      "Stop after a phase and print the IR: " + describePhases();
 
-  cl::list<std::string> inputs(cl::Positional, cl::cat(general),
+  cl::list<std::string> inputs(cl::Positional, cl::cat(files),
                                cl::desc("<checkpoint directory | .mlir file>"));
   cl::opt<std::string> output(
-      "o", cl::cat(general), cl::value_desc("file"),
+      "o", cl::ZeroOrMore, cl::cat(files), cl::value_desc("file"),
       cl::desc("The module; with --compile-to, the IR"));
-  cl::opt<bool> emitIr(
-      "emit-ir", cl::cat(general),
+  PipelineFlags pipelineFlags(command.options, making);
+  cl::opt<std::string> emitIr(
+      "emit-ir", cl::ValueOptional, cl::ZeroOrMore, cl::cat(making),
+      cl::value_desc("bool"),
       cl::desc("Put the model's IR into the module, for people"));
-  PipelineFlags pipelineFlags(command.options, pipeline);
-  cl::opt<std::string> compileTo(
-      "compile-to", cl::cat(looking), cl::value_desc("phase"),
-      cl::desc("Stop after a phase and print the IR: " + phaseNames));
+  cl::list<std::string> compileTo("compile-to", cl::cat(watching),
+                                  cl::value_desc("phase"), cl::desc(stopHelp));
   cl::list<std::string> dumpPhase(
-      "dump-phase", cl::cat(looking), cl::value_desc("phase"),
+      "dump-phase", cl::cat(watching), cl::value_desc("phase"),
       cl::desc("Print the IR after a phase to standard error and go on"));
-  cl::opt<bool> timing("timing", cl::cat(looking),
-                       cl::desc("Say how long each pass took"));
-  cl::opt<bool> verifyEach("verify-each", cl::cat(looking), cl::init(true),
-                           cl::desc("Verify the IR after each pass (on)"));
+  cl::opt<std::string> timing("timing", cl::ValueOptional, cl::ZeroOrMore, cl::value_desc("bool"),
+                              cl::cat(watching),
+                              cl::desc("Say how long each pass took"));
+  cl::opt<std::string> verifyEach(
+      "verify-each", cl::ValueOptional, cl::ZeroOrMore, cl::cat(watching),
+      cl::value_desc("bool"),
+      cl::desc("Verify the IR after each pass (true)"));
+  cl::HideUnrelatedOptions({&files, &making, &watching});
 
   if (Error error = parse(argc, argv))
     return error;
   if (Error error = pipelineFlags.apply())
     return error;
+  if (Error error = getSwitch(emitIr, command.emitIr))
+    return error;
+  if (Error error = getSwitch(timing, command.timing))
+    return error;
+  if (Error error = getSwitch(verifyEach, command.verifyEach))
+    return error;
+  std::set<Phase> stops;
+  if (Error error = findPhases(compileTo, stops))
+    return error;
+  if (Error error = findPhases(dumpPhase, command.dumpedPhases))
+    return error;
+  if (!stops.empty())
+    command.lastPhase = *stops.begin();
   if (inputs.size() != 1)
     return createStringError(
         Twine(inputs.size()) +
         " inputs given, 1 expected: a checkpoint directory or a .mlir file");
   command.input = inputs.front();
   command.output = output;
-  command.emitIr = emitIr;
-  command.timing = timing;
-  command.verifyEach = verifyEach;
-  if (compileTo.getNumOccurrences()) {
-    Expected<const PhaseInfo *> phase = findPhase(compileTo);
-    if (!phase)
-      return phase.takeError();
-    command.lastPhase = (*phase)->phase;
-  }
-  for (const std::string &name : dumpPhase) {
-    Expected<const PhaseInfo *> phase = findPhase(name);
-    if (!phase)
-      return phase.takeError();
-    command.dumpedPhases.insert((*phase)->phase);
-  }
   if (command.output.empty()) {
     if (command.lastPhase == Phase::Container)
       return createStringError("no output given, use -o FILE");
