@@ -63,8 +63,8 @@ moe.model @tiny family "null" context 16 vocabulary 8 from "." {
     %0 = moe.norm layer %x by @s_norm epsilon 0.0 groups 2 : tensor<?x4xf32>
     // CHECK: moe.rope %{{.+}} at %{{.+}} by @pairs heads 2
     %1 = moe.rope %0 at %i by @pairs heads 2 : tensor<?x4xf32>, tensor<?xi32>
-    // CHECK: moe.attention {{.*}} heads 2 scale 0.70710678118654757 : tensor<?x4xf32>, tensor<?xi32>, !moe.kv<6 x 2 x 2 x bf16>
-    %2 = moe.attention %1 over %kv layer 5 at %i, %i heads 2 scale 0.70710678118654757 : tensor<?x4xf32>, tensor<?xi32>, !moe.kv<6 x 2 x 2 x bf16>
+    // CHECK: moe.attention {{.*}} heads 2 scale 0.7071067811865476 : tensor<?x4xf32>, tensor<?xi32>, !moe.kv<6 x 2 x 2 x bf16>
+    %2 = moe.attention %1 over %kv layer 5 at %i, %i heads 2 scale 0.7071067811865476 : tensor<?x4xf32>, tensor<?xi32>, !moe.kv<6 x 2 x 2 x bf16>
     // CHECK: moe.mlp %{{.+}} gate @mg up @mg down @md relu : tensor<?x4xf32>
     %3 = moe.mlp %2 gate @mg up @mg down @md relu : tensor<?x4xf32>
     // CHECK: moe.mlp %{{.+}} gate @mg up @mg down @md identity : tensor<?x4xf32>

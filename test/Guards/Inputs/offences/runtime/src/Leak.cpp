@@ -1,0 +1,3 @@
+#include "llvm/ADT/StringRef.h"
+// TODO: remove
+const char *path = "/home/somebody/model";

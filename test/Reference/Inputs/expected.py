@@ -1,0 +1,108 @@
+"""Prints the values that the tests of this folder expect, from the formulas of
+MoeOps.td in NumPy. Nothing runs it: the tests hold the numbers."""
+import numpy as np
+
+
+def show(section, *arrays):
+    for array in arrays:
+        print(section + ":", " ".join("%.9g" % x for x in np.ravel(array)))
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def softmax(x):
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+ACTIVATIONS = {
+    "silu": lambda x: x * sigmoid(x),
+    "gelu_tanh": lambda x: 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
+    "relu": lambda x: np.maximum(x, 0),
+    "identity": lambda x: x,
+}
+
+
+def rows():
+    x = np.array([[1, 2, 3, 4], [0, -1, 0, 1.0]])
+    scale = np.array([1, 2, -1, 0.5])
+    rms = lambda v: v / np.sqrt((v**2).mean(-1, keepdims=True) + 0.25)
+    layer = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 0.25)
+    matrix = np.array([[1, 0, 0, 0], [0.5, 0.5, 0.5, 0.5], [0, 1, 0, -1]])
+    show("norm", rms(x) * scale, rms(x.reshape(2, 2, 2)) * np.array([1, -2]), layer * scale)
+    show("linear", x @ matrix.T, x @ matrix.T + np.array([10, 20, 30]))
+
+
+def rope():
+    positions, frequencies, gain, heads = [3, 0], np.array([1, 0.5]), 2, 2
+    for first in (np.array([0, 1]), np.array([0, 2])):  # half, interleaved
+        second = first + (2 if first[1] == 1 else 1)
+        x = np.tile(np.arange(1.0, 13.0), (2, 1)).reshape(2, heads, 6)
+        for row, position in zip(x, positions):
+            z = (row[:, first] + 1j * row[:, second]) * gain * np.exp(1j * position * frequencies)
+            row[:, first], row[:, second] = z.real, z.imag
+        show("rope", x)
+
+
+def attention():
+    k = np.array([[1, 0, 0, 1], [0, 1, 1, 0], [1, 1, -1, 0], [2, 0, 0, 2.0]])
+    v = np.array([[1, 2, 3, 4], [5, 6, 7, 8], [-1, -2, -3, -4], [10, 20, 30, 40.0]])
+    q = np.array([[1, 0, 0, 1, 1, 1, -1, 0], [0, 1, 1, 0, 2, 0, 0, 2],
+                  [1, 1, 0, 0, 0, 0, 1, 1], [1, 2, 3, 4, 5, 6, 7, 8.0]])
+    sequences, positions = np.array([0, 0, 0, 7]), np.array([0, 1, 2, 0])
+    for window in (99, 2):
+        for r in range(4):
+            seen = (sequences == sequences[r]) & (positions <= positions[r])
+            seen &= positions > positions[r] - window
+            heads = []
+            for h in range(4):
+                part = slice(h // 2 * 2, h // 2 * 2 + 2)
+                p = softmax(0.5 * k[seen][:, part] @ q[r, 2 * h : 2 * h + 2])
+                heads.append(p @ v[seen][:, part])
+            show("attention", np.array(heads))
+
+
+def mlp():
+    x = np.array([[1.0, -2.0]])
+    gate = np.array([[1, 0], [0, 1], [1, 1]])
+    up = np.array([[1, 1], [2, 0], [0, -1]])
+    down = np.array([[1, 0, 1], [0, 1, -1]])
+    for act in ACTIVATIONS.values():
+        show("mlp", (act(x @ gate.T) * (x @ up.T)) @ down.T)
+    silu = ACTIVATIONS["silu"]
+    show("mlp", (silu(x @ gate.T) * (x @ up.T)) @ down.T * sigmoid(x.sum()))
+
+
+def route():
+    logits = np.array([[1, 3, 2, 0], [2, 5, 5, 2.0]])
+
+    def chosen(scores, k):
+        order = np.argsort(-scores, axis=-1, kind="stable")[:, :k]
+        return order, np.take_along_axis(scores, order, -1)
+
+    show("route", *chosen(softmax(logits), 3))
+    order, weights = chosen(softmax(logits), 2)
+    show("route", order, weights / weights.sum(-1, keepdims=True) * 2.5)
+    order, weights = chosen(sigmoid(logits), 2)
+    show("route", weights, weights / weights.sum(-1, keepdims=True))
+    order, weights = chosen(logits, 2)
+    show("route", order, softmax(weights))
+
+
+def experts():
+    x = np.array([[1, 2], [3, -1.0]])
+    gate = np.array([[1, 0], [0, 1], [1, 1]])
+    up = np.array([[1, 1], [1, -1], [2, 0]])
+    down = np.array([[1, 2], [3, 4], [5, 6]])
+    result = np.zeros((2, 2))
+    for r, choice in enumerate(({2: 0.75, 0: 0.25}, {1: 0.5, 2: 0.5})):
+        for e in sorted(choice):
+            hidden = ACTIVATIONS["silu"](gate[e] @ x[r]) * (up[e] @ x[r])
+            result[r] += choice[e] * hidden * down[e]
+    show("experts", result)
+
+
+for section in (rows, rope, attention, mlp, route, experts):
+    section()
