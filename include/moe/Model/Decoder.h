@@ -16,6 +16,11 @@ struct DecoderDefaults {
   double ropeTheta = 10000.0;
 };
 
+/// How many experts there are, and how many a token goes to.
+struct ExpertCounts {
+  int64_t experts, chosen;
+};
+
 /// The keys of config.json that every family of this kind has.
 struct DecoderConfig {
   int64_t vocabulary, context, hidden, layers, heads, kvHeads, headSize;
@@ -31,7 +36,7 @@ struct DecoderConfig {
   /// The dense feed-forward network of a layer.
   MlpBlock mlp(int64_t layer, int64_t width) const;
   /// Routed experts of a layer, without options.
-  MoeBlock moe(int64_t layer, int64_t width) const;
+  MoeBlock moe(int64_t layer, int64_t width, ExpertCounts counts) const;
 };
 
 DecoderConfig readDecoder(const Config &config,
@@ -40,10 +45,7 @@ DecoderConfig readDecoder(const Config &config,
 /// The width of a dense feed-forward network or of an expert.
 int64_t readWidth(const Config &config, llvm::StringRef key);
 
-/// Keys of the routed experts. `chosen` is checked against `experts`.
-struct ExpertCounts {
-  int64_t experts, chosen;
-};
+/// Keys of the routed experts; `expertKeys` are synonyms.
 ExpertCounts readExpertCounts(const Config &config,
                               llvm::ArrayRef<llvm::StringRef> expertKeys,
                               ExpertCounts defaults);
@@ -55,6 +57,9 @@ std::vector<bool> readSparseLayers(const Config &config, int64_t layers);
 /// `sliding_window`: what the family assumes if absent; null and 0 are none.
 std::optional<int64_t> readWindow(const Config &config,
                                   std::optional<int64_t> absent);
+
+/// The same, for families that slide only if `use_sliding_window` says so.
+std::optional<int64_t> readUsedWindow(const Config &config, int64_t absent);
 
 /// The window of each layer; none: the layer sees everything. `byDefault` says
 /// which layers slide when config.json has no `layer_types`.

@@ -68,8 +68,17 @@ ExpertCounts moe::readExpertCounts(const Config &config,
                                    ArrayRef<StringRef> expertKeys,
                                    ExpertCounts defaults) {
   ExpertCounts result = defaults;
-  for (StringRef key : llvm::reverse(expertKeys))
-    result.experts = config.getInteger(key, result.experts, limits::experts);
+  StringRef found;
+  for (StringRef key : expertKeys) {
+    std::optional<int64_t> count = config.getInteger(key, limits::experts);
+    if (!count)
+      continue;
+    if (!found.empty() && *count != result.experts)
+      config.fail("key '" + key + "' is " + Twine(*count) + ", but '" + found +
+                  "' is " + Twine(result.experts));
+    found = key;
+    result.experts = *count;
+  }
   result.chosen = config.getInteger("num_experts_per_tok", defaults.chosen,
                                     limits::experts);
   if (result.chosen > result.experts)
@@ -97,6 +106,13 @@ std::optional<int64_t> moe::readWindow(const Config &config,
   // Null and 0 both stand for none.
   int64_t window = config.getInteger("sliding_window", 0, bounds);
   return window ? std::optional<int64_t>(window) : std::nullopt;
+}
+
+std::optional<int64_t> moe::readUsedWindow(const Config &config,
+                                           int64_t absent) {
+  std::optional<int64_t> window = readWindow(config, absent);
+  bool isUsed = config.getBool("use_sliding_window", false);
+  return isUsed ? window : std::nullopt;
 }
 
 Windows moe::readWindows(const Config &config, int64_t layers,
@@ -158,11 +174,14 @@ MlpBlock DecoderConfig::mlp(int64_t layer, int64_t width) const {
   return block;
 }
 
-MoeBlock DecoderConfig::moe(int64_t layer, int64_t width) const {
+MoeBlock DecoderConfig::moe(int64_t layer, int64_t width,
+                            ExpertCounts counts) const {
   MoeBlock block;
   block.names = layerNames(layer);
   block.hidden = hidden;
   block.width = width;
+  block.experts = counts.experts;
+  block.chosen = counts.chosen;
   block.activation = activation;
   return block;
 }

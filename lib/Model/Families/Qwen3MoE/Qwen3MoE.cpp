@@ -23,7 +23,11 @@ public:
     int64_t expertWidth = readWidth(config, "moe_intermediate_size");
     int64_t denseWidth =
         config.getInteger("intermediate_size", 6144, limits::features);
-    Windows windows = readSlidingWindows(config, decoder.layers);
+    // All layers slide, or none; max_window_layers is stored without meaning.
+    (void)config.has("max_window_layers");
+    Windows windows =
+        readWindows(config, decoder.layers, readUsedWindow(config, 4096),
+                    [](int64_t) { return true; });
 
     auto attention = [&](Value rows, int64_t layer) {
       AttentionBlock block = decoder.attention(layer);
@@ -35,25 +39,12 @@ public:
     auto feedForward = [&](Value rows, int64_t layer) {
       if (!sparse[layer])
         return mlpBlock(builder, rows, decoder.mlp(layer, denseWidth));
-      MoeBlock block = decoder.moe(layer, expertWidth);
-      block.experts = counts.experts;
-      block.chosen = counts.chosen;
+      MoeBlock block = decoder.moe(layer, expertWidth, counts);
       block.renormalize = renormalize;
       return moeBlock(builder, rows, block);
     };
     buildDecoder(builder, decoder, attention, feedForward);
     return llvm::Error::success();
-  }
-
-private:
-  /// All layers slide, or none: max_window_layers is stored but has no meaning
-  /// in this family.
-  static Windows readSlidingWindows(const Config &config, int64_t layers) {
-    std::optional<int64_t> window = readWindow(config, 4096);
-    bool slides = config.getBool("use_sliding_window", false);
-    (void)config.has("max_window_layers");
-    return readWindows(config, layers, window,
-                       [&](int64_t) { return slides; });
   }
 };
 } // namespace
