@@ -88,12 +88,12 @@ struct EvaluatePass : moe::impl::EvaluatePassBase<EvaluatePass> {
     ModuleOp module = getOperation();
     auto models = llvm::to_vector(module.getOps<ModelOp>());
     if (models.size() != 1) {
-      module.emitError("the module has ")
+      emitError(module.getLoc(), "the module has ")
           << models.size() << " models, 1 is evaluated";
       return signalPassFailure();
     }
     if (tokens.empty() && !logits.empty()) {
-      module.emitError("logits are of tokens, and there are 0 tokens");
+      emitError(module.getLoc(), "logits are of tokens, and there are 0 tokens");
       return signalPassFailure();
     }
     llvm::Error error =
@@ -102,7 +102,7 @@ struct EvaluatePass : moe::impl::EvaluatePassBase<EvaluatePass> {
             : runForward(models.front(), llvm::to_vector(tokens), logits,
                          llvm::outs());
     if (error) {
-      models.front().emitError(llvm::toString(std::move(error)));
+      emitError(models.front().getLoc(), llvm::toString(std::move(error)));
       return signalPassFailure();
     }
     markAllAnalysesPreserved();

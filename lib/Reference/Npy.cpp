@@ -33,9 +33,8 @@ Error reference::writeNpy(StringRef path, const Matrix &matrix) {
       writer.write<float>(float(value));
     return Error::success();
   });
-  if (!error)
-    return Error::success();
-  return createStringError(inconvertibleErrorCode(), "%s: cannot be written: %s",
-                           path.str().c_str(),
-                           toString(std::move(error)).c_str());
+  return handleErrors(std::move(error), [&](const FileError &problem) {
+    return createStringError(path + ": cannot be written: " +
+                             problem.messageWithoutFileInfo());
+  });
 }

@@ -69,7 +69,7 @@ moe.model @m family "null" context 1 vocabulary 1 from "." {
 
 // -----
 
-// expected-error @+1 {{moe.embed: {{.*}}no-such-file: cannot be opened: No such file or directory}}
+// expected-error @+1 {{moe.embed: ./no-such-file: cannot be opened: No such file or directory}}
 moe.model @m family "null" context 1 vocabulary 1 from "." {
   moe.weight @w : tensor<1x1xf32> from [#moe.extent<"no-such-file", 0, 4>]
   func.func @main() -> tensor<1x1xf32> {
@@ -105,12 +105,13 @@ moe.model @m family "null" context 1 vocabulary 1 from "." {
 
 // -----
 
-// expected-error @+1 {{moe.pick: result 0 has 1 rows, its type has 3}}
+// expected-error @+1 {{moe.linear: result 0 has 1 rows, its type has 3}}
 moe.model @m family "null" context 1 vocabulary 1 from "." {
+  moe.weight @w : tensor<1x1xf32> from [#moe.splat<1.0 : f32>]
   func.func @main() -> tensor<3x1xf32> {
-    %x = arith.constant dense<1.0> : tensor<2x1xf32>
-    %rows = arith.constant dense<1> : tensor<1xi32>
-    %y = moe.pick %x rows %rows : tensor<2x1xf32>, tensor<1xi32> -> tensor<3x1xf32>
+    %t = arith.constant dense<0> : tensor<1xi32>
+    %x = moe.embed %t by @w : tensor<1xi32> -> tensor<?x1xf32>
+    %y = moe.linear %x by @w : tensor<?x1xf32> -> tensor<3x1xf32>
     return %y : tensor<3x1xf32>
   }
 }
@@ -135,12 +136,14 @@ moe.model @m family "null" context 1 vocabulary 1 from "." {
 
 // expected-error @+1 {{moe.rope: there are 2 rows and 1 positions}}
 moe.model @m family "null" context 1 vocabulary 1 from "." {
+  moe.weight @w : tensor<1x2xf32> from [#moe.splat<1.0 : f32>]
   moe.rope_table @r half frequencies [1.0] gain 1.0
-  func.func @main() -> tensor<2x2xf32> {
-    %x = arith.constant dense<1.0> : tensor<2x2xf32>
+  func.func @main() -> tensor<?x2xf32> {
+    %t = arith.constant dense<0> : tensor<2xi32>
+    %x = moe.embed %t by @w : tensor<2xi32> -> tensor<?x2xf32>
     %p = arith.constant dense<0> : tensor<1xi32>
-    %y = moe.rope %x at %p by @r heads 1 : tensor<2x2xf32>, tensor<1xi32>
-    return %y : tensor<2x2xf32>
+    %y = moe.rope %x at %p by @r heads 1 : tensor<?x2xf32>, tensor<1xi32>
+    return %y : tensor<?x2xf32>
   }
 }
 
@@ -148,11 +151,13 @@ moe.model @m family "null" context 1 vocabulary 1 from "." {
 
 // expected-error @+1 {{moe.kv_append: there are 2 rows and 1 sequences}}
 moe.model @m family "null" context 1 vocabulary 1 from "." {
+  moe.weight @w : tensor<1x1xf32> from [#moe.splat<1.0 : f32>]
   func.func @main(%kv: !moe.kv<1 x 1 x 1 x f32>) -> !moe.kv<1 x 1 x 1 x f32> {
-    %x = arith.constant dense<1.0> : tensor<2x1xf32>
+    %t = arith.constant dense<0> : tensor<2xi32>
+    %x = moe.embed %t by @w : tensor<2xi32> -> tensor<?x1xf32>
     %p = arith.constant dense<0> : tensor<1xi32>
     %kv1 = moe.kv_append %x, %x into %kv layer 0 at %p, %p
-      : tensor<2x1xf32>, tensor<1xi32>, !moe.kv<1 x 1 x 1 x f32>
+      : tensor<?x1xf32>, tensor<1xi32>, !moe.kv<1 x 1 x 1 x f32>
     return %kv1 : !moe.kv<1 x 1 x 1 x f32>
   }
 }
@@ -203,13 +208,15 @@ moe.model @m family "null" context 1 vocabulary 1 from "." {
 
 // expected-error @+1 {{moe.experts: there are 2 rows, 1 rows of experts and 1 rows of weights}}
 moe.model @m family "null" context 1 vocabulary 1 from "." {
+  moe.weight @table : tensor<1x1xf32> from [#moe.splat<1.0 : f32>]
   moe.weight @w : tensor<2x1x1xf32> from [#moe.splat<1.0 : f32>]
-  func.func @main() -> tensor<2x1xf32> {
-    %x = arith.constant dense<1.0> : tensor<2x1xf32>
+  func.func @main() -> tensor<?x1xf32> {
+    %t = arith.constant dense<0> : tensor<2xi32>
+    %x = moe.embed %t by @table : tensor<2xi32> -> tensor<?x1xf32>
     %ids = arith.constant dense<[[0, 1]]> : tensor<1x2xi32>
     %w = arith.constant dense<1.0> : tensor<1x2xf32>
     %y = moe.experts %x to %ids, %w gate @w up @w down @w relu
-      : tensor<2x1xf32>, tensor<1x2xi32>, tensor<1x2xf32>
-    return %y : tensor<2x1xf32>
+      : tensor<?x1xf32>, tensor<1x2xi32>, tensor<1x2xf32>
+    return %y : tensor<?x1xf32>
   }
 }
