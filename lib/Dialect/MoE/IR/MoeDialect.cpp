@@ -1,5 +1,5 @@
 //===- MoeDialect.cpp - types, attributes and enumerations of moe ---------===//
-#include "moe/Dialect/MoE/IR/Moe.h"
+#include "Verify.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -72,6 +72,6 @@ LogicalResult RandomAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   // random_c1
   if (scale.getValue().isFinite())
     return success();
-  return emitError() << "scale is " << scale.getValueAsDouble()
+  return emitError() << "scale is " << realText(scale.getValue())
                      << " when it should be finite";
 }

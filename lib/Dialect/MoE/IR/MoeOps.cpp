@@ -2,16 +2,15 @@
 //
 // Verifiers are in Declarations, Rows, Attention and FeedForward.
 //===----------------------------------------------------------------------===//
-#include "moe/Dialect/MoE/IR/Moe.h"
+#include "Verify.h"
 
 #include "mlir/IR/Builders.h"
-#include <charconv>
 
 using namespace mlir;
 using namespace moe;
 
 //===----------------------------------------------------------------------===//
-// Numbers: the shortest text that reads back as the same float64
+// Assembly of float64 attributes
 //===----------------------------------------------------------------------===//
 
 static ParseResult parseReal(OpAsmParser &parser, FloatAttr &value) {
@@ -20,15 +19,10 @@ static ParseResult parseReal(OpAsmParser &parser, FloatAttr &value) {
 
 static void printReal(OpAsmPrinter &printer, Operation *, FloatAttr value) {
   // Infinities and NaNs have no decimal form.
-  if (!value.getValue().isFinite())
-    return printer.printAttributeWithoutType(value);
-  char buffer[32];
-  char *end = std::to_chars(buffer, std::end(buffer), value.getValueAsDouble()).ptr;
-  StringRef text(buffer, end - buffer);
-  // The syntax of MLIR wants a point: 1e-06 is written 1.0e-06.
-  StringRef digits = text.take_until([](char c) { return c == '.' || c == 'e'; });
-  StringRef rest = text.drop_front(digits.size());
-  printer << digits << (rest.starts_with(".") ? "" : ".0") << rest;
+  if (value.getValue().isFinite())
+    printer << realText(value.getValue());
+  else
+    printer.printAttributeWithoutType(value);
 }
 
 static ParseResult parseReals(OpAsmParser &parser, ArrayAttr &values) {

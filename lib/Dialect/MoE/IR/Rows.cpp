@@ -51,7 +51,7 @@ LogicalResult NormOp::verify() {
   // norm_c1
   if (!getEpsilon().isFinite() ||
       (getEpsilon().isNegative() && !getEpsilon().isZero()))
-    return emitOpError() << "epsilon is " << getEpsilon().convertToDouble()
+    return emitOpError() << "epsilon is " << realText(getEpsilon())
                          << " when it should be finite and at least 0";
   // norm_c2
   return verifyParts(*this, "groups", getGroups(), getType());
@@ -86,6 +86,6 @@ LogicalResult ClampOp::verify() {
   // clamp_c1
   if (getLimit().isFinite() && getLimit().isNonZero() && !getLimit().isNegative())
     return success();
-  return emitOpError() << "limit is " << getLimit().convertToDouble()
+  return emitOpError() << "limit is " << realText(getLimit())
                        << " when it should be finite and above 0";
 }

@@ -3,6 +3,7 @@
 
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/StringExtras.h"
+#include <charconv>
 
 using namespace mlir;
 using namespace moe;
@@ -88,10 +89,26 @@ LogicalResult moe::verifyParts(Operation *op, StringRef name, int64_t parts,
                            << " features";
 }
 
+std::string moe::realText(const llvm::APFloat &value) {
+  char buffer[32];
+  char *end =
+      std::to_chars(buffer, std::end(buffer), value.convertToDouble()).ptr;
+  std::string text(buffer, end);
+  if (!value.isFinite())
+    return text;
+  // The syntax of MLIR wants a point: 1e-06 is written 1.0e-06.
+  size_t digits = text.find_first_of(".e");
+  if (digits == std::string::npos)
+    return text + ".0";
+  if (text[digits] == 'e')
+    text.insert(digits, ".0");
+  return text;
+}
+
 LogicalResult moe::verifyFinite(Operation *op, StringRef name,
                                 const llvm::APFloat &value) {
   if (value.isFinite())
     return success();
-  return op->emitOpError() << name << " is " << value.convertToDouble()
+  return op->emitOpError() << name << " is " << realText(value)
                            << " when it should be finite";
 }

@@ -42,6 +42,10 @@ mlir::LogicalResult verifySameRows(mlir::Operation *op,
 mlir::LogicalResult verifyParts(mlir::Operation *op, llvm::StringRef name,
                                 int64_t parts, mlir::RankedTensorType rows);
 
+/// The shortest text of a number that reads back as the same float64, always
+/// with a point: "0.1", "1.0e-06"; "inf", "-inf" and "nan" otherwise.
+std::string realText(const llvm::APFloat &value);
+
 /// Fails when `value` is infinite or not a number.
 mlir::LogicalResult verifyFinite(mlir::Operation *op, llvm::StringRef name,
                                  const llvm::APFloat &value);
