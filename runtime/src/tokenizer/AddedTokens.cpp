@@ -74,11 +74,11 @@ AddedTokens::AddedTokens(const Node &root, const Vocabulary &vocab,
     byContent.emplace(token.content, token.id);
     tokens.emplace(token.id, std::move(token));
   }
-  for (const auto &[id, token] : tokens) {
-    std::string key = token.content;
+  for (auto &[id, token] : tokens) {
+    token.form = token.content;
     if (token.normalized && normalizer)
-      key = normalizer->run(std::move(key));
-    (token.normalized ? after : before).add(key, token.id);
+      token.form = normalizer->run(token.content);
+    (token.normalized ? after : before).add(token.form, token.id);
   }
 }
 

@@ -19,6 +19,8 @@ struct AddedToken {
   bool lstrip = false;     ///< takes the white space before it
   bool rstrip = false;     ///< takes the white space behind it
   bool normalized = false; ///< looked for after the normalizer
+  /// What is looked for and decoded to: the content, normalized if asked.
+  std::string form;
 };
 
 /// Finds the longest of many strings at a place.

@@ -60,7 +60,7 @@ Status Decoder::push(int32_t id, std::string *out) {
     if (added && added->special && state->skipSpecial)
       return;
     TokenText text;
-    text.text = added ? added->content : std::string(vocab[id]);
+    text.text = added ? added->form : std::string(vocab[id]);
     text.verbatim = !known;
     std::vector<TokenText> texts;
     texts.push_back(std::move(text));
