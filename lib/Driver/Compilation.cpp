@@ -166,6 +166,10 @@ llvm::Error Compilation::findModel() {
     return llvm::createStringError(command.input + ": holds " +
                                    llvm::Twine(count) + " models, expected 1");
   model = *models.begin();
+  if (command.lastPhase >= Phase::Target && !model.lookupSymbol("forward"))
+    return llvm::createStringError(command.input + ": model @" +
+                                   model.getSymName() +
+                                   " has no function @forward");
   return llvm::Error::success();
 }
 
