@@ -1,0 +1,52 @@
+//===- Conformance.h - what every driver must do ----------------*- C++ -*-===//
+//
+// A property is a function that tries one promise of moert/abi/driver.h on one
+// driver. Properties that execute something use the driver's conformance code,
+// which has these entries (a driver without code is "unsupported" there):
+//
+//   moert_forward_v1      one layer, one head, head size 1, vocabulary 4,
+//                         parameter 0 = f32 bias[4]; stores key = token and
+//                         value = 0.5 at each row's position; logits[v] =
+//                         bias[v] + (v + 1) * sum of (key + value) over the
+//                         positions up to the row's; operations 0 and 1;
+//                         writes 64 bytes of workspace, 64 more for each row
+//   conformance_fail      returns 8
+//   conformance_unknown   returns 1234
+//   conformance_parallel  parallel_for over `rows`; for each index i adds 1 to
+//                         logits[4i] and notes worker, begin and end behind it
+//   conformance_nested    the same with a loop of 3 inside: adds 1 to
+//                         logits[4i] per inner index, notes the inner and the
+//                         outer worker behind it
+//
+//===----------------------------------------------------------------------===//
+#ifndef MOERT_CTS_CONFORMANCE_H
+#define MOERT_CTS_CONFORMANCE_H
+
+#include "moert/abi/driver.h"
+#include <string>
+#include <vector>
+
+namespace moert::cts {
+
+struct Outcome {
+  enum Kind { Pass, Fail, Unsupported } kind = Pass;
+  std::string why; ///< empty for Pass
+};
+
+/// A driver and what it runs.
+struct Subject {
+  const moert_driver_t *driver;
+  std::vector<char> code; ///< empty: it has none
+};
+
+struct Property {
+  const char *name;
+  Outcome (*check)(const Subject &subject);
+};
+
+/// All properties, in the order of the life of a device.
+const std::vector<Property> &properties();
+
+} // namespace moert::cts
+
+#endif // MOERT_CTS_CONFORMANCE_H

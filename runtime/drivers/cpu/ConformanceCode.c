@@ -1,0 +1,112 @@
+/*===- ConformanceCode.c - what the conformance suite runs on the cpu -------===*
+ *
+ * cts/Conformance.h says what each entry computes.
+ *===----------------------------------------------------------------------===*/
+#include "moert/abi/module.h"
+
+enum { VOCABULARY = 4 };
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* The two halves of a state with one layer, one head and head size one. */
+static float *keys(const moert_abi_forward_t *args, int64_t row) {
+  return (float *)args->kv[args->sequences[row]];
+}
+static float *values(const moert_abi_forward_t *args, int64_t row) {
+  return keys(args, row) + args->kv_capacity;
+}
+
+static void logitsOfRows(void *closure, int64_t begin, int64_t end,
+                         int64_t worker) {
+  const moert_abi_forward_t *args = (const moert_abi_forward_t *)closure;
+  const float *bias = (const float *)args->parameters[0];
+  (void)worker;
+  for (int64_t i = begin; i < end; ++i) {
+    int64_t row = args->wanted[i];
+    float sum = 0;
+    for (int32_t p = 0; p <= args->positions[row]; ++p)
+      sum += keys(args, row)[p] + values(args, row)[p];
+    for (int64_t v = 0; v < VOCABULARY; ++v)
+      args->logits[i * VOCABULARY + v] = bias[v] + sum * (float)(v + 1);
+  }
+}
+
+EXPORT int32_t moert_forward_v1(const moert_abi_env_t *env,
+                                const moert_abi_forward_t *args) {
+  char *workspace = (char *)args->workspace;
+  if (env->trace)
+    env->trace(env, 0);
+  for (int64_t row = 0; row < args->rows; ++row) {
+    keys(args, row)[args->positions[row]] = (float)args->tokens[row];
+    values(args, row)[args->positions[row]] = 0.5f;
+    for (int64_t i = 0; i < 64; ++i)
+      workspace[64 + row * 64 + i] = (char)row;
+  }
+  if (env->trace)
+    env->trace(env, 1);
+  env->parallel_for(env, logitsOfRows, (void *)args, args->wanted_rows);
+  if (env->trace)
+    env->trace(env, -1);
+  return 0;
+}
+
+EXPORT int32_t conformance_fail(const moert_abi_env_t *env,
+                                const moert_abi_forward_t *args) {
+  (void)env, (void)args;
+  return 8;
+}
+
+EXPORT int32_t conformance_unknown(const moert_abi_env_t *env,
+                                   const moert_abi_forward_t *args) {
+  (void)env, (void)args;
+  return 1234;
+}
+
+static void noteSlice(void *closure, int64_t begin, int64_t end,
+                      int64_t worker) {
+  float *notes = (float *)closure;
+  for (int64_t i = begin; i < end; ++i) {
+    notes[4 * i] += 1;
+    notes[4 * i + 1] = (float)worker;
+    notes[4 * i + 2] = (float)begin;
+    notes[4 * i + 3] = (float)end;
+  }
+}
+
+EXPORT int32_t conformance_parallel(const moert_abi_env_t *env,
+                                    const moert_abi_forward_t *args) {
+  env->parallel_for(env, noteSlice, args->logits, args->rows);
+  return 0;
+}
+
+struct Nest {
+  const moert_abi_env_t *env;
+  float *notes;
+  float outer;
+};
+
+static void noteInner(void *closure, int64_t begin, int64_t end,
+                      int64_t worker) {
+  struct Nest *nest = (struct Nest *)closure;
+  for (int64_t i = begin; i < end; ++i) {
+    nest->notes[0] += 1;
+    nest->notes[1] = (float)worker;
+    nest->notes[2] = nest->outer;
+  }
+}
+
+static void noteOuter(void *closure, int64_t begin, int64_t end,
+                      int64_t worker) {
+  struct Nest *all = (struct Nest *)closure;
+  for (int64_t i = begin; i < end; ++i) {
+    struct Nest nest = {all->env, all->notes + 4 * i, (float)worker};
+    nest.env->parallel_for(nest.env, noteInner, &nest, 3);
+  }
+}
+
+EXPORT int32_t conformance_nested(const moert_abi_env_t *env,
+                                  const moert_abi_forward_t *args) {
+  struct Nest nest = {env, args->logits, 0};
+  env->parallel_for(env, noteOuter, &nest, args->rows);
+  return 0;
+}
