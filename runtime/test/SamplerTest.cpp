@@ -1,6 +1,6 @@
 //===- SamplerTest.cpp - what the sampler may and may not pick ------------===//
-#include "moert/moert.h"
 #include "sampler/Sampler.h"
+#include "moert/moert.h"
 
 #include <cmath>
 #include <gtest/gtest.h>

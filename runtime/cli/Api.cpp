@@ -1,0 +1,112 @@
+//===- Api.cpp - the C API with owners and exceptions ---------------------===//
+#include "Api.h"
+
+using namespace moert::cli;
+
+//===-- Decoder -----------------------------------------------------------===//
+
+Decoder::Decoder(const moert_tokenizer_t *tokenizer, bool skipSpecial,
+                 const std::string &origin)
+    : origin(origin) {
+  moert_decoder_t *made = nullptr;
+  check(moert_decoder_create(tokenizer, skipSpecial, &made), origin);
+  decoder.reset(made);
+}
+
+std::string_view Decoder::push(int32_t id) {
+  const char *text = nullptr;
+  size_t length = 0;
+  check(moert_decoder_push(decoder.get(), id, &text, &length), origin);
+  return {text, length};
+}
+
+std::string_view Decoder::finish() {
+  const char *text = nullptr;
+  size_t length = 0;
+  check(moert_decoder_finish(decoder.get(), &text, &length), origin);
+  return {text, length};
+}
+
+//===-- Module ------------------------------------------------------------===//
+
+Module::Module(const std::string &path, For purpose) : path(path), info() {
+  moert_module_t *opened = nullptr;
+  if (purpose == For::Inspection) {
+    check(moert_module_open_for_inspection(path.c_str(), &opened), path);
+  } else {
+    moert_module_options_t options;
+    moert_module_options_init(&options);
+    options.skip_weight_checksums = purpose == For::RunningUnverified;
+    check(moert_module_open(path.c_str(), &options, &opened), path);
+  }
+  module.reset(opened);
+  info.size = sizeof(info);
+  check(moert_module_info(get(), &info), path);
+}
+
+const moert_tokenizer_t *Module::tokenizer() const {
+  const moert_tokenizer_t *tokenizer = nullptr;
+  moert_status_t status = moert_module_tokenizer(get(), &tokenizer);
+  if (moert_status_code(status) == MOERT_NOT_FOUND) {
+    moert_status_free(status);
+    return nullptr;
+  }
+  check(status, path);
+  return tokenizer;
+}
+
+std::vector<int32_t> Module::encode(const std::string &text,
+                                    bool asPrompt) const {
+  const moert_tokenizer_t *tokens = tokenizer();
+  if (!tokens)
+    fail(path, "has no tokenizer, so it cannot read text; use --tokens");
+  int32_t *ids = nullptr;
+  size_t count = 0;
+  check(moert_tokenizer_encode(tokens, text.data(), text.size(), &ids, &count),
+        path);
+  Handle<int32_t, moert_free> owner(ids);
+  std::vector<int32_t> result;
+  if (asPrompt && info.add_bos && info.bos_token >= 0)
+    result.push_back(info.bos_token);
+  result.insert(result.end(), ids, ids + count);
+  return result;
+}
+
+Decoder Module::makeDecoder(bool skipSpecial) const {
+  return Decoder(tokenizer(), skipSpecial, path);
+}
+
+//===-- Session -----------------------------------------------------------===//
+
+Session::Session(const Module &module, int32_t threads, int64_t context,
+                 int64_t sequences)
+    : module(module) {
+  moert_session_options_t options;
+  moert_session_options_init(&options);
+  options.threads = threads;
+  options.context = context;
+  options.sequences = sequences;
+  batchRows = options.batch_rows;
+  moert_session_t *made = nullptr;
+  check(moert_session_create(module.get(), &options, &made), module.path);
+  session.reset(made);
+}
+
+void Session::forward(const moert_batch_t &batch) {
+  check(moert_session_forward(session.get(), &batch), module.path);
+}
+
+moert_session_stats_t Session::stats() const {
+  moert_session_stats_t stats = {};
+  stats.size = sizeof(stats);
+  check(moert_session_stats(session.get(), &stats), module.path);
+  return stats;
+}
+
+void Session::startTrace() {
+  check(moert_session_trace_start(session.get()), module.path);
+}
+
+void Session::writeTrace(const std::string &file) {
+  check(moert_session_trace_write(session.get(), file.c_str()), file);
+}

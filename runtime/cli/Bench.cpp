@@ -1,0 +1,227 @@
+//===- Bench.cpp - speed, beside what the machine could do ----------------===//
+#include "Bench.h"
+#include "Interrupt.h"
+#include "Modes.h"
+#include "Setup.h"
+
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <random>
+
+using namespace moert::cli;
+
+double Samples::median() const {
+  std::vector<double> sorted = values;
+  std::sort(sorted.begin(), sorted.end());
+  size_t middle = sorted.size() / 2;
+  return sorted.size() % 2 ? sorted[middle]
+                           : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/// Enough that no cache holds it, but no more than a quarter of what is free.
+static uint64_t probeBytes() {
+  uint64_t bytes = uint64_t(1) << 30, kibibytes = 0;
+  std::ifstream file("/proc/meminfo");
+  for (std::string word; file >> word;)
+    if (word == "MemAvailable:" && file >> kibibytes)
+      bytes = std::min(bytes, kibibytes * 1024 / 4);
+  return std::max(bytes, uint64_t(64) << 20);
+}
+
+namespace {
+
+/// Measures a module; every repetition measures the machine as well, so that
+/// what slows the one slows the other.
+class Benchmark {
+public:
+  explicit Benchmark(const Options &options);
+  int run();
+
+private:
+  double prefillRate();
+  double decodeRate();
+  void repeat();
+  Json report();
+  void print(const Json &result) const;
+
+  Setup setup;
+  int64_t prefillTokens, decodeTokens;
+  uint64_t probe;
+  std::vector<int32_t> tokens;
+  RowBatch batch;
+  Sampler greedy;
+  Samples prefill, decode, bandwidth, peak;
+};
+
+} // namespace
+
+Benchmark::Benchmark(const Options &options)
+    : setup(options), prefillTokens(options.prefillTokens),
+      decodeTokens(options.decodeTokens), probe(probeBytes()),
+      batch(setup.module.info.vocabulary), greedy(setup.makeSampler()) {
+  if (!options.prefillGiven)
+    prefillTokens = std::min(prefillTokens, setup.context);
+  if (!options.decodeGiven)
+    decodeTokens = std::min(decodeTokens, setup.context);
+  if (prefillTokens > setup.context)
+    fail(setup.module.path, "--pp is ", prefillTokens, ", the context has ",
+         setup.context);
+  if (decodeTokens > setup.context)
+    fail(setup.module.path, "--tg is ", decodeTokens, ", the context has ",
+         setup.context);
+  setup.start(std::max(prefillTokens, decodeTokens), 1);
+  // The same on every machine; random, so that all experts have work.
+  std::mt19937_64 random(1);
+  tokens.resize(size_t(std::max(prefillTokens, decodeTokens)));
+  for (int32_t &token : tokens)
+    token = int32_t(random() % uint64_t(setup.module.info.vocabulary));
+}
+
+double Benchmark::prefillRate() {
+  batch.clear();
+  for (int64_t p = 0; p < prefillTokens; ++p)
+    batch.add(tokens[size_t(p)], 0, p, p + 1 == prefillTokens);
+  Clock::time_point start = Clock::now();
+  batch.run(setup.forward());
+  return double(prefillTokens) / secondsSince(start);
+}
+
+/// From an empty context, one token after the other, each picked and thrown
+/// away.
+double Benchmark::decodeRate() {
+  Forward forward = setup.forward();
+  Clock::time_point start = Clock::now();
+  for (int64_t p = 0; p < decodeTokens; ++p) {
+    batch.clear();
+    batch.add(tokens[size_t(p)], 0, p, true);
+    batch.run(forward);
+    int32_t picked = 0;
+    check(moert_sampler_pick(greedy.get(), batch.logitsOf(0),
+                             setup.module.info.vocabulary, &picked),
+          setup.module.path);
+  }
+  return double(decodeTokens) / secondsSince(start);
+}
+
+void Benchmark::repeat() {
+  const int32_t threads = setup.session().threads();
+  double bytesPerSecond = 0, operationsPerSecond = 0;
+  check(moert_measure_read_bandwidth(threads, probe, &bytesPerSecond),
+        "read bandwidth");
+  double decodeRateNow = decodeRate();
+  check(moert_measure_fma_peak(threads, &operationsPerSecond), "fma peak");
+  double prefillRateNow = prefillRate();
+  if (interrupted())
+    return; // a repetition counts whole or not at all
+  bandwidth.add(bytesPerSecond);
+  decode.add(decodeRateNow);
+  peak.add(operationsPerSecond);
+  prefill.add(prefillRateNow);
+}
+
+/// `name`, `name`_min, `name`_max; null if nothing was measured.
+static void addMeasure(Json &result, const std::string &name,
+                       const Samples &samples) {
+  bool none = samples.empty();
+  result[name] = none ? Json() : Json(samples.median());
+  result[name + "_min"] = none ? Json() : Json(samples.least());
+  result[name + "_max"] = none ? Json() : Json(samples.most());
+}
+
+/// How much of `limit` a rate uses, of which each token takes `perToken`; null
+/// for a module that does not say.
+static void addFraction(Json &result, const std::string &name,
+                        const Samples &rate, double perToken,
+                        const Samples &limit) {
+  Samples fractions;
+  if (perToken > 0)
+    for (size_t i = 0; i < rate.size(); ++i)
+      fractions.add(rate[i] * perToken / limit[i]);
+  addMeasure(result, name, fractions);
+  if (!fractions.empty()) // what a reader gets from the medians above
+    result[name] = rate.median() * perToken / limit.median();
+}
+
+Json Benchmark::report() {
+  const moert_module_info_t &info = setup.module.info;
+  Json result = Json::object();
+  addMeasure(result, "decode_tokens_per_second", decode);
+  addMeasure(result, "prefill_tokens_per_second", prefill);
+  addMeasure(result, "read_bandwidth_bytes_per_second", bandwidth);
+  result["active_bytes_per_token"] = info.active_bytes_per_token;
+  addFraction(result, "roofline_fraction", decode,
+              double(info.active_bytes_per_token), bandwidth);
+  result["bits_per_weight"] = info.bits_per_weight;
+  addMeasure(result, "fma_peak_operations_per_second", peak);
+  result["operations_per_prefill_token"] = 2 * info.macs_per_token;
+  addFraction(result, "prefill_peak_fraction", prefill,
+              2 * double(info.macs_per_token), peak);
+  result["prefill_tokens"] = prefillTokens;
+  result["decode_tokens"] = decodeTokens;
+  result["repetitions"] = decode.size();
+  result["threads"] = setup.session().threads();
+  return result;
+}
+
+void Benchmark::print(const Json &result) const {
+  const moert_module_info_t &info = setup.module.info;
+  std::string text;
+  char line[256];
+  std::snprintf(line, sizeof(line),
+                "%s (%s) on %s, %d threads, %.2f bits per weight, median of "
+                "%zu\n\n",
+                info.name, info.family, info.backend,
+                result["threads"].get<int>(), info.bits_per_weight,
+                decode.size());
+  text += line;
+  text += "| measured                       |   median |      min |      max "
+          "|\n| --- | ---: | ---: | ---: |\n";
+  auto row = [&](const std::string &what, const std::string &key, double unit) {
+    if (result[key].is_null())
+      return;
+    std::snprintf(line, sizeof(line), "| %-30s | %8.2f | %8.2f | %8.2f |\n",
+                  what.c_str(), result[key].get<double>() / unit,
+                  result[key + "_min"].get<double>() / unit,
+                  result[key + "_max"].get<double>() / unit);
+    text += line;
+  };
+  row("prefill of " + std::to_string(prefillTokens) + ", tokens/s",
+      "prefill_tokens_per_second", 1);
+  row("decode of " + std::to_string(decodeTokens) + ", tokens/s",
+      "decode_tokens_per_second", 1);
+  row("read bandwidth, GB/s", "read_bandwidth_bytes_per_second", 1e9);
+  row("FMA peak, GFLOP/s", "fma_peak_operations_per_second", 1e9);
+  row("decode, % of the bandwidth", "roofline_fraction", 0.01);
+  row("prefill, % of the FMA peak", "prefill_peak_fraction", 0.01);
+  std::snprintf(line, sizeof(line),
+                "\nA token reads %.3f MB of weights and takes %.3f MFLOP "
+                "without the head.\n",
+                double(info.active_bytes_per_token) / 1e6,
+                2 * double(info.macs_per_token) / 1e6);
+  writeOut(text + line);
+}
+
+int Benchmark::run() {
+  const Options &options = setup.options;
+  Progress progress("benchmark", options.repetitions + 1);
+  prefillRate(); // brings the weights and the KV state into memory
+  decodeRate();
+  for (int64_t i = 0; i < options.repetitions && !interrupted(); ++i) {
+    progress.update(i + 1);
+    repeat();
+  }
+  progress.clear();
+  Json result = report();
+  int code = Setup::exitCode(result);
+  setup.finish(result);
+  if (options.json)
+    writeJson(result);
+  else
+    print(result);
+  return code;
+}
+
+int moert::cli::bench(const Options &options) {
+  return Benchmark(options).run();
+}

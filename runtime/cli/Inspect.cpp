@@ -1,0 +1,128 @@
+//===- Inspect.cpp - what is in a module, what is in this machine ---------===//
+#include "Api.h"
+#include "Modes.h"
+#include "Output.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+using namespace moert::cli;
+
+static Json parseOwn(const char *text, const std::string &origin) {
+  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded())
+    fail(origin, "the runtime's description is not valid JSON");
+  return json;
+}
+
+//===-- Modules -----------------------------------------------------------===//
+
+template <typename... Values>
+static std::string format(const char *pattern, Values... values) {
+  char line[512];
+  std::snprintf(line, sizeof(line), pattern, values...);
+  return line;
+}
+
+/// A string of a description, or "" where there is none.
+static std::string stringIn(const Json &json, const char *path) {
+  Json::json_pointer pointer(path);
+  if (!json.contains(pointer) || !json[pointer].is_string())
+    return "";
+  return json[pointer].get<std::string>();
+}
+
+static std::string describeWeights(const Json &json) {
+  int64_t tensors = 0, experts = 0;
+  for (const Json &parameter : json["parameters"]) {
+    std::string kind = parameter.value("kind", "");
+    tensors += kind == "tensor";
+    experts += kind == "expert";
+  }
+  return format("weights   %lld tensors, %lld experts, ",
+                static_cast<long long>(tensors),
+                static_cast<long long>(experts));
+}
+
+static std::string describeFeatures(const Json &json) {
+  std::string text;
+  for (const Json &feature : json["target"]["features"])
+    text += " " + feature.get<std::string>();
+  return text.empty() ? "" : ", needs" + text;
+}
+
+static std::string summary(const Module &module, const Json &json) {
+  const moert_module_info_t &info = module.info;
+  std::string text = module.path + ": " + stringIn(json, "/producer") +
+                     ", format " + stringIn(json, "/header/version") + "\n";
+  text += format("model     %s (%s): %d layers, hidden %lld, vocabulary %lld, "
+                 "context %lld\n",
+                 info.name, info.family, info.layers,
+                 static_cast<long long>(info.hidden),
+                 static_cast<long long>(info.vocabulary),
+                 static_cast<long long>(info.context));
+  if (info.experts > 0)
+    text += format("experts   %d per layer, %d per token\n", info.experts,
+                   info.experts_per_token);
+  text += format("target    %s, run by %s", info.backend, info.driver);
+  for (const char *path : {"/target/triple", "/target/cpu"})
+    if (std::string part = stringIn(json, path); !part.empty())
+      text += ", " + part;
+  text += describeFeatures(json) + "\n";
+  text += describeWeights(json) +
+          format("%.2f bits per weight\n", info.bits_per_weight);
+  text += format("per token %.3f MB of weights read, %.3f M multiply-adds "
+                 "without the head\n",
+                 double(info.active_bytes_per_token) / 1e6,
+                 double(info.macs_per_token) / 1e6);
+  text += "sections\n";
+  for (const Json &section : json["sections"])
+    text += format("  %-12s %14llu bytes at %llu\n",
+                   section.value("name", "?").c_str(),
+                   section.value("size", 0ull), section.value("offset", 0ull));
+  return text;
+}
+
+int moert::cli::inspect(const Options &options) {
+  Module module(options.module, Module::For::Inspection);
+  char *made = nullptr;
+  check(moert_module_describe(module.get(), &made), module.path);
+  Text description(made);
+  if (options.json)
+    writeOut(description.get() + std::string("\n"));
+  else
+    writeOut(summary(module, parseOwn(description.get(), module.path)));
+  return 0;
+}
+
+//===-- Devices -----------------------------------------------------------===//
+
+int moert::cli::listDevices(const Options &options) {
+  char *made = nullptr;
+  check(moert_list_devices(&made), "devices");
+  Text description(made);
+  Json devices = parseOwn(description.get(), "devices");
+  if (!options.module.empty()) {
+    Module module(options.module, Module::For::Inspection);
+    for (Json &device : devices)
+      device["runs_module"] =
+          device.value("available", false) &&
+          device.value("driver", "") == std::string(module.info.driver);
+  }
+  if (options.json) {
+    writeJson({{"devices", devices}});
+    return 0;
+  }
+  std::string text;
+  for (const Json &device : devices) {
+    text +=
+        format("%-12s %-12s ", device.value("device", "").c_str(),
+               device.value("available", false) ? "available" : "unavailable");
+    text += device.value("detail", "");
+    if (device.value("runs_module", false))
+      text += ", runs " + options.module;
+    text += "\n";
+  }
+  writeOut(text);
+  return 0;
+}

@@ -1,0 +1,19 @@
+//===- Interrupt.h - Ctrl-C ends a run in good order ------------*- C++ -*-===//
+#ifndef MOERT_CLI_INTERRUPT_H
+#define MOERT_CLI_INTERRUPT_H
+
+namespace moert::cli {
+
+/// What a shell reports for a program that SIGINT ended.
+constexpr int InterruptedExitCode = 130;
+
+/// From now on the first SIGINT only sets a flag; a second one kills. A closed
+/// pipe no longer kills: the write fails instead.
+void catchSignals();
+
+/// True once SIGINT has come; loops stop and hand out what they have.
+bool interrupted();
+
+} // namespace moert::cli
+
+#endif // MOERT_CLI_INTERRUPT_H

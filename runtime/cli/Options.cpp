@@ -1,0 +1,415 @@
+//===- Options.cpp - what a command line of moe-run asks for --------------===//
+#include "Options.h"
+#include "Failure.h"
+#include "moert/moert.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+using namespace moert::cli;
+
+namespace {
+
+using Modes = unsigned; ///< a set of Mode
+
+constexpr Modes in(Mode mode) { return 1u << unsigned(mode); }
+constexpr Modes Generating = in(Mode::Generate);
+constexpr Modes Running =
+    Generating | in(Mode::Perplexity) | in(Mode::Evaluate) | in(Mode::Bench);
+constexpr Modes Tracing = Running & ~in(Mode::Bench);
+
+/// The surface as CLI11 options, and in which modes each of them means
+/// something.
+class Parser {
+public:
+  Parser();
+  CommandLineResult parse(int argc, const char *const *argv);
+
+private:
+  CLI::Option *text(const char *names, std::string &value, const char *meaning);
+  CLI::Option *flag(const char *names, bool &value, const char *meaning);
+  template <typename T>
+  CLI::Option *number(const char *names, T &value, T least, T most,
+                      const char *meaning);
+  template <typename Take>
+  CLI::Option *taking(const char *names, const char *what, const char *meaning,
+                      Take take);
+  /// Files the option just made under a heading of --help.
+  void note(CLI::Option *option, const char *group, Modes modes);
+
+  void addPrompt();
+  void addSampling();
+  void addOtherModes();
+  void addRun();
+  void addOutput();
+  void addOffload();
+
+  void runParser(int argc, const char *const *argv);
+  void chooseMode();
+  void checkMeaning() const;
+  void checkPrompt() const;
+  void checkSampling() const;
+
+  struct Entry {
+    CLI::Option *option;
+    Modes modes;
+  };
+  CLI::App app;
+  Options options;
+  std::vector<Entry> entries;
+  bool inspect = false, bench = false, listDevices = false;
+  bool noVerify = false, exact = false, noExit = false;
+};
+
+/// "--top-k", the name that messages use.
+std::string nameOf(const CLI::Option *option) {
+  return "--" + option->get_lnames().front();
+}
+
+template <typename T>
+T parseNumber(const std::string &name, const std::string &text, T least,
+              T most) {
+  T value{};
+  const char *end = text.data() + text.size();
+  auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end || !(value >= least && value <= most))
+    fail(CommandLine, name, " is '", text, "' when it should be a number from ",
+         least, " to ", most);
+  return value;
+}
+
+std::vector<int32_t> parseTokens(const std::string &text) {
+  std::vector<int32_t> ids;
+  size_t begin = 0;
+  while (begin <= text.size()) {
+    size_t end = std::min(text.find(',', begin), text.size());
+    ids.push_back(parseNumber<int32_t>("a token of --tokens",
+                                       text.substr(begin, end - begin), 0,
+                                       std::numeric_limits<int32_t>::max()));
+    begin = end + 1;
+  }
+  return ids;
+}
+
+/// "512M": a number of bytes, or of KiB, MiB, GiB.
+void checkSize(const std::string &name, const std::string &text) {
+  size_t digits = text.find_first_not_of("0123456789");
+  std::string unit = digits == std::string::npos ? "" : text.substr(digits);
+  if (digits == 0 || text.empty() ||
+      !(unit.empty() || unit == "K" || unit == "M" || unit == "G"))
+    fail(CommandLine, name, " is '", text,
+         "' when it should be a size like 512M or 8G");
+}
+
+} // namespace
+
+//===-- The surface -------------------------------------------------------===//
+
+template <typename Take>
+CLI::Option *Parser::taking(const char *names, const char *what,
+                            const char *meaning, Take take) {
+  // Repeats are refused, unless an option says that it takes them all: the last
+  // one must not win in silence.
+  CLI::callback_t takeAll = [=](const CLI::results_t &values) {
+    for (const std::string &value : values)
+      take(value);
+    return true;
+  };
+  return app.add_option(names, takeAll, meaning)->type_name(what);
+}
+
+CLI::Option *Parser::text(const char *names, std::string &value,
+                          const char *meaning) {
+  return taking(names, "FILE", meaning,
+                [&value](const std::string &text) { value = text; });
+}
+
+CLI::Option *Parser::flag(const char *names, bool &value, const char *meaning) {
+  return app.add_flag(names, value, meaning)->disable_flag_override();
+}
+
+template <typename T>
+CLI::Option *Parser::number(const char *names, T &value, T least, T most,
+                            const char *meaning) {
+  std::string name = names;
+  name = name.substr(name.find("--"));
+  return taking(names, "N", meaning,
+                [&value, name, least, most](const std::string &text) {
+                  value = parseNumber<T>(name, text, least, most);
+                });
+}
+
+void Parser::note(CLI::Option *option, const char *group, Modes modes) {
+  option->group(group);
+  entries.push_back({option, modes});
+}
+
+Parser::Parser()
+    : app("Runs a compiled mixture-of-experts module: generates text, measures "
+          "its quality or its speed.",
+          "moe-run") {
+  app.set_help_flag("-h,--help", "Print this help and exit");
+  app.set_version_flag("--version", std::string("moe-run ") + moert_version(),
+                       "Print the version and exit");
+  app.get_option("--help")->group("Other");
+  app.get_option("--version")->group("Other");
+  app.get_formatter()->column_width(34);
+  app.allow_extras();
+  app.add_option("MODULE", options.module, "Module file made by moe-compile");
+  addPrompt();
+  addSampling();
+  addOtherModes();
+  addRun();
+  addOutput();
+  addOffload();
+  app.footer("Without another mode, moe-run continues its prompts. Greedy "
+             "decoding (--temp 0) is the\ndefault. Sampling applies the "
+             "temperature first, then --top-k, then --top-p.");
+}
+
+void Parser::addPrompt() {
+  const char *group = "Text generation";
+  note(taking("-p,--prompt", "TEXT",
+              "Text to continue; repeat it to run several at once",
+              [this](const std::string &v) { options.prompts.push_back(v); })
+           ->take_all(),
+       group, Generating);
+  note(text("-f,--file", options.promptFile, "File with the text to continue"),
+       group, Generating);
+  note(taking("--tokens", "ID,ID,...",
+              "Token ids to continue, taken as they are; repeatable",
+              [this](const std::string &v) {
+                options.tokenPrompts.push_back(parseTokens(v));
+              })
+           ->take_all(),
+       group, Generating);
+  note(number<int64_t>("-n,--n-predict", options.predict, -1, INT32_MAX,
+                       "Most tokens to generate (128; 0 with --logits); -1: "
+                       "until the text or the context ends"),
+       group, Generating);
+  note(flag("--ignore-eos", options.ignoreEos,
+            "Go on after an end-of-text token, and print it"),
+       group, Generating);
+  note(text("--logits", options.logits,
+            "Write the prompt's logits, float32 [tokens, vocabulary], to a "
+            ".npy file"),
+       group, Generating);
+}
+
+void Parser::addSampling() {
+  const char *group = "Sampling";
+  note(number<float>("--temp", options.temperature, 0, 1000,
+                     "Temperature; 0 picks the likeliest token (0)"),
+       group, Generating);
+  note(number<int32_t>("--top-k", options.topK, 0, INT32_MAX,
+                       "Keep the K likeliest tokens; 0: all (0)"),
+       group, Generating);
+  note(number<float>("--top-p", options.topP, 0, 1,
+                     "Keep the likeliest tokens that hold this probability "
+                     "(1)"),
+       group, Generating);
+  note(number<uint64_t>("--seed", options.seed, 0, UINT64_MAX,
+                        "Seed; the same gives the same text everywhere (0)"),
+       group, Generating);
+}
+
+void Parser::addOtherModes() {
+  const char *group = "Other modes";
+  note(text("--perplexity", options.perplexityFile,
+            "Measure the perplexity of a text file"),
+       group, in(Mode::Perplexity));
+  note(number<int64_t>("--window", options.window, 2, INT32_MAX,
+                       "Tokens per perplexity window (the context size)"),
+       group, in(Mode::Perplexity));
+  note(taking("--eval", "FILE.jsonl",
+              R"(Exact-match accuracy; lines {"prompt","answer","task"})",
+              [this](const std::string &v) { options.evalFile = v; }),
+       group, in(Mode::Evaluate));
+  note(flag("--bench", bench, "Measure speed beside the machine's limits"),
+       group, in(Mode::Bench));
+  note(number<int64_t>("--pp", options.prefillTokens, 1, INT32_MAX,
+                       "Prompt tokens of --bench (512, or the context)"),
+       group, in(Mode::Bench));
+  note(number<int64_t>("--tg", options.decodeTokens, 1, INT32_MAX,
+                       "Generated tokens of --bench (64)"),
+       group, in(Mode::Bench));
+  note(number<int64_t>("--reps", options.repetitions, 1, 10000,
+                       "Repetitions of --bench (5)"),
+       group, in(Mode::Bench));
+  note(flag("--inspect", inspect, "Say what is in the module"), group,
+       in(Mode::Inspect));
+  note(flag("--list-devices", listDevices, "Say what this machine offers"),
+       group, in(Mode::ListDevices));
+}
+
+void Parser::addRun() {
+  const char *group = "Running";
+  note(number<int32_t>("-t,--threads", options.threads, 0, 65536,
+                       "Threads; 0: all that this process may use (0)"),
+       group, Running);
+  note(number<int64_t>("-c,--ctx-size", options.context, 1, INT32_MAX,
+                       "Positions per sequence (the module's context)"),
+       group, Running);
+  note(flag("--exact", exact,
+            "Compute in the order that all targets share, where the module "
+            "has one"),
+       group, Running);
+  note(flag("--no-verify", noVerify, "Do not check the weights' checksums"),
+       group, Running);
+}
+
+void Parser::addOutput() {
+  const char *group = "Output";
+  note(flag("--json", options.json,
+            "Exactly one JSON object on standard output"),
+       group, ~0u);
+  note(flag("--stats", options.stats,
+            "Report tokens, times and memory afterwards"),
+       group, Running);
+  note(text("--trace", options.trace,
+            "Write a Chrome trace of the run (open it in Perfetto)"),
+       group, Tracing);
+}
+
+void Parser::addOffload() {
+  const char *group = "Experts on disk, early exits";
+  auto offload = [this](const char *name) {
+    return [this, name](const std::string &) {
+      options.offloadFlags.push_back(name);
+    };
+  };
+  note(taking("--memory-budget", "SIZE", "Memory for experts, like 8G",
+              [this](const std::string &v) {
+                checkSize("--memory-budget", v);
+                options.offloadFlags.push_back("--memory-budget");
+              }),
+       group, Running);
+  note(taking("--prefetch", "auto|on|off", "Fetch experts ahead (auto)",
+              [this](const std::string &v) {
+                if (v != "auto" && v != "on" && v != "off")
+                  fail(CommandLine, "--prefetch is '", v,
+                       "' when it should be auto, on or off");
+                // The other two are true of a module without such experts.
+                if (v == "on")
+                  options.offloadFlags.push_back("--prefetch=on");
+              }),
+       group, Running);
+  note(taking("--cache-policy", "NAME", "Which expert leaves the cache",
+              offload("--cache-policy")),
+       group, Running);
+  note(flag("--no-exit", noExit, "Run every layer for every token"), group,
+       Running);
+  note(taking("--exit-threshold", "X", "Confidence that lets a token leave",
+              [this](const std::string &v) {
+                parseNumber<double>("--exit-threshold", v, 0, 1e6);
+                options.exitFlags.push_back("--exit-threshold");
+              }),
+       group, Running);
+}
+
+//===-- Meaning -----------------------------------------------------------===//
+
+void Parser::chooseMode() {
+  const std::pair<const char *, Mode> names[] = {
+      {"--perplexity", Mode::Perplexity},
+      {"--eval", Mode::Evaluate},
+      {"--bench", Mode::Bench},
+      {"--inspect", Mode::Inspect},
+      {"--list-devices", Mode::ListDevices}};
+  const char *chosen = nullptr;
+  for (const auto &[name, mode] : names) {
+    if (app.count(name) == 0)
+      continue;
+    if (chosen)
+      fail(CommandLine, chosen, " and ", name, " exclude each other");
+    chosen = name;
+    options.mode = mode;
+  }
+  for (const Entry &entry : entries) {
+    if (entry.option->count() == 0 || (entry.modes & in(options.mode)))
+      continue;
+    if (chosen)
+      fail(CommandLine, nameOf(entry.option), " has no meaning with ", chosen);
+    fail(CommandLine, nameOf(entry.option), " needs ",
+         entry.modes == in(Mode::Bench) ? "--bench" : "--perplexity");
+  }
+}
+
+void Parser::checkPrompt() const {
+  const char *chosen = nullptr;
+  for (const char *name : {"--prompt", "--file", "--tokens"}) {
+    if (app.count(name) == 0)
+      continue;
+    if (chosen)
+      fail(CommandLine, chosen, " and ", name, " exclude each other");
+    chosen = name;
+  }
+  if (!chosen)
+    fail(CommandLine, "nothing to do: give a --prompt, --file or --tokens, or "
+                      "another mode (see --help)");
+  size_t prompts = options.prompts.size() + options.tokenPrompts.size();
+  if (!options.logits.empty() && prompts > 1)
+    fail(CommandLine, "--logits takes 1 prompt, ", prompts, " given");
+}
+
+void Parser::checkSampling() const {
+  if (options.topP == 0)
+    fail(CommandLine, "--top-p is 0 when it should be above 0 and at most 1");
+  for (const char *name : {"--top-k", "--top-p"})
+    if (app.count(name) != 0 && app.count("--temp") == 0)
+      fail(CommandLine, name, " needs --temp: without it decoding is greedy");
+}
+
+void Parser::checkMeaning() const {
+  std::vector<std::string> rest = app.remaining();
+  if (!rest.empty() && rest.front().size() > 1 && rest.front()[0] == '-')
+    fail(CommandLine, "unknown option ", rest.front());
+  if (!rest.empty())
+    fail(CommandLine, "one module expected, also got '", rest.front(), "'");
+  if (options.module.empty() && options.mode != Mode::ListDevices)
+    fail(CommandLine, "no module given (see --help)");
+  if (options.mode == Mode::Generate) {
+    checkPrompt();
+    checkSampling();
+  }
+}
+
+void Parser::runParser(int argc, const char *const *argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp &) {
+    throw;
+  } catch (const CLI::CallForVersion &) {
+    throw;
+  } catch (const CLI::ParseError &error) {
+    std::string what = error.what();
+    if (!what.empty())
+      what[0] = char(std::tolower(static_cast<unsigned char>(what[0])));
+    throw Failure(CommandLine, what);
+  }
+}
+
+CommandLineResult Parser::parse(int argc, const char *const *argv) {
+  try {
+    runParser(argc, argv);
+  } catch (const CLI::CallForHelp &) {
+    return {options, app.help()};
+  } catch (const CLI::CallForVersion &error) {
+    return {options, std::string(error.what()) + "\n"};
+  }
+  chooseMode();
+  checkMeaning();
+  options.verify = !noVerify;
+  options.prefillGiven = app.count("--pp") != 0;
+  options.decodeGiven = app.count("--tg") != 0;
+  if (!options.logits.empty() && app.count("--n-predict") == 0)
+    options.predict = 0;
+  return {options, std::nullopt};
+}
+
+CommandLineResult moert::cli::parseCommandLine(int argc,
+                                               const char *const *argv) {
+  return Parser().parse(argc, argv);
+}

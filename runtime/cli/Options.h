@@ -1,0 +1,63 @@
+//===- Options.h - what a command line of moe-run asks for ------*- C++ -*-===//
+#ifndef MOERT_CLI_OPTIONS_H
+#define MOERT_CLI_OPTIONS_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace moert::cli {
+
+enum class Mode { Generate, Perplexity, Evaluate, Bench, Inspect, ListDevices };
+
+struct Options {
+  Mode mode = Mode::Generate;
+  std::string module; ///< empty only for ListDevices
+  bool json = false;
+  bool stats = false;
+  bool verify = true;
+  std::string trace; ///< file; empty: none
+  int32_t threads = 0;
+  int64_t context = 0; ///< 0: the module's
+
+  // Generate: exactly one of these three is given.
+  std::vector<std::string> prompts;
+  std::string promptFile;
+  std::vector<std::vector<int32_t>> tokenPrompts;
+  int64_t predict = 128; ///< -1: until the text or the context ends
+  bool ignoreEos = false;
+  std::string logits; ///< file; empty: none
+  float temperature = 0;
+  int32_t topK = 0;
+  float topP = 1;
+  uint64_t seed = 0;
+
+  std::string perplexityFile;
+  int64_t window = 0; ///< 0: the context
+
+  std::string evalFile;
+
+  int64_t prefillTokens = 512; ///< never above the context
+  bool prefillGiven = false, decodeGiven = false;
+  int64_t decodeTokens = 64; ///< likewise
+  int64_t repetitions = 5;
+
+  /// Options for modules with experts on disk or with exits, as written;
+  /// only a look at the module tells whether it has any.
+  std::vector<std::string> offloadFlags, exitFlags;
+};
+
+/// Options, or a text (help, version) that is all the user wants.
+struct CommandLineResult {
+  Options options;
+  std::optional<std::string> text;
+};
+
+/// Throws a Failure for anything unknown, malformed, contradictory or without
+/// meaning in the mode that was asked for.
+CommandLineResult parseCommandLine(int argc, const char *const *argv);
+
+} // namespace moert::cli
+
+#endif // MOERT_CLI_OPTIONS_H

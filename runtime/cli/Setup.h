@@ -1,0 +1,46 @@
+//===- Setup.h - what every run of a module begins and ends with -*- C++
+//-*-===//
+#ifndef MOERT_CLI_SETUP_H
+#define MOERT_CLI_SETUP_H
+
+#include "Api.h"
+#include "Options.h"
+#include "Output.h"
+#include "Runner.h"
+
+namespace moert::cli {
+
+/// A module that is open for running, and the session that a mode makes in it.
+class Setup {
+public:
+  /// Throws if the module lacks what the options ask it for.
+  explicit Setup(const Options &options);
+
+  const Options &options;
+  Module module;
+  int64_t context; ///< most positions of a sequence
+
+  /// Makes the session; `capacity` positions for each sequence.
+  void start(int64_t capacity, int64_t sequences);
+  Session &session() { return *running; }
+  Forward forward();
+  Runner makeRunner(int64_t slots);
+  Sampler makeSampler() const;
+
+  /// Writes the trace, and the statistics into `result` or, without --json, to
+  /// standard error.
+  void finish(Json &result, const Runner *runner = nullptr);
+  /// The exit code of a run that went well or was interrupted; says which in
+  /// `result`.
+  static int exitCode(Json &result);
+
+private:
+  std::unique_ptr<Session> running;
+};
+
+/// What a session did and holds, units in the names.
+Json statsOf(const Session &session, const Runner *runner);
+
+} // namespace moert::cli
+
+#endif // MOERT_CLI_SETUP_H

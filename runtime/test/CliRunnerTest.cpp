@@ -1,0 +1,308 @@
+//===- CliRunnerTest.cpp - batching, scoring and judging on a toy model ---===//
+#include "Bench.h"
+#include "Evaluate.h"
+#include "Perplexity.h"
+#include "Runner.h"
+
+#include <cmath>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <map>
+
+using namespace moert::cli;
+using testing::ElementsAre;
+
+namespace {
+
+constexpr int64_t Vocabulary = 11;
+
+/// A language whose next token is the sum of all tokens so far; checks that
+/// batches keep the rules of moert_session_forward.
+class ToyModel {
+public:
+  explicit ToyModel(int64_t sequences) : histories(size_t(sequences)) {}
+
+  void forward(const moert_batch_t &batch) {
+    ++calls;
+    mostRows = std::max(mostRows, batch.rows);
+    int64_t wanted = 0;
+    for (int64_t row = 0; row < batch.rows; ++row) {
+      ASSERT_GE(batch.sequences[row], 0);
+      ASSERT_LT(size_t(batch.sequences[row]), histories.size());
+      auto &history = histories[size_t(batch.sequences[row])];
+      ASSERT_LE(size_t(batch.positions[row]), history.size());
+      history.resize(size_t(batch.positions[row]));
+      history.push_back(batch.tokens[row]);
+      if (wanted < batch.wanted_rows && batch.wanted[wanted] == row)
+        answer(history, batch.logits + Vocabulary * wanted++);
+    }
+    EXPECT_EQ(wanted, batch.wanted_rows);
+  }
+
+  Forward function() {
+    return [this](const moert_batch_t &batch) { forward(batch); };
+  }
+
+  int64_t calls = 0, mostRows = 0;
+
+private:
+  static void answer(const std::vector<int32_t> &history, float *logits) {
+    int64_t sum = 0;
+    for (int32_t token : history)
+      sum += token;
+    for (int64_t i = 0; i < Vocabulary; ++i)
+      logits[i] = i == sum % Vocabulary ? 3.0f : 0.0f;
+  }
+  std::vector<std::vector<int32_t>> histories;
+};
+
+std::vector<int32_t> expected(std::vector<int32_t> history, int64_t count) {
+  std::vector<int32_t> result;
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t sum = 0;
+    for (int32_t token : history)
+      sum += token;
+    history.push_back(int32_t(sum % Vocabulary));
+    result.push_back(history.back());
+  }
+  return result;
+}
+
+Request request(std::vector<int32_t> prompt, int64_t most) {
+  Request result;
+  result.prompt = std::move(prompt);
+  result.most = most;
+  moert_sampler_options_t options;
+  moert_sampler_options_init(&options);
+  moert_sampler_t *sampler = nullptr;
+  check(moert_sampler_create(&options, &sampler), "sampler");
+  result.sampler.reset(sampler);
+  return result;
+}
+
+TEST(CliRunner, TogetherEqualsAlone) {
+  for (int64_t slots : {1, 2, 3, 8})
+    for (int64_t batchRows : {1, 2, 5, 512}) {
+      ToyModel model(slots);
+      std::vector<Request> requests;
+      requests.push_back(request({1, 2, 3, 4, 5, 6, 7}, 5));
+      requests.push_back(request({4}, 1));
+      requests.push_back(request({9, 9}, 12));
+      requests.push_back(request({3, 1, 4, 1, 5}, 0));
+      requests.push_back(request({2, 6}, 7));
+      Runner runner(model.function(), {Vocabulary, slots, batchRows}, "toy");
+      runner.run(requests);
+      for (const Request &done : requests) {
+        EXPECT_EQ(done.tokens, expected(done.prompt, done.most));
+        EXPECT_EQ(done.stop, Stop::Length);
+      }
+      EXPECT_LE(model.mostRows, batchRows);
+      EXPECT_EQ(runner.requestsDone, 5);
+    }
+}
+
+TEST(CliRunner, PrefillsTogetherThenDecodesTogether) {
+  ToyModel model(2);
+  std::vector<Request> requests;
+  requests.push_back(request({1, 2, 3}, 4));
+  requests.push_back(request({5, 6}, 4));
+  Runner runner(model.function(), {Vocabulary, 2, 512}, "toy");
+  runner.run(requests);
+  EXPECT_EQ(model.calls, 4); // the prompts, then three tokens each
+  EXPECT_EQ(runner.prefill.tokens, 5);
+  EXPECT_EQ(runner.decode.tokens, 6);
+}
+
+TEST(CliRunner, StopsAtTheEndOfText) {
+  ToyModel model(1);
+  std::vector<Request> requests;
+  requests.push_back(request({1, 2}, 20)); // 3, 6, 1, 2, 4, 8, ...
+  std::vector<int32_t> seen;
+  size_t ended = 0;
+  Runner runner(model.function(), {Vocabulary, 1, 512}, "toy");
+  runner.isEos = [](int32_t token) { return token == 1; };
+  runner.onToken = [&](size_t, int32_t token) {
+    seen.push_back(token);
+    return true;
+  };
+  runner.onEnd = [&](size_t) { ++ended; };
+  runner.run(requests);
+  EXPECT_THAT(requests[0].tokens, ElementsAre(3, 6, 1));
+  EXPECT_THAT(seen, ElementsAre(3, 6));
+  EXPECT_EQ(requests[0].stop, Stop::EndOfText);
+  EXPECT_EQ(ended, 1u);
+}
+
+TEST(CliRunner, StopsWhenTheCallerSaysSo) {
+  ToyModel model(1);
+  std::vector<Request> requests;
+  requests.push_back(request({1, 2}, 20));
+  Runner runner(model.function(), {Vocabulary, 1, 512}, "toy");
+  runner.onToken = [](size_t, int32_t token) { return token != 6; };
+  runner.run(requests);
+  EXPECT_THAT(requests[0].tokens, ElementsAre(3, 6));
+  EXPECT_EQ(requests[0].stop, Stop::Caller);
+}
+
+TEST(CliRunner, HandsOutTheLogitsOfThePrompt) {
+  ToyModel model(1);
+  std::vector<Request> requests;
+  requests.push_back(request({1, 2, 3, 4}, 2));
+  std::vector<int32_t> likeliest;
+  Runner runner(model.function(), {Vocabulary, 1, 3}, "toy");
+  runner.onPromptLogits = [&](size_t, const float *row) {
+    likeliest.push_back(int32_t(std::max_element(row, row + Vocabulary) - row));
+  };
+  runner.run(requests);
+  EXPECT_THAT(likeliest, ElementsAre(1, 3, 6, 10));
+  EXPECT_THAT(requests[0].tokens, ElementsAre(10, 9));
+}
+
+TEST(CliRunner, LogitsThatAreNotNumbersEndTheRun) {
+  std::vector<Request> requests;
+  requests.push_back(request({1}, 2));
+  Runner runner(
+      [](const moert_batch_t &batch) {
+        std::fill_n(batch.logits, batch.wanted_rows * Vocabulary, NAN);
+      },
+      {Vocabulary, 1, 512}, "toy.moe");
+  try {
+    runner.run(requests);
+    FAIL();
+  } catch (const Failure &failure) {
+    EXPECT_STREQ(failure.what(),
+                 "toy.moe: the logit of token 0 of 11 is not a number");
+  }
+}
+
+//===-- Perplexity --------------------------------------------------------===//
+
+TEST(CliPerplexity, LossIsExact) {
+  float equal[] = {2, 2, 2, 2};
+  EXPECT_NEAR(negativeLogLikelihood(equal, 4, 1), std::log(4.0), 1e-15);
+  float huge[] = {1000, 1001, -3e38f};
+  EXPECT_NEAR(negativeLogLikelihood(huge, 3, 0), std::log1p(std::exp(1.0)),
+              1e-12);
+  EXPECT_NEAR(negativeLogLikelihood(huge, 3, 1), std::log1p(std::exp(-1.0)),
+              1e-12);
+  float broken[] = {1, NAN, 2};
+  EXPECT_TRUE(std::isnan(negativeLogLikelihood(broken, 3, 0)));
+  broken[1] = INFINITY;
+  EXPECT_TRUE(std::isnan(negativeLogLikelihood(broken, 3, 0)));
+}
+
+/// The toy model predicts right with logit 3 of 11, so the loss of a token only
+/// depends on whether it is the sum of those before it in its window.
+double expectedLoss(const std::vector<int32_t> &ids, int64_t window) {
+  double total = 0;
+  const double norm = std::log(std::exp(3.0) + Vocabulary - 1);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    int64_t sum = 0;
+    size_t begin = i / size_t(window) * size_t(window);
+    for (size_t j = begin; j < i; ++j)
+      sum += ids[j];
+    if (i > begin)
+      total += norm - (ids[i] == sum % Vocabulary ? 3 : 0);
+  }
+  return total;
+}
+
+TEST(CliPerplexity, WindowsDoNotOverlapInAnyBatch) {
+  std::vector<int32_t> ids;
+  for (int32_t i = 0; i < 101; ++i)
+    ids.push_back(i % 3 ? i % Vocabulary : (i * i) % Vocabulary);
+  for (int64_t window : {2, 3, 7, 10, 100, 1000})
+    for (int64_t rows : {1, 4, 32, 512}) {
+      ToyModel model(WindowScorer::sequencesFor(rows, window));
+      WindowScorer scorer(model.function(), Vocabulary, rows, window, "toy");
+      int64_t last = 0;
+      scorer.onProgress = [&](int64_t done) {
+        EXPECT_GE(done, last);
+        last = done;
+      };
+      scorer.run(ids);
+      int64_t full = 101 / window, rest = 101 % window;
+      EXPECT_EQ(scorer.scored,
+                full * (window - 1) + std::max<int64_t>(rest - 1, 0));
+      EXPECT_EQ(scorer.windows, full + (rest > 1));
+      EXPECT_NEAR(scorer.totalNegativeLogLikelihood, expectedLoss(ids, window),
+                  1e-9);
+      EXPECT_LE(model.mostRows, rows);
+    }
+}
+
+TEST(CliPerplexity, RefusesLogitsThatAreNotNumbers) {
+  WindowScorer scorer(
+      [](const moert_batch_t &batch) {
+        std::fill_n(batch.logits, batch.wanted_rows * Vocabulary, NAN);
+      },
+      Vocabulary, 512, 4, "toy.moe");
+  EXPECT_THROW(scorer.run({1, 2, 3}), Failure);
+}
+
+//===-- Evaluation --------------------------------------------------------===//
+
+TEST(CliEvaluate, AnswerIsTheStrippedFirstLine) {
+  EXPECT_EQ(answerIn(" 6\nMath"), "6");
+  EXPECT_EQ(answerIn("\t in the garden \r\n"), "in the garden");
+  EXPECT_EQ(answerIn("no newline"), "no newline");
+  EXPECT_EQ(answerIn("\n6"), "");
+  EXPECT_EQ(answerIn("   "), "");
+  EXPECT_EQ(answerIn(""), "");
+}
+
+TEST(CliEvaluate, ReadsItemsAndTheirLines) {
+  auto items = parseEvalFile(
+      "{\"prompt\": \"a\\n\", \"answer\": \"b\", \"task\": \"t\", \"x\": 1}\r\n"
+      "\n  \n"
+      "{\"task\":\"u\",\"answer\":\"\",\"prompt\":\"\xc3\xa9\"}",
+      "f.jsonl");
+  ASSERT_EQ(items.size(), 2u);
+  EXPECT_EQ(items[0].prompt, "a\n");
+  EXPECT_EQ(items[0].answer, "b");
+  EXPECT_EQ(items[0].line, 1u);
+  EXPECT_EQ(items[1].task, "u");
+  EXPECT_EQ(items[1].prompt, "\xc3\xa9");
+  EXPECT_EQ(items[1].line, 4u);
+}
+
+std::string evalFailure(const std::string &text) {
+  try {
+    parseEvalFile(text, "f.jsonl");
+  } catch (const Failure &failure) {
+    return failure.what();
+  }
+  return "accepted";
+}
+
+TEST(CliEvaluate, RefusesBadLinesByNumber) {
+  const std::string good =
+      "{\"prompt\":\"a\",\"answer\":\"b\",\"task\":\"t\"}\n";
+  EXPECT_EQ(evalFailure(good + "{\"prompt\":"),
+            "f.jsonl: line 2 is not valid JSON");
+  EXPECT_EQ(evalFailure(good + good + "[1]"),
+            "f.jsonl: line 3 is a JSON array, an object is needed");
+  EXPECT_EQ(evalFailure("{\"prompt\":\"a\",\"task\":\"t\"}"),
+            "f.jsonl: line 1 has no key 'answer'");
+  EXPECT_EQ(evalFailure("{\"prompt\":\"a\",\"answer\":6,\"task\":\"t\"}"),
+            "f.jsonl: line 1 has a number as 'answer', a string is needed");
+  EXPECT_EQ(evalFailure("{\"prompt\":\"\xff\",\"answer\":\"\",\"task\":\"\"}"),
+            "f.jsonl: line 1 is not valid JSON");
+  EXPECT_EQ(evalFailure("\n \n"),
+            "f.jsonl: has no tasks, at least 1 is needed");
+}
+
+//===-- Benchmark figures -------------------------------------------------===//
+
+TEST(CliBench, MedianAndRange) {
+  Samples samples;
+  for (double value : {3.0, 1.0, 2.0})
+    samples.add(value);
+  EXPECT_EQ(samples.median(), 2);
+  samples.add(10);
+  EXPECT_EQ(samples.median(), 2.5);
+  EXPECT_EQ(samples.least(), 1);
+  EXPECT_EQ(samples.most(), 10);
+}
+
+} // namespace
