@@ -35,7 +35,7 @@ SPECIALS = ["<|endoftext|>", "<|pad|>", "<|mask|>"]
 def parse_arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("out")
-    parser.add_argument("--family", choices=MOE + DENSE, required=True)
+    parser.add_argument("--family", choices=MOE + DENSE + ("null",), required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--dtype", choices=sorted(safetensors_io.DTYPES), default="bf16")
     parser.add_argument("--shards", type=int, default=1)
@@ -73,6 +73,9 @@ def rope_scaling(a):
 
 def make_config(a):
     """config.json as this family's checkpoints have it."""
+    if a.family == "null":
+        return override(a, {"model_type": "null", "hidden_size": a.hidden, "vocab_size": a.vocab,
+                            "max_position_embeddings": a.context, "eos_token_id": 0})
     config = {
         "architectures": [ARCHITECTURES[a.family]],
         "attention_dropout": 0.0,
@@ -131,6 +134,10 @@ def make_config(a):
     else:
         config.update(intermediate_size=a.width, attention_bias=False, mlp_bias=False,
                       pretraining_tp=1)
+    return override(a, config)
+
+
+def override(a, config):
     for assignment in a.set:
         key, _, value = assignment.partition("=")
         config[key] = json.loads(value)
@@ -216,10 +223,11 @@ def make_weights(a, config):
     w = Weights(a.seed)
     h = config["hidden_size"]
     w.add("model.embed_tokens.weight", (a.vocab, h), 1.0 if not a.tie else h ** -0.5)
-    for layer in range(config["num_hidden_layers"]):
-        make_layer(w, layer, a, config)
-    w.norm("model.norm.weight", h)
-    if not config["tie_word_embeddings"]:
+    if a.family != "null":
+        for layer in range(config["num_hidden_layers"]):
+            make_layer(w, layer, a, config)
+        w.norm("model.norm.weight", h)
+    if not config.get("tie_word_embeddings", False):
         w.matrix("lm_head.weight", a.vocab, h)
     return w.tensors
 

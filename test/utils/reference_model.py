@@ -110,6 +110,9 @@ class Model:
             self.c = json.load(file)
         self.w = safetensors_io.read_checkpoint(directory)
         c = self.c
+        if c["model_type"] == "null":
+            self.chosen = []
+            return
         self.heads = c["num_attention_heads"]
         self.kv_heads = c.get("num_key_value_heads") or self.heads
         self.head_dim = c.get("head_dim") or c["hidden_size"] // self.heads
@@ -205,6 +208,8 @@ class Model:
         self.chosen, self.chosen_weights = [], []
         embedding = self.w["model.embed_tokens.weight"]
         x = embedding[tokens]
+        if self.c["model_type"] == "null":  # no layers at all
+            return x @ self.w["lm_head.weight"].T
         for layer in range(self.c["num_hidden_layers"]):
             prefix = "model.layers.%d." % layer
             h = rms(x, self.w[prefix + "input_layernorm.weight"], self.epsilon)
