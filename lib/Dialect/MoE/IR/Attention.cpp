@@ -13,8 +13,8 @@ LogicalResult RopeOp::verify() {
   if (failed(verifyParts(*this, "heads", getHeads(), getType())))
     return failure();
   // rope_c3
-  return verifySameRows(*this, {{"input", getType()},
-                                {"positions", getPositions().getType()}});
+  return verifySameRows(
+      *this, {{"input", getType()}, {"positions", getPositions().getType()}});
 }
 
 LogicalResult RopeOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -41,8 +41,8 @@ LogicalResult RopeOp::verifySymbolUses(SymbolTableCollection &symbols) {
 static LogicalResult verifyLayer(Operation *op, int64_t layer, KvType kv) {
   if (layer >= 0 && layer < kv.getLayers())
     return success();
-  return op->emitOpError() << "layer " << layer
-                           << " requested, the state has " << kv.getLayers();
+  return op->emitOpError() << "layer " << layer << " requested, the state has "
+                           << kv.getLayers();
 }
 
 static LogicalResult verifyHeads(Operation *op, StringRef name,
@@ -90,9 +90,8 @@ LogicalResult AttentionOp::verify() {
     return emitOpError() << "window is " << *window
                          << " when it should be at least 1";
   // attention_c5
-  if (failed(verifySameRows(*this,
-                            {{"queries", getType()},
-                             {"positions", getPositions().getType()}})))
+  if (failed(verifySameRows(*this, {{"queries", getType()},
+                                    {"positions", getPositions().getType()}})))
     return failure();
   // attention_c6
   return verifyFinite(*this, "scale", getScale());

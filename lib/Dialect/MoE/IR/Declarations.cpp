@@ -35,13 +35,14 @@ static LogicalResult verifyForward(ModelOp model) {
     return success();
   auto forward = dyn_cast<func::FuncOp>(symbol);
   if (!forward)
-    return symbol->emitOpError("is called forward, so it should be a func.func");
+    return symbol->emitOpError(
+        "is called forward, so it should be a func.func");
   if (forward.isExternal())
     return forward.emitOpError("is called forward, so it should have a body");
 
   FunctionType type = forward.getFunctionType();
-  auto kv = type.getNumInputs() == 5 ? dyn_cast<KvType>(type.getInput(4))
-                                     : KvType();
+  auto kv =
+      type.getNumInputs() == 5 ? dyn_cast<KvType>(type.getInput(4)) : KvType();
   if (!kv)
     return forward.emitOpError()
            << "has inputs (" << type.getInputs()
@@ -106,8 +107,7 @@ static LogicalResult verifySources(WeightOp weight) {
   ArrayAttr sources = weight.getSources();
   bool areExtents = llvm::all_of(sources, llvm::IsaPred<ExtentAttr>);
   bool isComputed =
-      sources.size() == 1 &&
-      isa<SplatAttr, RandomAttr, ValuesAttr>(sources[0]);
+      sources.size() == 1 && isa<SplatAttr, RandomAttr, ValuesAttr>(sources[0]);
   if (!sources.empty() && (areExtents || isComputed))
     return success();
   return weight.emitOpError()
@@ -122,8 +122,8 @@ static LogicalResult verifyAmount(WeightOp weight) {
     int64_t listed = values.getElements().size();
     int64_t elements = weight.getTensorType().getNumElements();
     if (listed != elements)
-      return weight.emitOpError() << "lists " << listed
-                                  << " values when its type has " << elements;
+      return weight.emitOpError()
+             << "lists " << listed << " values when its type has " << elements;
   }
   if (!isa<ExtentAttr>(sources[0]))
     return success();
@@ -131,9 +131,9 @@ static LogicalResult verifyAmount(WeightOp weight) {
   for (ExtentAttr extent : sources.getAsRange<ExtentAttr>())
     bytes = llvm::SaturatingAdd(bytes, extent.getLength());
   if (bytes != weight.getByteSize())
-    return weight.emitOpError() << "has extents of " << bytes
-                                << " bytes when its type has "
-                                << weight.getByteSize();
+    return weight.emitOpError()
+           << "has extents of " << bytes << " bytes when its type has "
+           << weight.getByteSize();
   return success();
 }
 

@@ -38,10 +38,10 @@ LogicalResult RouteOp::verify() {
   if (k < 1 || k > experts)
     return emitOpError() << k << " experts requested, there are " << experts;
   // route_c2
-  for (Value result : getResults())
-    if (int64_t columns = getFeatures(cast<RankedTensorType>(result.getType()));
-        columns != k)
-      return emitOpError() << "a result has " << columns
+  for (RankedTensorType result :
+       {getExperts().getType(), getWeights().getType()})
+    if (getFeatures(result) != k)
+      return emitOpError() << "a result has " << getFeatures(result)
                            << " columns when k is " << k;
   // route_c3
   if (failed(verifyFinite(*this, "scale", getScale())))
@@ -85,7 +85,7 @@ LogicalResult ExpertsOp::verifySymbolUses(SymbolTableCollection &symbols) {
   // experts_c4
   int64_t chosen = getFeatures(getExperts().getType());
   if (chosen > count)
-    return emitOpError() << "a row chooses " << chosen
-                         << " experts, there are " << count;
+    return emitOpError() << "a row chooses " << chosen << " experts, there are "
+                         << count;
   return success();
 }

@@ -10,8 +10,8 @@ using namespace moe;
 
 LogicalResult EmbedOp::verify() {
   // embed_c2
-  return verifySameRows(*this, {{"tokens", getTokens().getType()},
-                                {"result", getType()}});
+  return verifySameRows(
+      *this, {{"tokens", getTokens().getType()}, {"result", getType()}});
 }
 
 LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -39,8 +39,8 @@ LogicalResult PickOp::verify() {
     return emitOpError() << "result has " << result
                          << " features when the input has " << input;
   // pick_c2
-  return verifySameRows(
-      *this, {{"rows", getRows().getType()}, {"result", getType()}});
+  return verifySameRows(*this,
+                        {{"rows", getRows().getType()}, {"result", getType()}});
 }
 
 //===----------------------------------------------------------------------===//
@@ -65,8 +65,8 @@ LogicalResult NormOp::verifySymbolUses(SymbolTableCollection &symbols) {
 
 LogicalResult LinearOp::verify() {
   // linear_c3
-  return verifySameRows(*this, {{"input", getInput().getType()},
-                                {"result", getType()}});
+  return verifySameRows(
+      *this, {{"input", getInput().getType()}, {"result", getType()}});
 }
 
 LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -84,7 +84,8 @@ LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &symbols) {
 
 LogicalResult ClampOp::verify() {
   // clamp_c1
-  if (getLimit().isFinite() && getLimit().isNonZero() && !getLimit().isNegative())
+  if (getLimit().isFinite() && getLimit().isNonZero() &&
+      !getLimit().isNegative())
     return success();
   return emitOpError() << "limit is " << realText(getLimit())
                        << " when it should be finite and above 0";

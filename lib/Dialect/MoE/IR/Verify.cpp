@@ -9,13 +9,12 @@ using namespace mlir;
 using namespace moe;
 
 template <typename DeclarationT>
-FailureOr<DeclarationT> moe::lookUp(Operation *op,
-                                    SymbolTableCollection &symbols,
-                                    SymbolUse use) {
+FailureOr<DeclarationT>
+moe::lookUp(Operation *op, SymbolTableCollection &symbols, SymbolUse use) {
   Operation *symbol = symbols.lookupNearestSymbolFrom(op, use.symbol);
   if (!symbol)
-    return op->emitOpError() << use.role << " " << use.symbol
-                             << " is not declared in the model";
+    return op->emitOpError()
+           << use.role << " " << use.symbol << " is not declared in the model";
   if (auto declaration = dyn_cast<DeclarationT>(symbol))
     return declaration;
   InFlightDiagnostic error = op->emitOpError();
@@ -32,13 +31,11 @@ template FailureOr<RopeTableOp> moe::lookUp(Operation *,
 
 /// "8x6x?" for (8, 6, any).
 static std::string shapeText(ArrayRef<int64_t> shape) {
-  return llvm::join(llvm::map_range(shape,
-                                    [](int64_t size) {
-                                      return size == anySize
-                                                 ? std::string("?")
-                                                 : std::to_string(size);
-                                    }),
-                    "x");
+  std::string text;
+  for (int64_t size : shape)
+    text += (text.empty() ? "" : "x") +
+            (size == anySize ? "?" : std::to_string(size));
+  return text;
 }
 
 FailureOr<ArrayRef<int64_t>> moe::verifyWeight(Operation *op,
@@ -63,18 +60,15 @@ FailureOr<ArrayRef<int64_t>> moe::verifyWeight(Operation *op,
 
 LogicalResult moe::verifySameRows(Operation *op, ArrayRef<Rows> operands) {
   const Rows *known = nullptr;
-  int64_t knownRows = 0;
   for (const Rows &operand : operands) {
-    auto type = cast<RankedTensorType>(operand.type);
-    if (type.isDynamicDim(0))
+    if (operand.type.isDynamicDim(0))
       continue;
-    int64_t rows = type.getDimSize(0);
-    if (known && rows != knownRows)
+    int64_t rows = operand.type.getDimSize(0);
+    if (known && rows != known->type.getDimSize(0))
       return op->emitOpError()
              << "'" << operand.name << "' has " << rows << " rows when '"
-             << known->name << "' has " << knownRows;
+             << known->name << "' has " << known->type.getDimSize(0);
     known = &operand;
-    knownRows = rows;
   }
   return success();
 }

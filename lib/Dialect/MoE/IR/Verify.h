@@ -31,7 +31,7 @@ verifyWeight(mlir::Operation *op, mlir::SymbolTableCollection &symbols,
 /// A tensor operand or result with its name.
 struct Rows {
   llvm::StringRef name;
-  mlir::Type type;
+  mlir::RankedTensorType type;
 };
 
 /// Fails when two of `operands` have different static numbers of rows.

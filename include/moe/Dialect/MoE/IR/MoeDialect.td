@@ -45,9 +45,13 @@ def Moe_KvType : TypeDef<Moe_Dialect, "Kv"> {
 
     Example: `!moe.kv<6 x 2 x 32 x f32>` has 6 layers, 2 key/value heads of 32.
   }];
-  let parameters = (ins "int64_t":$layers, "int64_t":$heads,
-                        "int64_t":$headDim, "::mlir::Type":$elementType);
-  let assemblyFormat = "`<` $layers `x` $heads `x` $headDim `x` $elementType `>`";
+  let parameters = (ins TypeParameter<"int64_t", "layers">:$layers,
+    TypeParameter<"int64_t", "key/value heads">:$heads,
+    TypeParameter<"int64_t", "elements of a head">:$headDim,
+    TypeParameter<"::mlir::Type", "type of an element">:$elementType);
+  let assemblyFormat = [{
+    `<` $layers `x` $heads `x` $headDim `x` $elementType `>`
+  }];
   let genVerifyDecl = 1;
 }
 
@@ -60,28 +64,47 @@ class Moe_Enum<string name, string summary, list<I32EnumAttrCase> cases>
   let cppNamespace = "::moe";
   let genSpecializedAttr = 0;
 }
-class Moe_EnumAttr<EnumAttrInfo info, string mnemonic>
+class Moe_EnumAttr<EnumAttrInfo info, string mnemonic, string text>
     : EnumAttr<Moe_Dialect, info, mnemonic> {
+  let description = text;
   let assemblyFormat = "$value";
 }
 
 def Moe_NormKind : Moe_Enum<"NormKind", "how a row is normalised", [
   I32EnumAttrCase<"Rms", 0, "rms">, I32EnumAttrCase<"Layer", 1, "layer">]>;
-def Moe_NormKindAttr : Moe_EnumAttr<Moe_NormKind, "norm_kind">;
+def Moe_NormKindAttr : Moe_EnumAttr<Moe_NormKind, "norm_kind", [{
+  `rms` divides by the root of the mean square; `layer` subtracts the mean and
+  divides by the standard deviation.
+}]>;
 
 def Moe_Activation : Moe_Enum<"Activation", "non-linearity of a gated unit", [
-  I32EnumAttrCase<"Silu", 0, "silu">, I32EnumAttrCase<"GeluTanh", 1, "gelu_tanh">,
-  I32EnumAttrCase<"Relu", 2, "relu">, I32EnumAttrCase<"Identity", 3, "identity">]>;
-def Moe_ActivationAttr : Moe_EnumAttr<Moe_Activation, "activation">;
+  I32EnumAttrCase<"Silu", 0, "silu">,
+  I32EnumAttrCase<"GeluTanh", 1, "gelu_tanh">,
+  I32EnumAttrCase<"Relu", 2, "relu">,
+  I32EnumAttrCase<"Identity", 3, "identity">]>;
+def Moe_ActivationAttr : Moe_EnumAttr<Moe_Activation, "activation", [{
+  * `silu`: `x / (1 + exp(-x))`
+  * `gelu_tanh`: `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))`
+  * `relu`: `max(x, 0)`
+  * `identity`: `x`
+}]>;
 
 def Moe_RouteScore : Moe_Enum<"RouteScore", "what selects and weighs experts", [
-  I32EnumAttrCase<"Softmax", 0, "softmax">, I32EnumAttrCase<"Sigmoid", 1, "sigmoid">,
+  I32EnumAttrCase<"Softmax", 0, "softmax">,
+  I32EnumAttrCase<"Sigmoid", 1, "sigmoid">,
   I32EnumAttrCase<"SoftmaxSelected", 2, "softmax_selected">]>;
-def Moe_RouteScoreAttr : Moe_EnumAttr<Moe_RouteScore, "route_score">;
+def Moe_RouteScoreAttr : Moe_EnumAttr<Moe_RouteScore, "route_score", [{
+  * `softmax`: scores are the softmax over all experts' logits
+  * `sigmoid`: scores are `1 / (1 + exp(-logit))`, each on its own
+  * `softmax_selected`: logits select; weights are the softmax over the k chosen
+}]>;
 
-def Moe_RopeLayout : Moe_Enum<"RopeLayout", "which two features turn together", [
-  I32EnumAttrCase<"Half", 0, "half">, I32EnumAttrCase<"Interleaved", 1, "interleaved">]>;
-def Moe_RopeLayoutAttr : Moe_EnumAttr<Moe_RopeLayout, "rope_layout">;
+def Moe_RopeLayout : Moe_Enum<"RopeLayout", "which features turn together", [
+  I32EnumAttrCase<"Half", 0, "half">,
+  I32EnumAttrCase<"Interleaved", 1, "interleaved">]>;
+def Moe_RopeLayoutAttr : Moe_EnumAttr<Moe_RopeLayout, "rope_layout", [{
+  Pair i of F is (i, i + F) in `half` and (2i, 2i + 1) in `interleaved`.
+}]>;
 
 //===----------------------------------------------------------------------===//
 // Attributes: where the values of a weight come from
@@ -102,8 +125,10 @@ def Moe_ExtentAttr : Moe_Attr<"Extent", "extent"> {
     * (extent_c1) the file has a name.
     * (extent_c2) the length is at least 1, and the end below 2^63.
   }];
-  let parameters = (ins StringRefParameter<"file, relative to the model">:$file,
-                        "uint64_t":$offset, "uint64_t":$length);
+  let parameters = (ins
+    StringRefParameter<"file, relative to the model's directory">:$file,
+    AttrParameter<"uint64_t", "first byte">:$offset,
+    AttrParameter<"uint64_t", "number of bytes">:$length);
   let assemblyFormat = "`<` $file `,` $offset `,` $length `>`";
   let genVerifyDecl = 1;
 }
@@ -113,7 +138,7 @@ def Moe_SplatAttr : Moe_Attr<"Splat", "splat"> {
   let description = [{
     `#moe.splat<1.0 : f32>`: the value, rounded to the weight's element type.
   }];
-  let parameters = (ins "::mlir::FloatAttr":$value);
+  let parameters = (ins AttrParameter<"::mlir::FloatAttr", "the value">:$value);
   let assemblyFormat = "`<` $value `>`";
 }
 
@@ -128,7 +153,8 @@ def Moe_RandomAttr : Moe_Attr<"Random", "random"> {
     Constraints:
     * (random_c1) the scale is finite.
   }];
-  let parameters = (ins "uint64_t":$seed, "::mlir::FloatAttr":$scale);
+  let parameters = (ins AttrParameter<"uint64_t", "seed">:$seed,
+    AttrParameter<"::mlir::FloatAttr", "standard deviation">:$scale);
   let assemblyFormat = "`<` $seed `,` $scale `>`";
   let genVerifyDecl = 1;
 }
@@ -140,7 +166,8 @@ def Moe_ValuesAttr : Moe_Attr<"Values", "values"> {
     the weight's element type. For tests and very small tables; what a model
     learned belongs in a file.
   }];
-  let parameters = (ins "::mlir::DenseF64ArrayAttr":$elements);
+  let parameters = (ins
+    AttrParameter<"::mlir::DenseF64ArrayAttr", "the elements">:$elements);
   let assemblyFormat = "`<` $elements `>`";
 }
 

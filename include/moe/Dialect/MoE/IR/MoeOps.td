@@ -18,8 +18,9 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 //===----------------------------------------------------------------------===//
 
 /// The second dimension is known; the number of rows need not be.
-class Moe_Table<Type element> : RankedTensorOf<[element], [HasAnyRankOfPred<[2]>,
-    CPred<"::llvm::cast<::mlir::ShapedType>($_self).getDimSize(1) >= 1">],
+class Moe_Table<Type element> : RankedTensorOf<[element],
+    [HasAnyRankOfPred<[2]>,
+     CPred<"::llvm::cast<::mlir::ShapedType>($_self).getDimSize(1) >= 1">],
     "2D tensor with a static second dimension">;
 
 /// Activations: one row per token, f32.
@@ -29,10 +30,16 @@ def Moe_Indices : 1DTensorOf<[I32]>;
 /// Chosen experts: one row per token.
 def Moe_Choice : Moe_Table<I32>;
 
+/// The type of `other` is not written: it is that of `known`.
+class Moe_SameType<string known, string other>
+    : TypesMatchWith<known # " and " # other # " have one type", known, other,
+                     "$_self">;
+
 class Moe_Op<string mnemonic, list<Trait> traits = []>
     : Op<Moe_Dialect, mnemonic, traits>;
 
-/// An operation that computes one value, which prints as `%name`.
+/// An operation that computes one value, which is called `name`, a C++
+/// expression, in text.
 class Moe_ComputeOp<string mnemonic, string name, list<Trait> traits = []>
     : Moe_Op<mnemonic, !listconcat([Pure,
         DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>],
@@ -48,11 +55,6 @@ class Moe_ComputeOp<string mnemonic, string name, list<Trait> traits = []>
 class Moe_WeightUser<string mnemonic, string name, list<Trait> traits = []>
     : Moe_ComputeOp<mnemonic, name, !listconcat(
         [DeclareOpInterfaceMethods<SymbolUserOpInterface>], traits)>;
-
-/// Its result is called after the weight: `@layers.0.q` makes `%q`.
-class Moe_NamedAfter<string symbol> {
-  string name = symbol # "().substr(" # symbol # "().rfind('.') + 1)";
-}
 
 //===----------------------------------------------------------------------===//
 // Declarations
@@ -99,7 +101,7 @@ def Moe_ModelOp : Moe_Op<"model", [
   let arguments = (ins SymbolNameAttr:$sym_name,
     Arg<StrAttr, "name of the model family that it was imported by">:$family,
     Arg<I64Attr, "most positions that a sequence may have">:$context,
-    Arg<I64Attr, "number of tokens; a token lies in [0, vocabulary)">:$vocabulary,
+    Arg<I64Attr, "tokens; a token lies in [0, vocabulary)">:$vocabulary,
     Arg<StrAttr, "folder of the files that extents name">:$directory);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
@@ -180,12 +182,14 @@ def Moe_RopeTableOp : Moe_Op<"rope_table", [Symbol, HasParent<"ModelOp">]> {
 
 def Moe_RowsInAndOut : OpDocGroup {
   let summary = "Rows in and out";
-  let description = "From tokens to rows of features, and to the rows that matter.";
+  let description = [{
+    From tokens to rows of features, and to the rows that matter.
+  }];
 }
 
 let opDocGroup = Moe_RowsInAndOut in {
 
-def Moe_EmbedOp : Moe_WeightUser<"embed", "\"x\""> {
+def Moe_EmbedOp : Moe_WeightUser<"embed", [{"x"}]> {
   let summary = "look up one row of a table per token";
   let description = [{
     `result[r, :] = f32(table[tokens[r], :])`. Tokens lie in [0, vocabulary);
@@ -210,7 +214,7 @@ def Moe_EmbedOp : Moe_WeightUser<"embed", "\"x\""> {
   let hasVerifier = 1;
 }
 
-def Moe_PickOp : Moe_ComputeOp<"pick", "\"picked\""> {
+def Moe_PickOp : Moe_ComputeOp<"pick", [{"picked"}]> {
   let summary = "take some rows, in a given order";
   let description = [{
     `result[i, :] = input[rows[i], :]`. Keeps the head's work to the rows whose
@@ -229,7 +233,8 @@ def Moe_PickOp : Moe_ComputeOp<"pick", "\"picked\""> {
     Arg<Moe_Indices, "which rows of the input, in which order">:$rows);
   let results = (outs Res<Moe_Rows, "the rows taken">:$result);
   let assemblyFormat = [{
-    $input `rows` $rows attr-dict `:` type($input) `,` type($rows) `->` type($result)
+    $input `rows` $rows attr-dict
+    `:` type($input) `,` type($rows) `->` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -247,8 +252,8 @@ def Moe_Arithmetic : OpDocGroup {
 
 let opDocGroup = Moe_Arithmetic in {
 
-def Moe_NormOp : Moe_WeightUser<"norm", Moe_NamedAfter<"getScale">.name,
-                                [SameOperandsAndResultType]> {
+def Moe_NormOp : Moe_WeightUser<"norm", "nameAfter(getScale(), getScale())", [
+    SameOperandsAndResultType]> {
   let summary = "normalise each row, or each group of a row";
   let description = [{
     With d features per group: rms: `x / sqrt(mean(x^2) + epsilon) * w`;
@@ -273,13 +278,14 @@ def Moe_NormOp : Moe_WeightUser<"norm", Moe_NamedAfter<"getScale">.name,
     Arg<I64Attr, "equal parts of a row, normalised one by one">:$groups);
   let results = (outs Res<Moe_Rows, "normalised rows">:$result);
   let assemblyFormat = [{
-    `` $kind $input `by` $scale `epsilon` custom<Real>($epsilon) `groups` $groups
-    attr-dict `:` type($input)
+    `` $kind $input `by` $scale `epsilon` custom<Real>($epsilon)
+    `groups` $groups attr-dict `:` type($input)
   }];
   let hasVerifier = 1;
 }
 
-def Moe_LinearOp : Moe_WeightUser<"linear", Moe_NamedAfter<"getWeight">.name> {
+def Moe_LinearOp
+    : Moe_WeightUser<"linear", "nameAfter(getWeight(), getWeight())"> {
   let summary = "multiply each row by a weight matrix";
   let description = [{
     `result[r, n] = sum_k input[r, k] * f32(weight[n, k]) + f32(bias[n])`, in
@@ -300,12 +306,13 @@ def Moe_LinearOp : Moe_WeightUser<"linear", Moe_NamedAfter<"getWeight">.name> {
     Arg<OptionalAttr<FlatSymbolRefAttr>, "weight: result features">:$bias);
   let results = (outs Res<Moe_Rows, "products">:$result);
   let assemblyFormat = [{
-    $input `by` $weight (`bias` $bias^)? attr-dict `:` type($input) `->` type($result)
+    $input `by` $weight (`bias` $bias^)? attr-dict
+    `:` type($input) `->` type($result)
   }];
   let hasVerifier = 1;
 }
 
-def Moe_AddOp : Moe_ComputeOp<"add", "\"sum\"", [SameOperandsAndResultType]> {
+def Moe_AddOp : Moe_ComputeOp<"add", [{"sum"}], [SameOperandsAndResultType]> {
   let summary = "add two rows of features";
   let description = [{
     `result[r, i] = lhs[r, i] + rhs[r, i]`, in f32.
@@ -321,7 +328,8 @@ def Moe_AddOp : Moe_ComputeOp<"add", "\"sum\"", [SameOperandsAndResultType]> {
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($lhs)";
 }
 
-def Moe_ClampOp : Moe_ComputeOp<"clamp", "\"clamped\"", [SameOperandsAndResultType]> {
+def Moe_ClampOp : Moe_ComputeOp<"clamp", [{"clamped"}], [
+    SameOperandsAndResultType]> {
   let summary = "limit every feature to [-limit, limit]";
   let description = [{
     `result[r, i] = max(-limit, min(limit, input[r, i]))`.
@@ -337,7 +345,9 @@ def Moe_ClampOp : Moe_ComputeOp<"clamp", "\"clamped\"", [SameOperandsAndResultTy
   let arguments = (ins Arg<Moe_Rows, "rows to limit">:$input,
     Arg<F64Attr, "largest magnitude that passes unchanged">:$limit);
   let results = (outs Res<Moe_Rows, "limited rows">:$result);
-  let assemblyFormat = "$input `to` custom<Real>($limit) attr-dict `:` type($input)";
+  let assemblyFormat = [{
+    $input `to` custom<Real>($limit) attr-dict `:` type($input)
+  }];
   let hasVerifier = 1;
 }
 
@@ -354,15 +364,16 @@ def Moe_AttentionOps : OpDocGroup {
 
 let opDocGroup = Moe_AttentionOps in {
 
-def Moe_RopeOp : Moe_WeightUser<"rope", "\"turned\"", [
-    TypesMatchWith<"the result has the input's type", "input", "result", "$_self">]> {
+def Moe_RopeOp : Moe_WeightUser<"rope", [{"turned"}], [
+    Moe_SameType<"input", "result">]> {
   let summary = "turn pairs of features by an angle that grows with position";
   let description = [{
     Each of `heads` equal parts of a row has d features; the first 2*F of them
     turn, F being the table's number of frequencies. Pair i is (i, i+F) in the
     half layout and (2i, 2i+1) in the interleaved one:
     `(a, b) -> gain * (a cos t - b sin t, b cos t + a sin t)` with
-    `t = position * frequencies[i]`. The other d - 2*F features stay as they are.
+    `t = position * frequencies[i]`. The other d - 2*F features stay as they
+    are.
 
     Constraints:
     * (rope_c1) heads is at least 1 and divides the features.
@@ -387,10 +398,11 @@ def Moe_RopeOp : Moe_WeightUser<"rope", "\"turned\"", [
   let hasVerifier = 1;
 }
 
-def Moe_KvAppendOp : Moe_ComputeOp<"kv_append", "\"kv\"", [
-    TypesMatchWith<"keys and values have one type", "keys", "values", "$_self">,
-    TypesMatchWith<"the result has the state's type", "kv", "result", "$_self">,
-    TypesMatchWith<"sequences and positions have one type", "positions", "sequences", "$_self">]> {
+def Moe_KvAppendOp : Moe_ComputeOp<"kv_append",
+    [{"kv." + std::to_string(getLayer())}], [
+    Moe_SameType<"keys", "values">,
+    Moe_SameType<"kv", "result">,
+    Moe_SameType<"positions", "sequences">]> {
   let summary = "store the keys and values of new rows";
   let description = [{
     Row r becomes key and value of position `positions[r]` of sequence
@@ -422,9 +434,10 @@ def Moe_KvAppendOp : Moe_ComputeOp<"kv_append", "\"kv\"", [
   let hasVerifier = 1;
 }
 
-def Moe_AttentionOp : Moe_ComputeOp<"attention", "\"attention\"", [
-    TypesMatchWith<"the result has the queries' type", "queries", "result", "$_self">,
-    TypesMatchWith<"sequences and positions have one type", "positions", "sequences", "$_self">]> {
+def Moe_AttentionOp : Moe_ComputeOp<"attention",
+    [{"attention." + std::to_string(getLayer())}], [
+    Moe_SameType<"queries", "result">,
+    Moe_SameType<"positions", "sequences">]> {
   let summary = "causal attention of each row over its own sequence";
   let description = [{
     Row r sees the positions p of `sequences[r]` with `p <= positions[r]`, and
@@ -453,7 +466,7 @@ def Moe_AttentionOp : Moe_ComputeOp<"attention", "\"attention\"", [
     Arg<Moe_Indices, "position of each row in its sequence">:$positions,
     Arg<I64Attr, "query heads">:$heads,
     Arg<F64Attr, "factor of the products before the softmax">:$scale,
-    Arg<OptionalAttr<I64Attr>, "positions seen, the row's own included">:$window);
+    Arg<OptionalAttr<I64Attr>, "positions seen, its own included">:$window);
   let results = (outs Res<Moe_Rows, "weighted values of all heads">:$result);
   let assemblyFormat = [{
     $queries `over` $kv `layer` $layer `at` $sequences `,` $positions
@@ -479,7 +492,8 @@ def Moe_FeedForward : OpDocGroup {
 
 let opDocGroup = Moe_FeedForward in {
 
-def Moe_MlpOp : Moe_WeightUser<"mlp", "\"mlp\"", [SameOperandsAndResultType]> {
+def Moe_MlpOp : Moe_WeightUser<"mlp", [{nameAfter(getGate(), "mlp")}], [
+    SameOperandsAndResultType]> {
   let summary = "gated feed-forward network, dense or as a shared expert";
   let description = [{
     `down (act(gate x) * (up x))`. As a shared expert it may have a gate of its
@@ -502,7 +516,7 @@ def Moe_MlpOp : Moe_WeightUser<"mlp", "\"mlp\"", [SameOperandsAndResultType]> {
     Arg<FlatSymbolRefAttr, "weight: features x width">:$down,
     Arg<Moe_ActivationAttr, "non-linearity act">:$activation,
     Arg<OptionalAttr<FlatSymbolRefAttr>, "weight: 1 x features">:$sharedGate);
-  let results = (outs Res<Moe_Rows, "what the network adds to the rows">:$result);
+  let results = (outs Res<Moe_Rows, "what the network adds">:$result);
   let assemblyFormat = [{
     $input `gate` $gate `up` $up `down` $down `` $activation
     (`gated` `by` $sharedGate^)? attr-dict `:` type($input)
@@ -537,7 +551,8 @@ def Moe_RouteOp : Moe_Op<"route", [Pure,
     Arg<Moe_RouteScoreAttr, "what selects and weighs">:$score,
     Arg<UnitAttr, "divide the weights of a row by their sum">:$renormalize,
     Arg<F64Attr, "factor of all weights">:$scale);
-  let results = (outs Res<Moe_Choice, "experts in [0, columns of logits)">:$experts,
+  let results = (outs
+    Res<Moe_Choice, "experts in [0, columns of logits)">:$experts,
     Res<Moe_Rows, "weight of each chosen expert">:$weights);
   let assemblyFormat = [{
     $logits `top` $k `` $score (`renormalize` $renormalize^)?
@@ -553,8 +568,9 @@ def Moe_RouteOp : Moe_Op<"route", [Pure,
   }];
 }
 
-def Moe_ExpertsOp : Moe_WeightUser<"experts", "\"experts\"", [
-    TypesMatchWith<"the result has the input's type", "input", "result", "$_self">]> {
+def Moe_ExpertsOp : Moe_WeightUser<"experts",
+    [{nameAfter(getGate(), "experts")}], [
+    Moe_SameType<"input", "result">]> {
   let summary = "run the chosen experts of each row and add them up";
   let description = [{
     `result[r] = sum_j weights[r, j] * down[e] (act(gate[e] x) * (up[e] x))`
@@ -584,7 +600,8 @@ def Moe_ExpertsOp : Moe_WeightUser<"experts", "\"experts\"", [
   let results = (outs Res<Moe_Rows, "weighted sum of the experts">:$result);
   let assemblyFormat = [{
     $input `to` $experts `,` $weights `gate` $gate `up` $up `down` $down
-    `` $activation attr-dict `:` type($input) `,` type($experts) `,` type($weights)
+    `` $activation attr-dict
+    `:` type($input) `,` type($experts) `,` type($weights)
   }];
   let hasVerifier = 1;
 }
