@@ -23,11 +23,16 @@ using namespace moe;
 /// Prints to a file that appears only when it is complete, or to `-`.
 static llvm::Error writeText(StringRef path,
                              llvm::function_ref<void(raw_ostream &)> print) {
-  if (path != "-")
-    return llvm::writeToOutput(path, [&](raw_ostream &os) {
+  if (path != "-") {
+    llvm::Error error = llvm::writeToOutput(path, [&](raw_ostream &os) {
       print(os);
       return llvm::Error::success();
     });
+    if (!error)
+      return error;
+    std::error_code code = llvm::errorToErrorCode(std::move(error));
+    return llvm::createStringError(path + ": cannot write: " + code.message());
+  }
   print(llvm::outs());
   llvm::outs().flush();
   std::error_code code = llvm::outs().error();

@@ -1,0 +1,10 @@
+// Random weights that take minutes to compute.
+moe.model @slow family "null" context 16 vocabulary 1048576 from "." {
+  moe.weight @embed : tensor<1048576x1024xf32> from [#moe.random<1, 1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>, %positions: tensor<?xi32>, %wanted: tensor<?xi32>, %kv: !moe.kv<1 x 1 x 1024 x f32>) -> (tensor<?x1048576xf32>, !moe.kv<1 x 1 x 1024 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x1024xf32>
+    %p = moe.pick %x rows %wanted : tensor<?x1024xf32>, tensor<?xi32> -> tensor<?x1024xf32>
+    %o = moe.linear %p by @embed : tensor<?x1024xf32> -> tensor<?x1048576xf32>
+    return %o, %kv : tensor<?x1048576xf32>, !moe.kv<1 x 1 x 1024 x f32>
+  }
+}
