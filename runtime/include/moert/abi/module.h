@@ -23,6 +23,9 @@ extern "C" {
 #define MOERT_ABI_FORWARD_SYMBOL "moert_forward_v1"
 /* Alignment in bytes of the workspace, of each parameter and of KV states. */
 #define MOERT_ABI_ALIGNMENT 64
+/* The capacity of a KV state is a multiple of so many positions: compiled code
+ * reads keys and values in blocks of that many. */
+#define MOERT_ABI_KV_BLOCK 16
 
 typedef struct moert_abi_env_t moert_abi_env_t;
 
@@ -58,7 +61,7 @@ typedef struct moert_abi_forward_t {
   /* [sequences] state of each sequence:
    * f32 [layer][key, value][kv head][kv_capacity][head_dim] */
   void *const *kv;
-  int64_t kv_capacity; /* positions that each state has room for */
+  int64_t kv_capacity; /* positions of each state; a multiple of the KV block */
   void *workspace;     /* workspace_fixed + rows * workspace_per_row bytes */
   float *logits;       /* [wanted_rows][vocabulary] */
 } moert_abi_forward_t;

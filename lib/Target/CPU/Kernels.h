@@ -1,0 +1,92 @@
+//===- Kernels.h - the moe operations as loops over vectors -----*- C++ -*-===//
+//
+// Each function writes the body of one kernel. Arguments are the kernel
+// function's, in the order that the comment names; `env` is the ABI's
+// environment (moert/abi/module.h).
+//===----------------------------------------------------------------------===//
+#ifndef MOE_LIB_TARGET_CPU_KERNELS_H
+#define MOE_LIB_TARGET_CPU_KERNELS_H
+
+#include "KernelBuilder.h"
+#include "moe/Dialect/MoE/IR/Moe.h"
+
+namespace moe::cpu {
+
+// Rows.cpp
+
+/// env, tokens <?xi32>, table <VxDxT>, result <?xDxf32>
+void emitEmbed(KernelBuilder &b, mlir::ValueRange arguments);
+/// env, input <?xDxf32>, rows <?xi32>, result <?xDxf32>
+void emitPick(KernelBuilder &b, mlir::ValueRange arguments);
+/// env, lhs, rhs, result <?xDxf32>
+void emitAdd(KernelBuilder &b, mlir::ValueRange arguments);
+/// env, input, result <?xDxf32>
+void emitClamp(KernelBuilder &b, double limit, mlir::ValueRange arguments);
+/// env, input <?xDxf32>, scale <(D/groups)xT>, result <?xDxf32>
+void emitNorm(KernelBuilder &b, NormKind kind, double epsilon, int64_t groups,
+              mlir::ValueRange arguments);
+
+// Linear.cpp
+
+/// env, input <?xKxf32>, weight <NxKxT>, [bias <NxT>,] result <?xNxf32>
+void emitLinear(KernelBuilder &b, bool hasBias, mlir::ValueRange arguments);
+
+// Attention.cpp
+
+/// env, input <?xDxf32>, positions <?xi32>, table <?x(2F)xf32>, result
+void emitRope(KernelBuilder &b, RopeLayout layout, int64_t heads,
+              mlir::ValueRange arguments);
+/// env, keys, values <?x(heads*dim)xf32>, kv (pointer), capacity, layer (index),
+/// sequences, positions <?xi32>
+void emitKvAppend(KernelBuilder &b, KvType kv, mlir::ValueRange arguments);
+/// env, queries <?x(heads*dim)xf32>, kv (pointer), capacity, layer (index),
+/// sequences, positions <?xi32>, result
+void emitAttention(KernelBuilder &b, KvType kv, int64_t heads, double scale,
+                   std::optional<int64_t> window, mlir::ValueRange arguments);
+
+// FeedForward.cpp
+
+/// env, input, gate <IxDxT>, up, down <DxIxT>, [shared gate <1xDxT>, share
+/// <?x1xf32>,] gated, upped <?xIxf32> (scratch), result <?xDxf32>
+void emitMlp(KernelBuilder &b, Activation activation, bool isShared,
+             mlir::ValueRange arguments);
+/// env, logits <?xExf32>, scores <?xExf32> (scratch), experts <?xkxi32>,
+/// weights <?xkxf32>
+void emitRoute(KernelBuilder &b, RouteScore score, bool renormalize,
+               double scale, mlir::ValueRange arguments);
+
+/// Shape of one bank of experts.
+struct BankShape {
+  int64_t experts, width, features, chosen;
+  mlir::Type element;
+};
+/// experts <?xkxi32>, weights <?xkxf32>, first <(E+1)xi32>, cursor <Exi32>,
+/// row of assignment <?x1xi32>, assignments of row <?xkxi32>, their weights
+/// <?xkxf32>: sorts assignments by expert, then row.
+void emitSortAssignments(KernelBuilder &b, const BankShape &bank,
+                         mlir::ValueRange arguments);
+/// env, input <?xDxf32>, bank (pointer to the experts' addresses), first, row of
+/// assignment, assignments of row, their weights (as above), gated, upped
+/// <?xIxf32>, parts <?xDxf32> (scratch, a row per assignment), result <?xDxf32>
+void emitExperts(KernelBuilder &b, const BankShape &bank, Activation activation,
+                 mlir::ValueRange arguments);
+
+// DotTile.cpp
+
+/// dot(inputs[m], weights[n]) over K features for all m, n: one value per input:
+/// a vector of 4 lanes for 4 weights, a scalar for 1.
+mlir::SmallVector<mlir::Value> emitDotTile(KernelBuilder &b,
+                                           mlir::ArrayRef<RowRef> inputs,
+                                           mlir::ArrayRef<RowRef> weights,
+                                           int64_t features);
+
+/// Rows that a tile of the matrix-matrix path works on together: 6 x 4
+/// accumulators, 4 weights and 1 input fill 29 of 32 vector registers.
+inline constexpr int64_t kTileRows[] = {6, 3, 1};
+
+/// Weight rows whose bytes stay in a second-level cache while the inputs pass.
+int64_t getCacheBlock(int64_t features, mlir::Type element, int64_t multiple);
+
+} // namespace moe::cpu
+
+#endif // MOE_LIB_TARGET_CPU_KERNELS_H

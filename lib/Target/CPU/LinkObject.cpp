@@ -1,0 +1,62 @@
+//===- LinkObject.cpp - a shared object with LLD as a library -------------===//
+#include "EmitObject.h"
+
+#include "lld/Common/Driver.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Signals.h"
+#include "llvm/Support/raw_ostream.h"
+
+LLD_HAS_DRIVER(elf)
+
+using namespace moe::cpu;
+
+/// A file that goes away with this object, also when a signal ends the process.
+static llvm::Expected<std::string> createTemporary(llvm::StringRef suffix) {
+  llvm::SmallString<128> path;
+  if (std::error_code code =
+          llvm::sys::fs::createTemporaryFile("moe", suffix, path))
+    return llvm::createStringError(code, "cannot create a temporary file: %s",
+                                   code.message().c_str());
+  llvm::sys::RemoveFileOnSignal(path);
+  return path.str().str();
+}
+
+llvm::Expected<std::vector<char>>
+moe::cpu::linkShared(llvm::ArrayRef<char> object) {
+  auto objectPath = createTemporary("o");
+  if (!objectPath)
+    return objectPath.takeError();
+  llvm::FileRemover removeObject(*objectPath);
+  auto sharedPath = createTemporary("so");
+  if (!sharedPath)
+    return sharedPath.takeError();
+  llvm::FileRemover removeShared(*sharedPath);
+
+  llvm::Error written = llvm::writeToOutput(
+      *objectPath, [&](llvm::raw_ostream &stream) -> llvm::Error {
+        stream.write(object.data(), object.size());
+        return llvm::Error::success();
+      });
+  if (written)
+    return std::move(written);
+
+  // -z defs: the module must not need anything from outside.
+  const char *args[] = {"ld.lld", "-shared", "-z", "defs", "-z", "noexecstack",
+                        "--build-id=none", "--strip-debug", "--gc-sections",
+                        "-o", sharedPath->c_str(), objectPath->c_str()};
+  std::string messages;
+  llvm::raw_string_ostream errors(messages);
+  lld::Result result = lld::lldMain(args, llvm::nulls(), errors,
+                                    {{lld::Gnu, &lld::elf::link}});
+  if (result.retCode != 0)
+    return llvm::createStringError("cannot link the module's code: %s",
+                                   llvm::StringRef(messages).trim().str().c_str());
+  auto buffer = llvm::MemoryBuffer::getFile(*sharedPath);
+  if (!buffer)
+    return llvm::createStringError(buffer.getError(),
+                                   "cannot read the linked code");
+  return std::vector<char>((*buffer)->getBufferStart(),
+                           (*buffer)->getBufferEnd());
+}

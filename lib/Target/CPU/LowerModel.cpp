@@ -1,0 +1,507 @@
+//===- LowerModel.cpp - a model becomes a line of kernel calls ------------===//
+#include "BufferPlan.h"
+#include "Kernels.h"
+#include "Passes.h"
+#include "moe/Analysis/ParameterPlan.h"
+
+#include "moert/abi/module.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace moe::cpu {
+#define GEN_PASS_DEF_LOWERMODELPASS
+#include "Passes.h.inc"
+} // namespace moe::cpu
+
+using namespace mlir;
+using namespace moe;
+using namespace moe::cpu;
+
+namespace {
+
+/// A buffer of the workspace and what it takes per row.
+struct Buffer {
+  Value memref;
+  Value rows;
+  uint64_t offset = 0;
+  bool inWorkspace = true;
+};
+
+std::string nameOf(Type element) {
+  std::string text;
+  llvm::raw_string_ostream(text) << element;
+  return text;
+}
+
+/// A piece of a kernel's name: attributes that change the code.
+std::string nameOf(double value) {
+  APFloat number(value);
+  return llvm::utohexstr(number.bitcastToAPInt().getZExtValue(), true);
+}
+
+class ModelLowering {
+public:
+  ModelLowering(ModuleOp module, ModelOp model, func::FuncOp forward)
+      : module(module), model(model), forward(forward), plan(model),
+        b(forward.getLoc(), OpBuilder::atBlockEnd(module.getBody())) {}
+
+  LogicalResult run() {
+    beginEntry();
+    for (Operation &op : forward.getBody().front()) {
+      if (isa<func::ReturnOp>(op))
+        break;
+      if (failed(lower(&op)))
+        return failure();
+      releaseAfter(&op);
+    }
+    endEntry();
+    return success();
+  }
+
+  int64_t getKernelCount() const { return kernels.size(); }
+
+private:
+  //===--- The entry function ---------------------------------------------===//
+
+  Type pointerType() { return LLVM::LLVMPointerType::get(b.getContext()); }
+
+  Value argument(int64_t offset, Type type) {
+    return b.loadField(arguments, offset, type);
+  }
+
+  void beginEntry() {
+    auto type = b.getFunctionType({pointerType(), pointerType()},
+                                  {b.getI32Type()});
+    auto entry = func::FuncOp::create(b, MOERT_ABI_FORWARD_SYMBOL, type);
+    b.setInsertionPointToStart(entry.addEntryBlock());
+    env = entry.getArgument(0);
+    arguments = entry.getArgument(1);
+    Type i64 = b.getI64Type(), pointer = pointerType();
+    using Args = moert_abi_forward_t;
+    Value rows = b.toIndex(argument(offsetof(Args, rows), i64));
+    Value wanted = b.toIndex(argument(offsetof(Args, wanted_rows), i64));
+    int64_t fields[] = {offsetof(Args, tokens), offsetof(Args, sequences),
+                        offsetof(Args, positions), offsetof(Args, wanted)};
+    auto indices = MemRefType::get({ShapedType::kDynamic}, b.getI32Type());
+    for (auto [i, field] : llvm::enumerate(fields)) {
+      Value count = i < 3 ? rows : wanted;
+      buffers[forward.getArgument(i)] = {
+          b.bufferAt(argument(field, pointer), indices, count), count, 0, false};
+    }
+    parameters = argument(offsetof(Args, parameters), pointer);
+    kv = argument(offsetof(Args, kv), pointer);
+    capacity = b.toIndex(argument(offsetof(Args, kv_capacity), i64));
+    workspace = argument(offsetof(Args, workspace), pointer);
+    batchRows = rows;
+    // The fixed part comes first; its size is known at the end.
+    fixedSize = arith::ConstantIndexOp::create(b, 0);
+  }
+
+  void endEntry() {
+    trace(-1);
+    Value zero = arith::ConstantOp::create(b, b.getI32IntegerAttr(0));
+    func::ReturnOp::create(b, zero);
+    uint64_t fixed = llvm::alignTo(fixedBytes, MOERT_ABI_ALIGNMENT);
+    fixedSize.getDefiningOp<arith::ConstantOp>().setValueAttr(
+        b.getIndexAttr(fixed));
+    module->setAttr(kWorkspaceFixed, b.getI64IntegerAttr(fixed));
+    module->setAttr(kWorkspacePerRow, b.getI64IntegerAttr(buffersPlan.getSize()));
+    module->setAttr(kOperations, b.getStrArrayAttr(llvm::to_vector_of<StringRef>(
+                                     operations)));
+  }
+
+  //===--- Buffers --------------------------------------------------------===//
+
+  Buffer allocate(Value rows, int64_t columns, Type element) {
+    Buffer buffer;
+    buffer.rows = rows;
+    buffer.offset = buffersPlan.allocate(
+        columns * element.getIntOrFloatBitWidth() / 8);
+    // Places are by the rows of the whole batch, also for picked rows.
+    Value bytes = b.add(fixedSize, b.mul(batchRows, buffer.offset));
+    buffer.memref = b.bufferAt(b.pointerAt(workspace, bytes),
+                               b.rowsType(columns, element), rows);
+    return buffer;
+  }
+
+  /// Scratch of an operation: freed right after it. `perRow` rows for each row
+  /// of the batch.
+  Value scratch(Value rows, int64_t perRow, int64_t columns, Type element) {
+    Buffer buffer = allocate(rows, perRow * columns, element);
+    scratchOffsets.push_back(buffer.offset);
+    if (perRow == 1)
+      return buffer.memref;
+    Value bytes = b.add(fixedSize, b.mul(batchRows, buffer.offset));
+    return b.bufferAt(b.pointerAt(workspace, bytes),
+                      b.rowsType(columns, element), b.mul(rows, perRow));
+  }
+
+  /// Integers whose number does not depend on the rows.
+  Value fixedScratch(int64_t count, uint64_t &offset) {
+    Value pointer = b.pointerAt(workspace, b.index(offset));
+    offset += llvm::alignTo(count * sizeof(int32_t), MOERT_ABI_ALIGNMENT);
+    fixedBytes = std::max(fixedBytes, offset);
+    return b.bufferAt(pointer, MemRefType::get({count}, b.getI32Type()), {});
+  }
+
+  Value result(Value value, Value rows) {
+    auto type = cast<RankedTensorType>(value.getType());
+    Operation *end = forward.getBody().front().getTerminator();
+    Buffer buffer;
+    if (value == end->getOperand(0)) {
+      Value logits = argument(offsetof(moert_abi_forward_t, logits),
+                              pointerType());
+      buffer = {b.bufferAt(logits, b.rowsType(type.getDimSize(1), b.getF32Type()),
+                           rows),
+                rows, 0, false};
+    } else {
+      buffer = allocate(rows, type.getDimSize(1), type.getElementType());
+    }
+    buffers[value] = buffer;
+    return buffer.memref;
+  }
+
+  void releaseAfter(Operation *op) {
+    for (uint64_t offset : scratchOffsets)
+      buffersPlan.release(offset);
+    scratchOffsets.clear();
+    auto isDead = [&](Value value) {
+      return llvm::all_of(value.getUsers(), [&](Operation *user) {
+        return user == op || user->isBeforeInBlock(op);
+      });
+    };
+    SmallVector<Value> values(op->getOperands());
+    llvm::append_range(values, op->getResults());
+    for (Value value : values) {
+      auto it = buffers.find(value);
+      if (it == buffers.end() || !it->second.inWorkspace || !isDead(value))
+        continue;
+      buffersPlan.release(it->second.offset);
+      buffers.erase(it);
+    }
+  }
+
+  Value bufferOf(Value value) { return buffers.at(value).memref; }
+  Value rowsOf(Value value) { return buffers.at(value).rows; }
+
+  //===--- Parameters -----------------------------------------------------===//
+
+  Value parameterSlot(int64_t index) {
+    return b.pointerAt(parameters, b.index(index * sizeof(void *)));
+  }
+
+  /// A weight as a matrix; a vector becomes one row.
+  Value weight(FlatSymbolRefAttr symbol) {
+    auto op = cast<WeightOp>(SymbolTable::lookupSymbolIn(model, symbol));
+    SmallVector<int64_t> shape(op.getTensorType().getShape());
+    if (shape.size() == 1)
+      shape.insert(shape.begin(), 1);
+    Value address = LLVM::LoadOp::create(
+        b, pointerType(), parameterSlot(plan.getIndex(symbol.getValue())));
+    return b.bufferAt(
+        address, MemRefType::get(shape, op.getTensorType().getElementType()), {});
+  }
+
+  Value ropeTable(FlatSymbolRefAttr symbol) {
+    auto op = cast<RopeTableOp>(SymbolTable::lookupSymbolIn(model, symbol));
+    Value address = LLVM::LoadOp::create(
+        b, pointerType(), parameterSlot(plan.getIndex(symbol.getValue())));
+    int64_t columns = 2 * op.getFrequencies().size();
+    return b.bufferAt(address, b.rowsType(columns, b.getF32Type()), capacity);
+  }
+
+  //===--- Kernels --------------------------------------------------------===//
+
+  /// Calls the kernel of this name, written on first use by `emit`. Shapes and
+  /// element types of the arguments become part of the name.
+  void call(std::string name, ArrayRef<Value> args,
+            function_ref<void(KernelBuilder &, ValueRange)> emit) {
+    for (Value arg : args)
+      if (auto type = dyn_cast<MemRefType>(arg.getType())) {
+        name += '_';
+        for (int64_t size : type.getShape())
+          if (!ShapedType::isDynamic(size))
+            name += std::to_string(size) + 'x';
+        name += nameOf(type.getElementType());
+      }
+    SmallVector<Type> types;
+    for (Value arg : args)
+      types.push_back(arg.getType());
+    auto [it, isNew] = kernels.try_emplace(name);
+    if (isNew) {
+      auto type = b.getFunctionType(types, {});
+      KernelBuilder kernel(forward.getLoc(),
+                           OpBuilder::atBlockEnd(module.getBody()));
+      it->second = func::FuncOp::create(kernel, name, type);
+      it->second.setPrivate();
+      kernel.setInsertionPointToStart(it->second.addEntryBlock());
+      emit(kernel, it->second.getArguments());
+      func::ReturnOp::create(kernel);
+    }
+    func::CallOp::create(b, it->second, args);
+  }
+
+  /// Tells the runtime, if it asked, that operation `index` starts.
+  void trace(int64_t index) {
+    Value hook = b.loadField(env, offsetof(moert_abi_env_t, trace), pointerType());
+    Value null = LLVM::ZeroOp::create(b, pointerType());
+    Value isSet =
+        LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, hook, null);
+    b.when(isSet, [&] {
+      Value number = arith::ConstantOp::create(b, b.getI64IntegerAttr(index));
+      auto type = LLVM::LLVMFunctionType::get(
+          LLVM::LLVMVoidType::get(b.getContext()),
+          {pointerType(), b.getI64Type()});
+      LLVM::CallOp::create(b, type, ValueRange{hook, env, number});
+    });
+  }
+
+  void beginOperation(Operation *op, StringRef label) {
+    trace(operations.size());
+    std::string name = op->getName().stripDialect().str();
+    if (!label.empty())
+      name += " " + label.str();
+    operations.push_back(name);
+  }
+
+  //===--- Operations -----------------------------------------------------===//
+
+  LogicalResult lower(Operation *op) {
+    return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+        .Case<EmbedOp, PickOp, NormOp, LinearOp, AddOp, ClampOp, RopeOp,
+              KvAppendOp, AttentionOp, MlpOp, RouteOp, ExpertsOp>([&](auto o) {
+          lowerOp(o);
+          return success();
+        })
+        .Default([](Operation *other) {
+          return other->emitOpError("has no lowering to cpu code");
+        });
+  }
+
+  void lowerOp(EmbedOp op) {
+    beginOperation(op, op.getTable());
+    Value rows = rowsOf(op.getTokens());
+    call("embed",
+         {env, bufferOf(op.getTokens()), weight(op.getTableAttr()),
+          result(op.getResult(), rows)},
+         emitEmbed);
+  }
+
+  void lowerOp(PickOp op) {
+    beginOperation(op, "");
+    call("pick",
+         {env, bufferOf(op.getInput()), bufferOf(op.getRows()),
+          result(op.getResult(), rowsOf(op.getRows()))},
+         emitPick);
+  }
+
+  void lowerOp(AddOp op) {
+    beginOperation(op, "");
+    call("add",
+         {env, bufferOf(op.getLhs()), bufferOf(op.getRhs()),
+          result(op.getResult(), rowsOf(op.getLhs()))},
+         emitAdd);
+  }
+
+  void lowerOp(ClampOp op) {
+    beginOperation(op, "");
+    double limit = op.getLimit().convertToDouble();
+    call("clamp_" + nameOf(limit),
+         {env, bufferOf(op.getInput()),
+          result(op.getResult(), rowsOf(op.getInput()))},
+         [&](KernelBuilder &k, ValueRange args) { emitClamp(k, limit, args); });
+  }
+
+  void lowerOp(NormOp op) {
+    beginOperation(op, op.getScale());
+    double epsilon = op.getEpsilon().convertToDouble();
+    call(("norm_" + stringifyNormKind(op.getKind()) + "_" + nameOf(epsilon)).str(),
+         {env, bufferOf(op.getInput()), weight(op.getScaleAttr()),
+          result(op.getResult(), rowsOf(op.getInput()))},
+         [&](KernelBuilder &k, ValueRange args) {
+           emitNorm(k, op.getKind(), epsilon, op.getGroups(), args);
+         });
+  }
+
+  void lowerOp(LinearOp op) {
+    beginOperation(op, op.getWeight());
+    SmallVector<Value> args = {env, bufferOf(op.getInput()),
+                               weight(op.getWeightAttr())};
+    bool hasBias = bool(op.getBiasAttr());
+    if (hasBias)
+      args.push_back(weight(op.getBiasAttr()));
+    args.push_back(result(op.getResult(), rowsOf(op.getInput())));
+    call(hasBias ? "linear_bias" : "linear", args,
+         [&](KernelBuilder &k, ValueRange kernelArgs) {
+           emitLinear(k, hasBias, kernelArgs);
+         });
+  }
+
+  void lowerOp(RopeOp op) {
+    beginOperation(op, op.getTable());
+    auto table = cast<RopeTableOp>(
+        SymbolTable::lookupSymbolIn(model, op.getTableAttr()));
+    std::string name = "rope_" + stringifyRopeLayout(table.getLayout()).str() +
+                       "_" + std::to_string(op.getHeads());
+    call(name,
+         {env, bufferOf(op.getInput()), bufferOf(op.getPositions()),
+          ropeTable(op.getTableAttr()),
+          result(op.getResult(), rowsOf(op.getInput()))},
+         [&](KernelBuilder &k, ValueRange args) {
+           emitRope(k, table.getLayout(), op.getHeads(), args);
+         });
+  }
+
+  std::string kvName(KvType type) {
+    return std::to_string(type.getHeads()) + "x" +
+           std::to_string(type.getHeadDim());
+  }
+
+  void lowerOp(KvAppendOp op) {
+    beginOperation(op, std::to_string(op.getLayer()));
+    KvType type = op.getKv().getType();
+    call("kv_append_" + kvName(type),
+         {env, bufferOf(op.getKeys()), bufferOf(op.getValues()), kv, capacity,
+          b.index(op.getLayer()), bufferOf(op.getSequences()),
+          bufferOf(op.getPositions())},
+         [&](KernelBuilder &k, ValueRange args) { emitKvAppend(k, type, args); });
+  }
+
+  void lowerOp(AttentionOp op) {
+    beginOperation(op, std::to_string(op.getLayer()));
+    KvType type = op.getKv().getType();
+    double scale = op.getScale().convertToDouble();
+    std::optional<int64_t> window;
+    if (op.getWindow())
+      window = *op.getWindow();
+    std::string name = "attention_" + kvName(type) + "_" + nameOf(scale);
+    if (window)
+      name += "_window" + std::to_string(*window);
+    call(name,
+         {env, bufferOf(op.getQueries()), kv, capacity, b.index(op.getLayer()),
+          bufferOf(op.getSequences()), bufferOf(op.getPositions()),
+          result(op.getResult(), rowsOf(op.getQueries()))},
+         [&](KernelBuilder &k, ValueRange args) {
+           emitAttention(k, type, op.getHeads(), scale, window, args);
+         });
+  }
+
+  void lowerOp(MlpOp op) {
+    beginOperation(op, op.getGate());
+    Value rows = rowsOf(op.getInput());
+    Type f32 = b.getF32Type();
+    SmallVector<Value> args = {env, bufferOf(op.getInput()),
+                               weight(op.getGateAttr()), weight(op.getUpAttr()),
+                               weight(op.getDownAttr())};
+    int64_t width = cast<MemRefType>(args[2].getType()).getDimSize(0);
+    bool isShared = bool(op.getSharedGateAttr());
+    if (isShared) {
+      args.push_back(weight(op.getSharedGateAttr()));
+      args.push_back(scratch(rows, 1, 1, f32));
+    }
+    args.push_back(scratch(rows, 1, width, f32));
+    args.push_back(scratch(rows, 1, width, f32));
+    args.push_back(result(op.getResult(), rows));
+    std::string name = "mlp_" + stringifyActivation(op.getActivation()).str();
+    call(isShared ? name + "_shared" : name, args,
+         [&](KernelBuilder &k, ValueRange kernelArgs) {
+           emitMlp(k, op.getActivation(), isShared, kernelArgs);
+         });
+  }
+
+  void lowerOp(RouteOp op) {
+    beginOperation(op, "");
+    Value rows = rowsOf(op.getLogits());
+    int64_t experts = cast<ShapedType>(op.getLogits().getType()).getDimSize(1);
+    double scale = op.getScale().convertToDouble();
+    std::string name = "route_" + stringifyRouteScore(op.getScore()).str() + "_" +
+                       nameOf(scale);
+    if (op.getRenormalize())
+      name += "_renormalize";
+    Value ids = result(op.getExperts(), rows);
+    Value weights = result(op.getWeights(), rows);
+    call(name,
+         {env, bufferOf(op.getLogits()), scratch(rows, 1, experts, b.getF32Type()),
+          ids, weights},
+         [&](KernelBuilder &k, ValueRange args) {
+           emitRoute(k, op.getScore(), op.getRenormalize(), scale, args);
+         });
+  }
+
+  void lowerOp(ExpertsOp op) {
+    beginOperation(op, op.getGate());
+    auto gate = cast<WeightOp>(
+                    SymbolTable::lookupSymbolIn(model, op.getGateAttr()))
+                    .getTensorType();
+    BankShape bank{gate.getDimSize(0), gate.getDimSize(1), gate.getDimSize(2),
+                   cast<ShapedType>(op.getExperts().getType()).getDimSize(1),
+                   gate.getElementType()};
+    Value rows = rowsOf(op.getInput()), input = bufferOf(op.getInput());
+    Type f32 = b.getF32Type(), i32 = b.getI32Type();
+    uint64_t fixed = 0;
+    Value first = fixedScratch(bank.experts + 1, fixed);
+    Value cursor = fixedScratch(bank.experts, fixed);
+    Value rowOf = scratch(rows, bank.chosen, 1, i32);
+    Value ofRow = scratch(rows, 1, bank.chosen, i32);
+    Value sorted = scratch(rows, 1, bank.chosen, f32);
+    call("sort_assignments",
+         {bufferOf(op.getExperts()), bufferOf(op.getWeights()), first, cursor,
+          rowOf, ofRow, sorted},
+         [&](KernelBuilder &k, ValueRange args) {
+           emitSortAssignments(k, bank, args);
+         });
+    Value gated = scratch(rows, bank.chosen, bank.width, f32);
+    Value upped = scratch(rows, bank.chosen, bank.width, f32);
+    Value parts = scratch(rows, bank.chosen, bank.features, f32);
+    std::string name = "experts_" + stringifyActivation(op.getActivation()).str() +
+                       "_" + nameOf(bank.element);
+    call(name,
+         {env, input, parameterSlot(plan.getFirstExpert(op)), first, rowOf,
+          ofRow, sorted, gated, upped, parts, result(op.getResult(), rows)},
+         [&](KernelBuilder &k, ValueRange args) {
+           emitExperts(k, bank, op.getActivation(), args);
+         });
+  }
+
+  ModuleOp module;
+  ModelOp model;
+  func::FuncOp forward;
+  ParameterPlan plan;
+  KernelBuilder b;
+  BufferPlan buffersPlan;
+  llvm::StringMap<func::FuncOp> kernels;
+  llvm::DenseMap<Value, Buffer> buffers;
+  SmallVector<uint64_t> scratchOffsets;
+  std::vector<std::string> operations;
+  uint64_t fixedBytes = 0;
+  Value env, arguments, parameters, kv, capacity, workspace, batchRows, fixedSize;
+};
+
+struct LowerModel : moe::cpu::impl::LowerModelPassBase<LowerModel> {
+  using LowerModelPassBase::LowerModelPassBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    auto models = llvm::to_vector(module.getOps<ModelOp>());
+    if (models.size() != 1) {
+      module.emitError("the cpu backend takes 1 model, the module has ")
+          << models.size();
+      return signalPassFailure();
+    }
+    ModelOp model = models.front();
+    auto forward = dyn_cast_or_null<func::FuncOp>(
+        SymbolTable::lookupSymbolIn(model, "forward"));
+    if (!forward) {
+      model.emitOpError("has no function @forward to lower");
+      return signalPassFailure();
+    }
+    ModelLowering lowering(module, model, forward);
+    if (failed(lowering.run()))
+      return signalPassFailure();
+    numKernels = lowering.getKernelCount();
+    model.erase();
+  }
+};
+
+} // namespace
