@@ -3,6 +3,7 @@
 
 #include "Version.h"
 #include "moe/Driver/Registry.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Path.h"
@@ -146,6 +147,9 @@ Error moe::parseCommandLine(int argc, char **argv, const Registry &registry,
       cl::value_desc("bool"),
       cl::desc("Verify the IR after each pass (true)"));
   cl::HideUnrelatedOptions({&files, &making, &watching});
+  // The flags live no longer than this function, but libraries (the linker) go
+  // over all that are registered.
+  auto forget = make_scope_exit([] { cl::ResetCommandLineParser(); });
 
   if (Error error = parse(argc, argv))
     return error;
