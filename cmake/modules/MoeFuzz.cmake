@@ -1,14 +1,16 @@
 # moe_add_fuzzer(<name> sources... LINK_LIBS libs...): a libFuzzer binary and a
 # ten-second test of it that starts from corpus/<name> beside the CMakeLists.txt.
-# What is linked in is not rebuilt with coverage; list the sources under test too.
+# Libraries under test are compiled with ${MOE_FUZZ_FLAGS} -fsanitize=fuzzer-no-link.
+set(MOE_FUZZ_FLAGS -fsanitize=address,undefined -fno-sanitize=vptr,function
+  -fno-sanitize-recover=undefined -g1)
 function(moe_add_fuzzer name)
   cmake_parse_arguments(ARG "" "" "LINK_LIBS;INCLUDES" ${ARGN})
   if(NOT CMAKE_CXX_COMPILER_ID MATCHES Clang)
     return()
   endif()
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
-  target_compile_options(${name} PRIVATE -fsanitize=fuzzer,address,undefined -fno-sanitize=vptr,function -fno-sanitize-recover=undefined -g1)
-  target_link_options(${name} PRIVATE -fsanitize=fuzzer,address,undefined)
+  target_compile_options(${name} PRIVATE ${MOE_FUZZ_FLAGS} -fsanitize=fuzzer)
+  target_link_options(${name} PRIVATE ${MOE_FUZZ_FLAGS} -fsanitize=fuzzer)
   target_include_directories(${name} PRIVATE ${ARG_INCLUDES})
   target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS})
   file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${name}-found)
