@@ -78,7 +78,8 @@ void moe::widenElements(const char *elements, mlir::Type type, size_t count,
     else if (type.isBF16())
       out[i] = bit_cast<float>(uint32_t(read16le(elements + 2 * i)) << 16);
     else
-      out[i] = APFloat(APFloat::IEEEhalf(), APInt(16, read16le(elements + 2 * i)))
-                   .convertToDouble();
+      out[i] =
+          APFloat(APFloat::IEEEhalf(), APInt(16, read16le(elements + 2 * i)))
+              .convertToDouble();
   }
 }

@@ -47,8 +47,8 @@ double logOfUniform(uint64_t n) {
   // n = 2^e * m with m in [1, 2), then m in [sqrt(1/2), sqrt(2)).
   uint64_t bits = llvm::bit_cast<uint64_t>(double(int64_t(n)));
   double exponent = double(int64_t(bits >> 52)) - (1023 + 53);
-  double m = llvm::bit_cast<double>((bits & 0x000fffffffffffff) |
-                                    0x3ff0000000000000);
+  double m =
+      llvm::bit_cast<double>((bits & 0x000fffffffffffff) | 0x3ff0000000000000);
   bool large = m >= 2 * sqrtHalf;
   m = large ? 0.5 * m : m;
   exponent = large ? exponent + 1 : exponent;
@@ -66,22 +66,32 @@ struct Pair {
 
 /// Elements 2 * `pair` and 2 * `pair` + 1.
 Pair normalPair(uint64_t key, uint64_t pair) {
-  double radius =
-      std::sqrt(-2 * logOfUniform(uniform53(key, 2 * pair) + 1));
+  double radius = std::sqrt(-2 * logOfUniform(uniform53(key, 2 * pair) + 1));
   // The angle is `turn` of a full turn, split into quarters and a rest of at
   // most an eighth; the rest is exact.
   double turn = double(int64_t(uniform53(key, 2 * pair + 1))) * 0x1p-53;
   int64_t quarters = int64_t(turn * 4 + 0.5);
   double x = (turn - 0.25 * double(quarters)) * (2 * pi);
   // Taylor series up to x^17 and x^18: the next terms are below 1e-19.
-  constexpr std::array<double, 9> sine = {
-      1.0,          -1.0 / 6,          1.0 / 120,
-      -1.0 / 5040,  1.0 / 362880,      -1.0 / 39916800,
-      1.0 / 6227020800, -1.0 / 1307674368000, 1.0 / 355687428096000};
-  constexpr std::array<double, 10> cosine = {
-      1.0,        -0.5,           1.0 / 24,          -1.0 / 720,
-      1.0 / 40320, -1.0 / 3628800, 1.0 / 479001600,  -1.0 / 87178291200,
-      1.0 / 20922789888000, -1.0 / 6402373705728000};
+  constexpr std::array<double, 9> sine = {1.0,
+                                          -1.0 / 6,
+                                          1.0 / 120,
+                                          -1.0 / 5040,
+                                          1.0 / 362880,
+                                          -1.0 / 39916800,
+                                          1.0 / 6227020800,
+                                          -1.0 / 1307674368000,
+                                          1.0 / 355687428096000};
+  constexpr std::array<double, 10> cosine = {1.0,
+                                             -0.5,
+                                             1.0 / 24,
+                                             -1.0 / 720,
+                                             1.0 / 40320,
+                                             -1.0 / 3628800,
+                                             1.0 / 479001600,
+                                             -1.0 / 87178291200,
+                                             1.0 / 20922789888000,
+                                             -1.0 / 6402373705728000};
   double s = x * polynomial(sine, x * x), c = polynomial(cosine, x * x);
   // A quarter turn takes (c, s) to (-s, c).
   double turnedC = quarters & 1 ? s : c, turnedS = quarters & 1 ? c : s;

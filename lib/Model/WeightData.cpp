@@ -41,9 +41,8 @@ WeightData::~WeightData() {
 static bool staysInside(StringRef file) {
   return !file.empty() && !sys::path::is_absolute(file) &&
          !file.contains('\0') &&
-         llvm::none_of(
-             make_range(sys::path::begin(file), sys::path::end(file)),
-             [](StringRef part) { return part == ".."; });
+         llvm::none_of(make_range(sys::path::begin(file), sys::path::end(file)),
+                       [](StringRef part) { return part == ".."; });
 }
 
 std::string WeightData::pathOf(StringRef file) const {
@@ -114,8 +113,8 @@ Error WeightData::readExtents(WeightOp weight, uint64_t offset,
       offset -= extent.getLength();
       continue;
     }
-    size_t size = size_t(
-        std::min<uint64_t>(out.size(), extent.getLength() - offset));
+    size_t size =
+        size_t(std::min<uint64_t>(out.size(), extent.getLength() - offset));
     uint64_t begin = SaturatingAdd(extent.getOffset(), offset);
     if (Error error =
             readFile(weight, extent.getFile(), begin, out.take_front(size)))

@@ -92,8 +92,8 @@ static void attend(const double *query, KvState::Table::const_iterator begin,
                    int64_t headSize, double scale, double *result) {
   std::vector<double> scores;
   for (auto entry = begin; entry != end; ++entry)
-    scores.push_back(
-        scale * dot(query, entry->second.key.data() + offset, headSize));
+    scores.push_back(scale *
+                     dot(query, entry->second.key.data() + offset, headSize));
   double largest = *std::max_element(scores.begin(), scores.end());
   double sum = 0;
   for (double &score : scores)

@@ -93,14 +93,14 @@ struct EvaluatePass : moe::impl::EvaluatePassBase<EvaluatePass> {
       return signalPassFailure();
     }
     if (tokens.empty() && !logits.empty()) {
-      emitError(module.getLoc(), "logits are of tokens, and there are 0 tokens");
+      emitError(module.getLoc(),
+                "logits are of tokens, and there are 0 tokens");
       return signalPassFailure();
     }
     llvm::Error error =
-        tokens.empty()
-            ? runFunction(models.front(), function, llvm::outs())
-            : runForward(models.front(), llvm::to_vector(tokens), logits,
-                         llvm::outs());
+        tokens.empty() ? runFunction(models.front(), function, llvm::outs())
+                       : runForward(models.front(), llvm::to_vector(tokens),
+                                    logits, llvm::outs());
     if (error) {
       emitError(models.front().getLoc(), llvm::toString(std::move(error)));
       return signalPassFailure();

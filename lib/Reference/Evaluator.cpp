@@ -1,4 +1,4 @@
-//===- Evaluator.cpp - runs functions of a model, op by op -----------------===//
+//===- Evaluator.cpp - runs functions of a model, op by op ----------------===//
 #include "moe/Reference/Evaluator.h"
 
 #include "Ops.h"
@@ -168,9 +168,9 @@ Error Frame::checkResults(mlir::Operation *op, ArrayRef<Value> results) {
                        ? std::get<Matrix>(value).rows
                        : std::get<Integers>(value).rows;
     if (rows != type.getDimSize(0))
-      return named(op, failure("result ", result.getResultNumber(), " has ",
-                               rows, " rows, its type has ",
-                               type.getDimSize(0)));
+      return named(op,
+                   failure("result ", result.getResultNumber(), " has ", rows,
+                           " rows, its type has ", type.getDimSize(0)));
   }
   return Error::success();
 }
@@ -250,8 +250,7 @@ Results Frame::run(AddOp op) {
 }
 
 Results Frame::run(ClampOp op) {
-  return single(
-      clamp(matrix(op.getInput()), op.getLimit().convertToDouble()));
+  return single(clamp(matrix(op.getInput()), op.getLimit().convertToDouble()));
 }
 
 Results Frame::run(RopeOp op) {
@@ -259,8 +258,7 @@ Results Frame::run(RopeOp op) {
   if (!tableOp)
     return failure("the model has no rope table @", op.getTable());
   RopeTable table{tableOp.getLayout(), {}, tableOp.getGain().convertToDouble()};
-  for (auto frequency :
-       tableOp.getFrequencies().getAsRange<mlir::FloatAttr>())
+  for (auto frequency : tableOp.getFrequencies().getAsRange<mlir::FloatAttr>())
     table.frequencies.push_back(frequency.getValueAsDouble());
   return single(rope(matrix(op.getInput()), integers(op.getPositions()), table,
                      op.getHeads()));
@@ -283,7 +281,8 @@ Results Frame::run(AttentionOp op) {
 }
 
 Results Frame::run(MlpOp op) {
-  auto weights = read({op.getGateAttr(), op.getUpAttr(), op.getDownAttr(), op.getSharedGateAttr()});
+  auto weights = read({op.getGateAttr(), op.getUpAttr(), op.getDownAttr(),
+                       op.getSharedGateAttr()});
   if (!weights)
     return weights.takeError();
   auto [gate, up, down, sharedGate] = *weights;
@@ -322,8 +321,7 @@ Results Frame::run(ExpertsOp op) {
 Evaluator::Evaluator(ModelOp model, Observer onResult)
     : model(model), onResult(std::move(onResult)), data(model.getDirectory()) {}
 
-Expected<const Matrix *>
-Evaluator::weight(mlir::FlatSymbolRefAttr reference) {
+Expected<const Matrix *> Evaluator::weight(mlir::FlatSymbolRefAttr reference) {
   if (!reference)
     return nullptr;
   auto known = weights.find(reference.getValue().str());

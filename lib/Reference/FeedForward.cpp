@@ -35,9 +35,9 @@ static std::vector<double> gated(const double *x, const GatedWeights &weights,
   std::vector<double> hidden(width), result(features);
   for (int64_t n = 0; n < width; ++n) {
     int64_t row = expert * width + n;
-    hidden[n] = activate(weights.activation,
-                         dot(weights.gate.row(row), x, features)) *
-                dot(weights.up.row(row), x, features);
+    hidden[n] =
+        activate(weights.activation, dot(weights.gate.row(row), x, features)) *
+        dot(weights.up.row(row), x, features);
   }
   for (int64_t n = 0; n < features; ++n)
     result[n] =

@@ -34,7 +34,7 @@ Error reference::writeNpy(StringRef path, const Matrix &matrix) {
     return Error::success();
   });
   return handleErrors(std::move(error), [&](const FileError &problem) {
-    return createStringError(path + ": cannot be written: " +
-                             problem.messageWithoutFileInfo());
+    return createStringError(
+        path + ": cannot be written: " + problem.messageWithoutFileInfo());
   });
 }

@@ -29,7 +29,8 @@ public:
   /// elements: row-major, little endian, in its own element type. Where values
   /// are computed, offset and size must be multiples of the element.
   /// Fails when a file is missing, too short or unreadable, naming it.
-  llvm::Error read(WeightOp weight, uint64_t offset, llvm::MutableArrayRef<char> out);
+  llvm::Error read(WeightOp weight, uint64_t offset,
+                   llvm::MutableArrayRef<char> out);
 
   /// All elements, widened to float64.
   llvm::Expected<std::vector<double>> readAll(WeightOp weight);

@@ -65,8 +65,8 @@ TEST_F(EvaluatorTest, ObserverSeesEveryResultInOrder) {
   });
   auto logits = evaluator.evaluateTokens({1, 2});
   ASSERT_TRUE(bool(logits)) << llvm::toString(logits.takeError());
-  EXPECT_THAT(seen, ElementsAre("embed", "kv_append", "attention", "pick",
-                                "linear"));
+  EXPECT_THAT(seen,
+              ElementsAre("embed", "kv_append", "attention", "pick", "linear"));
   EXPECT_EQ(rows, 4 * 2);
 }
 
@@ -99,9 +99,8 @@ TEST_F(EvaluatorTest, RaggedBatchIsItsSequencesOneByOne) {
                                column({1}), KvState()});
   auto other = run(evaluator, {column({5, 6}), column({9, 9}), column({0, 1}),
                                column({1}), KvState()});
-  auto both =
-      run(evaluator, {column({5, 3, 4, 6}), column({9, 0, 0, 9}),
-                      column({0, 0, 1, 1}), column({2, 3}), KvState()});
+  auto both = run(evaluator, {column({5, 3, 4, 6}), column({9, 0, 0, 9}),
+                              column({0, 0, 1, 1}), column({2, 3}), KvState()});
   std::vector<double> expected = std::get<Matrix>(alone[0]).values;
   for (double value : std::get<Matrix>(other[0]).values)
     expected.push_back(value);

@@ -115,9 +115,9 @@ protected:
 
 TEST_F(TinyMoe, Logits) {
   for (int prompt = 0; prompt < prompts; ++prompt)
-    EXPECT_LE(largestDifference(logits(ids(prompt)).values,
-                                golden(prompt, "logits")),
-              tolerance)
+    EXPECT_LE(
+        largestDifference(logits(ids(prompt)).values, golden(prompt, "logits")),
+        tolerance)
         << "prompt " << prompt;
 }
 

@@ -30,9 +30,7 @@ protected:
   }
   void TearDown() override { llvm::sys::fs::remove_directories(folder); }
 
-  std::string path(llvm::StringRef name) {
-    return (folder + "/" + name).str();
-  }
+  std::string path(llvm::StringRef name) { return (folder + "/" + name).str(); }
   void writeFile(llvm::StringRef name, llvm::StringRef bytes) {
     std::error_code code;
     llvm::raw_fd_ostream out(path(name), code);
@@ -43,7 +41,9 @@ protected:
   WeightOp weight(llvm::StringRef text) {
     std::string ir =
         ("moe.model @m family \"null\" context 1 vocabulary 1 from \".\" {\n"
-         "moe.weight @w : " + text + "\n}").str();
+         "moe.weight @w : " +
+         text + "\n}")
+            .str();
     mlir::ParserConfig config(&context, /*verifyAfterParse=*/false);
     module = mlir::parseSourceString<mlir::ModuleOp>(ir, config);
     return *(*module->getOps<ModelOp>().begin()).getOps<WeightOp>().begin();
@@ -104,10 +104,10 @@ TEST_F(WeightDataTest, SplatsAndValuesRoundToNearestEven) {
               ElementsAre(256, 260, 258, -256));
   // f16 has 11: 2049 is a tie; 2^-25 is half of the smallest subnormal, and
   // just below 2^-14 the next place carries into the normal numbers.
-  EXPECT_THAT(all("tensor<5xf16> from [#moe.values<[2049.0, 2051.0, "
-                  "2.98023223876953125e-8, 2.99e-8, 6.1035e-5]>]"),
-              ElementsAre(2048, 2052, 0, std::ldexp(1, -24),
-                          std::ldexp(1, -14)));
+  EXPECT_THAT(
+      all("tensor<5xf16> from [#moe.values<[2049.0, 2051.0, "
+          "2.98023223876953125e-8, 2.99e-8, 6.1035e-5]>]"),
+      ElementsAre(2048, 2052, 0, std::ldexp(1, -24), std::ldexp(1, -14)));
   EXPECT_THAT(all("tensor<2xf16> from [#moe.values<[65519.9, 65520.0]>]"),
               ElementsAre(65504, INFINITY));
 }
@@ -160,10 +160,9 @@ TEST_F(WeightDataTest, RandomNormalIsNormal) {
 
 TEST_F(WeightDataTest, ShortFileIsNamedWithBothSizes) {
   writeFile("short", "0123456789");
-  EXPECT_EQ(problem("tensor<4xf32> from [#moe.extent<\"short\", 2, 16>]", 0,
-                    16),
-            path("short") +
-                ": has 10 bytes, weight @w needs 16 from byte 2");
+  EXPECT_EQ(
+      problem("tensor<4xf32> from [#moe.extent<\"short\", 2, 16>]", 0, 16),
+      path("short") + ": has 10 bytes, weight @w needs 16 from byte 2");
   EXPECT_THAT(problem("tensor<1xf32> from "
                       "[#moe.extent<\"short\", 9223372036854775000, 4>]",
                       0, 4),
@@ -185,9 +184,12 @@ TEST_F(WeightDataTest, NamesStayInTheDirectoryButLinksMayLead) {
   writeFile("target", "\1\2\3\4");
   for (const char *name : {"/etc/passwd", "../x", "a/../../x", ".."})
     EXPECT_EQ(problem((Twine("tensor<1xf32> from [#moe.extent<\"") + name +
-                       "\", 0, 4>]").str(), 0, 4),
+                       "\", 0, 4>]")
+                          .str(),
+                      0, 4),
               (folder + ": file name '" + name +
-               "' leads out of the model's directory").str());
+               "' leads out of the model's directory")
+                  .str());
   ASSERT_EQ(symlink("target", path("link").c_str()), 0);
   EXPECT_EQ(problem("tensor<1xf32> from [#moe.extent<\"link\", 0, 4>]", 0, 4),
             "");
