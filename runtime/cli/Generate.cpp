@@ -17,12 +17,12 @@ static const int64_t MostSlots = 64;
 //===-- TextStreams -------------------------------------------------------===//
 
 TextStreams::TextStreams(size_t count, Write write)
-    : write(std::move(write)), texts(count), ended(count) {
-  if (count > 0)
-    openFront();
-}
+    : write(std::move(write)), texts(count), ended(count) {}
 
+/// Writes the heading of the text in front and what waited of it. Not before
+/// there is something to say of it: a run may fail.
 void TextStreams::openFront() {
+  opened = true;
   if (texts.size() > 1)
     write("==> " + std::to_string(front + 1) + " of " +
           std::to_string(texts.size()) + " <==\n");
@@ -32,16 +32,24 @@ void TextStreams::openFront() {
 
 void TextStreams::append(size_t i, std::string_view piece) {
   texts[i] += piece;
-  if (i == front && !piece.empty())
+  if (i != front || piece.empty())
+    return;
+  if (opened)
     write(piece);
+  else
+    openFront();
 }
 
 void TextStreams::end(size_t i) {
   ended[i] = true;
   while (front < texts.size() && ended[front]) {
+    if (!opened)
+      openFront();
     if (!texts[front].empty() && texts[front].back() != '\n')
       write("\n");
-    if (++front < texts.size())
+    opened = false;
+    ++front;
+    if (front < texts.size() && !texts[front].empty())
       openFront();
   }
 }

@@ -27,6 +27,7 @@ private:
   std::vector<std::string> texts;
   std::vector<bool> ended;
   size_t front = 0;
+  bool opened = false; ///< the text in front has its heading
 };
 
 } // namespace moert::cli

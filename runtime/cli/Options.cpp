@@ -20,6 +20,8 @@ constexpr Modes Running =
     Generating | in(Mode::Perplexity) | in(Mode::Evaluate) | in(Mode::Bench);
 constexpr Modes Tracing = Running & ~in(Mode::Bench);
 
+enum Repeats { Once, Often };
+
 /// The surface as CLI11 options, and in which modes each of them means
 /// something.
 class Parser {
@@ -35,7 +37,7 @@ private:
                       const char *meaning);
   template <typename Take>
   CLI::Option *taking(const char *names, const char *what, const char *meaning,
-                      Take take);
+                      Take take, Repeats repeats = Once);
   /// Files the option just made under a heading of --help.
   void note(CLI::Option *option, const char *group, Modes modes);
 
@@ -62,6 +64,11 @@ private:
   bool inspect = false, bench = false, listDevices = false;
   bool noVerify = false, exact = false, noExit = false;
 };
+
+/// "--seed" of "-s,--seed".
+std::string longName(const std::string &names) {
+  return names.substr(names.find("--"));
+}
 
 /// "--top-k", the name that messages use.
 std::string nameOf(const CLI::Option *option) {
@@ -109,15 +116,18 @@ void checkSize(const std::string &name, const std::string &text) {
 
 template <typename Take>
 CLI::Option *Parser::taking(const char *names, const char *what,
-                            const char *meaning, Take take) {
-  // Repeats are refused, unless an option says that it takes them all: the last
-  // one must not win in silence.
+                            const char *meaning, Take take, Repeats repeats) {
+  std::string name = longName(names);
   CLI::callback_t takeAll = [=](const CLI::results_t &values) {
+    // The last one must not win in silence.
+    if (repeats == Once && values.size() > 1)
+      fail(CommandLine, name, " is given ", values.size(),
+           " times, at most 1 is allowed");
     for (const std::string &value : values)
       take(value);
     return true;
   };
-  return app.add_option(names, takeAll, meaning)->type_name(what);
+  return app.add_option(names, takeAll, meaning)->type_name(what)->take_all();
 }
 
 CLI::Option *Parser::text(const char *names, std::string &value,
@@ -133,8 +143,7 @@ CLI::Option *Parser::flag(const char *names, bool &value, const char *meaning) {
 template <typename T>
 CLI::Option *Parser::number(const char *names, T &value, T least, T most,
                             const char *meaning) {
-  std::string name = names;
-  name = name.substr(name.find("--"));
+  std::string name = longName(names);
   return taking(names, "N", meaning,
                 [&value, name, least, most](const std::string &text) {
                   value = parseNumber<T>(name, text, least, most);
@@ -150,12 +159,7 @@ Parser::Parser()
     : app("Runs a compiled mixture-of-experts module: generates text, measures "
           "its quality or its speed.",
           "moe-run") {
-  app.set_help_flag("-h,--help", "Print this help and exit");
-  app.set_version_flag("--version", std::string("moe-run ") + moert_version(),
-                       "Print the version and exit");
-  app.get_option("--help")->group("Other");
-  app.get_option("--version")->group("Other");
-  app.get_formatter()->column_width(34);
+  app.get_formatter()->column_width(28);
   app.allow_extras();
   app.add_option("MODULE", options.module, "Module file made by moe-compile");
   addPrompt();
@@ -164,6 +168,11 @@ Parser::Parser()
   addRun();
   addOutput();
   addOffload();
+  app.set_help_flag("-h,--help", "Print this help and exit");
+  app.set_version_flag("--version", std::string("moe-run ") + moert_version(),
+                       "Print the version and exit");
+  app.get_option("--help")->group("Other");
+  app.get_option("--version")->group("Other");
   app.footer("Without another mode, moe-run continues its prompts. Greedy "
              "decoding (--temp 0) is the\ndefault. Sampling applies the "
              "temperature first, then --top-k, then --top-p.");
@@ -171,23 +180,25 @@ Parser::Parser()
 
 void Parser::addPrompt() {
   const char *group = "Text generation";
-  note(taking("-p,--prompt", "TEXT",
-              "Text to continue; repeat it to run several at once",
-              [this](const std::string &v) { options.prompts.push_back(v); })
-           ->take_all(),
+  note(taking(
+           "-p,--prompt", "TEXT",
+           "Text to continue; repeat it to run several at once",
+           [this](const std::string &v) { options.prompts.push_back(v); },
+           Often),
        group, Generating);
   note(text("-f,--file", options.promptFile, "File with the text to continue"),
        group, Generating);
-  note(taking("--tokens", "ID,ID,...",
-              "Token ids to continue, taken as they are; repeatable",
-              [this](const std::string &v) {
-                options.tokenPrompts.push_back(parseTokens(v));
-              })
-           ->take_all(),
+  note(taking(
+           "--tokens", "ID,ID,...",
+           "Token ids to continue, taken as they are; repeatable",
+           [this](const std::string &v) {
+             options.tokenPrompts.push_back(parseTokens(v));
+           },
+           Often),
        group, Generating);
   note(number<int64_t>("-n,--n-predict", options.predict, -1, INT32_MAX,
-                       "Most tokens to generate (128; 0 with --logits); -1: "
-                       "until the text or the context ends"),
+                       "Most tokens to generate; -1: no limit (128; 0 with "
+                       "--logits)"),
        group, Generating);
   note(flag("--ignore-eos", options.ignoreEos,
             "Go on after an end-of-text token, and print it"),

@@ -176,6 +176,7 @@ TEST(CliTextStreams, OneTextIsWrittenAsItGrows) {
                      }),
             "a\n");
   EXPECT_EQ(streamed(1, [](TextStreams &s) { s.end(0); }), "");
+  EXPECT_EQ(streamed(2, [](TextStreams &s) { s.append(1, "b"); }), "");
 }
 
 TEST(CliTextStreams, SeveralKeepTheirOrder) {
@@ -191,6 +192,12 @@ TEST(CliTextStreams, SeveralKeepTheirOrder) {
                        s.end(2);
                      }),
             "==> 1 of 3 <==\nAa\n==> 2 of 3 <==\nB\n==> 3 of 3 <==\nCc\n");
+  EXPECT_EQ(streamed(2,
+                     [](TextStreams &s) {
+                       s.end(1);
+                       s.end(0);
+                     }),
+            "==> 1 of 2 <==\n==> 2 of 2 <==\n");
 }
 
 } // namespace
