@@ -1,4 +1,4 @@
-//===- WeightStream.cpp - reads the next block while one is written -------===//
+//===- WeightStream.cpp - reads the next blocks while one is written ------===//
 #include "WeightStream.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -6,16 +6,21 @@
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/Path.h"
-#include <future>
+#include <condition_variable>
+#include <mutex>
 #include <optional>
+#include <thread>
 
 using namespace mlir;
 using namespace moe;
 
 /// Large enough that a call costs nothing beside its copy, small enough that
-/// both threads' blocks stay in a last-level cache. A multiple of every
-/// element's size.
-static constexpr uint64_t blockSize = uint64_t(4) << 20;
+/// all blocks stay in a last-level cache. A multiple of every element's size.
+static constexpr uint64_t blockSize = uint64_t(2) << 20;
+
+/// Blocks that are read ahead, so that neither thread waits for a short
+/// hesitation of the other.
+static constexpr size_t readAhead = 3;
 
 //===----------------------------------------------------------------------===//
 // Values that are not finite
@@ -95,41 +100,97 @@ static std::vector<WeightBlock> splitIntoBlocks(const ParameterPlan &plan) {
   return blocks;
 }
 
-/// Fills a block; the text of an error, since errors may not be dropped and a
-/// result may never be asked for.
-static std::optional<std::string> readBlock(WeightData &data,
-                                            WeightBlock &block) {
-  block.bytes.resize(block.source.size);
-  llvm::Error error =
-      data.read(block.source.weight, block.source.offset, block.bytes);
-  if (!error)
-    error = verifyFinite(block);
-  if (error)
-    return llvm::toString(std::move(error));
-  return std::nullopt;
-}
+namespace {
+/// A thread that fills blocks, up to `readAhead` before they are asked for.
+class BlockReader {
+public:
+  BlockReader(const ParameterPlan &plan, WeightData &data)
+      : blocks(splitIntoBlocks(plan)), data(data), thread([this] { run(); }) {}
+
+  ~BlockReader() {
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      isStopped = true;
+    }
+    changed.notify_all();
+    thread.join();
+  }
+
+  size_t size() const { return blocks.size(); }
+
+  /// Block `i`, when it is there.
+  llvm::Expected<const WeightBlock *> get(size_t i) {
+    std::unique_lock<std::mutex> lock(mutex);
+    changed.wait(lock, [&] { return filled > i || failure; });
+    if (filled > i)
+      return &blocks[i];
+    return llvm::createStringError(*failure);
+  }
+
+  /// Block `i` has been used; its memory serves another one.
+  void release(size_t i) {
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      spare.push_back(std::move(blocks[i].bytes));
+      released = i + 1;
+    }
+    changed.notify_all();
+  }
+
+private:
+  void run() {
+    std::unique_lock<std::mutex> lock(mutex);
+    while (filled < blocks.size() && !failure) {
+      changed.wait(lock, [&] {
+        return isStopped || filled - released <= readAhead;
+      });
+      if (isStopped)
+        return;
+      WeightBlock &block = blocks[filled];
+      if (!spare.empty())
+        block.bytes = spare.pop_back_val();
+      lock.unlock();
+      llvm::Error error = fill(block);
+      lock.lock();
+      if (error)
+        failure = llvm::toString(std::move(error));
+      else
+        ++filled;
+      changed.notify_all();
+    }
+  }
+
+  llvm::Error fill(WeightBlock &block) {
+    block.bytes.resize(block.source.size);
+    if (llvm::Error error =
+            data.read(block.source.weight, block.source.offset, block.bytes))
+      return error;
+    return verifyFinite(block);
+  }
+
+  std::vector<WeightBlock> blocks;
+  WeightData &data;
+  std::mutex mutex; ///< of all below
+  std::condition_variable changed;
+  size_t filled = 0, released = 0;
+  bool isStopped = false;
+  std::optional<std::string> failure; ///< of block `filled`
+  llvm::SmallVector<std::vector<char>, readAhead + 1> spare;
+  std::thread thread; ///< last: it uses the rest
+};
+} // namespace
 
 llvm::Error moe::streamWeights(
     const ParameterPlan &plan, WeightData &data,
     llvm::function_ref<llvm::Error(const WeightBlock &)> consume) {
-  std::vector<WeightBlock> blocks = splitIntoBlocks(plan);
-  std::vector<char> spare; ///< memory of the block before, for the one after
-  std::future<std::optional<std::string>> next; ///< joined when destroyed
-  auto start = [&](size_t i) {
-    if (i == blocks.size())
-      return;
-    blocks[i].bytes = std::move(spare);
-    next = std::async(std::launch::async, readBlock, std::ref(data),
-                      std::ref(blocks[i]));
-  };
-  start(0);
-  for (size_t i = 0; i < blocks.size(); ++i) {
-    if (std::optional<std::string> failure = next.get())
-      return llvm::createStringError(*failure);
-    start(i + 1);
-    if (llvm::Error error = consume(blocks[i]))
+  BlockReader reader(plan, data);
+  for (size_t i = 0; i < reader.size(); ++i) {
+    llvm::Expected<const WeightBlock *> block = reader.get(i);
+    if (!block)
+      return block.takeError();
+    if (llvm::Error error = consume(**block))
       return error;
-    spare = std::move(blocks[i].bytes);
+    reader.release(i);
   }
   return llvm::Error::success();
 }

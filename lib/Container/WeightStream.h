@@ -8,17 +8,17 @@
 
 namespace moe {
 
-/// The bytes of one slice, up to blockSize of them.
+/// Bytes of one parameter, in order.
 struct WeightBlock {
   size_t parameter = 0; ///< index in the plan
   WeightSlice source;   ///< the bytes' place in their weight
   std::vector<char> bytes;
 };
 
-/// Hands every block of every parameter, in order, to `consume`. While that
-/// runs, a second thread reads the next block, so that at most two are in
-/// memory. Fails when bytes cannot be read, when an element is not finite, or
-/// when `consume` fails.
+/// Hands every block of every parameter, in order, to `consume`. Meanwhile a
+/// second thread reads and checks the next ones; a few MiB are in memory,
+/// whatever the size of the model. Fails when bytes cannot be read, when an
+/// element is not finite, or when `consume` fails.
 llvm::Error
 streamWeights(const ParameterPlan &plan, WeightData &data,
               llvm::function_ref<llvm::Error(const WeightBlock &)> consume);

@@ -99,7 +99,7 @@ private:
   llvm::Error import();
   llvm::Error parse();
   llvm::Error findModel();
-  llvm::Error writeModule();
+  llvm::Error writeModule(TimingScope &scope);
 
   /// The IR of the phase that ran last.
   ModuleOp current() { return lowered ? *lowered : *imported.module; }
@@ -120,7 +120,7 @@ llvm::Error Compilation::runPhase(const PhaseInfo &phase, TimingScope &scope) {
   if (phase.phase == Phase::Import)
     return import();
   if (phase.phase == Phase::Container)
-    return writeModule();
+    return writeModule(scope);
   // The container describes the model as it was before a backend took it apart.
   if (phase.phase == Phase::Target)
     lowered = imported.module->clone();
@@ -178,15 +178,17 @@ llvm::Error Compilation::findModel() {
   return llvm::Error::success();
 }
 
-llvm::Error Compilation::writeModule() {
+llvm::Error Compilation::writeModule(TimingScope &scope) {
   llvm::Expected<std::unique_ptr<TargetBackend>> backend =
       createBackend(command.options, registry);
   if (!backend)
     return backend.takeError();
+  TimingScope part = scope.nest("code");
   llvm::Expected<CodeObject> code =
       (*backend)->serialize(*lowered, command.options.getTargetOptions());
   if (!code)
     return code.takeError();
+  part = scope.nest("weights");
   ParameterPlan plan(model);
   ContainerInput input;
   input.producer = getProducer("moe-compile");
