@@ -18,11 +18,7 @@ static ParseResult parseReal(OpAsmParser &parser, FloatAttr &value) {
 }
 
 static void printReal(OpAsmPrinter &printer, Operation *, FloatAttr value) {
-  // Infinities and NaNs have no decimal form.
-  if (value.getValue().isFinite())
-    printer << realText(value.getValue());
-  else
-    printer.printAttributeWithoutType(value);
+  printer << realText(value.getValue());
 }
 
 static ParseResult parseReals(OpAsmParser &parser, ArrayAttr &values) {

@@ -14,13 +14,13 @@ def DropUnusedWeightsPass : Pass<"moe-drop-unused-weights", "::moe::ModelOp"> {
     Before:
     ```mlir
     moe.weight @bias : tensor<4xf32> from [#moe.splat<0.0 : f32>]
-    func.func @forward(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+    func.func @f(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
       return %x : tensor<?x4xf32>
     }
     ```
     After:
     ```mlir
-    func.func @forward(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+    func.func @f(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
       return %x : tensor<?x4xf32>
     }
     ```
