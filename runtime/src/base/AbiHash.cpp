@@ -3,8 +3,8 @@
 // The hash is XXH3-64 of a text that lists the ABI version and, for each struct
 // of moert/abi/module.h, its size and the offset of every field:
 //
-//   moert abi 1;moert_forward_v1;align 64;env 40:size 0,abi_version 4,...;
-//   forward 96:size 0,rows 8,...;
+//   moert abi 1;moert_forward_v1;align 64;kv block 16;
+//   env 40:size 0,abi_version 4,...;forward 96:size 0,rows 8,...
 //
 // So two runtimes agree exactly when they lay out the treaty in the same way.
 // A change of meaning alone must change MOERT_ABI_VERSION.
@@ -18,7 +18,8 @@
 static std::string abiText() {
   std::string text = "moert abi " + std::to_string(MOERT_ABI_VERSION) +
                      ";" MOERT_ABI_FORWARD_SYMBOL ";align " +
-                     std::to_string(MOERT_ABI_ALIGNMENT) + ";";
+                     std::to_string(MOERT_ABI_ALIGNMENT) + ";kv block " +
+                     std::to_string(MOERT_ABI_KV_BLOCK) + ";";
   auto begin = [&](const char *name, size_t size) {
     text += std::string(name) + " " + std::to_string(size) + ":";
   };

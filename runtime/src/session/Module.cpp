@@ -10,13 +10,20 @@ Status moert_module_t::open(const char *path, const ReadOptions &options,
                             std::unique_ptr<moert_module_t> *out) {
   if (!path || !out)
     return Status(MOERT_INVALID_ARGUMENT, "module path or result is null");
+  std::unique_ptr<Container> container;
+  MOERT_RETURN_IF_ERROR(Container::open(path, options, &container));
+  *out = fromContainer(std::move(container));
+  return Status();
+}
+
+std::unique_ptr<moert_module_t>
+moert_module_t::fromContainer(std::unique_ptr<Container> container) {
   auto module = std::make_unique<moert_module_t>();
-  MOERT_RETURN_IF_ERROR(Container::open(path, options, &module->container));
+  module->container = std::move(container);
   if (auto *names = module->metadata().target()->features())
     for (const flatbuffers::String *name : *names)
       module->features.push_back(name->c_str());
-  *out = std::move(module);
-  return Status();
+  return module;
 }
 
 moert_code_t moert_module_t::code() const {

@@ -11,6 +11,8 @@
 struct moert_module_t {
   static moert::Status open(const char *path, const moert::ReadOptions &options,
                             std::unique_ptr<moert_module_t> *out);
+  static std::unique_ptr<moert_module_t>
+  fromContainer(std::unique_ptr<moert::Container> container);
   moert_module_t() = default;
   ~moert_module_t() { moert_tokenizer_free(tokenizer); }
   moert_module_t(const moert_module_t &) = delete;

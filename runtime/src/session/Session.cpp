@@ -79,10 +79,12 @@ Status moert_session_t::openDevice() {
 Status moert_session_t::allocateStates() {
   const fb::Kv &shape = *module.metadata().kv();
   uint64_t sequences = options.sequences, stride, total;
-  bool fits = product({uint64_t(shape.layers()), 2, uint64_t(shape.heads()),
-                       uint64_t(options.context), uint64_t(shape.head_dim()),
-                       sizeof(float)},
-                      &stride);
+  capacity = (options.context + MOERT_ABI_KV_BLOCK - 1) / MOERT_ABI_KV_BLOCK *
+             MOERT_ABI_KV_BLOCK;
+  bool fits =
+      product({uint64_t(shape.layers()), 2, uint64_t(shape.heads()),
+               uint64_t(capacity), uint64_t(shape.head_dim()), sizeof(float)},
+              &stride);
   // Each state starts aligned.
   stride = (stride + MOERT_ABI_ALIGNMENT - 1) / MOERT_ABI_ALIGNMENT *
            MOERT_ABI_ALIGNMENT;
@@ -199,7 +201,7 @@ Status moert_session_t::runPiece(const moert_batch_t &batch, int64_t begin,
   args.wanted = wantedRows.data();
   args.parameters = parameters.data();
   args.kv = kv.data();
-  args.kv_capacity = options.context;
+  args.kv_capacity = capacity;
   args.workspace = workspace.data();
   args.logits = batch.logits + *wantedDone * vocabulary;
 

@@ -67,6 +67,7 @@ private:
   const moert_driver_t *driver = nullptr;
   moert_device_t *device = nullptr;
   moert_executable_t *executable = nullptr;
+  int64_t capacity = 0; ///< positions that each state has room for
   moert::DeviceMemory states, workspace;
   std::vector<moert::DeviceMemory> ropeTables;
   std::vector<const void *> parameters; ///< in the module's order

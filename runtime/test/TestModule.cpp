@@ -1,0 +1,191 @@
+//===- TestModule.cpp - small modules for tests ---------------------------===//
+#include "TestModule.h"
+
+#include "container/Checksum.h"
+#include "container/Writer.h"
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <unistd.h>
+
+using namespace moert;
+using namespace moert::test;
+namespace fs = std::filesystem;
+
+static std::vector<char> readAll(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file)
+    throw std::runtime_error("cannot read " + path);
+  return std::vector<char>(std::istreambuf_iterator<char>(file), {});
+}
+
+std::vector<char> ModuleSpec::biasBytes() {
+  const float bias[4] = {0.25f, 1, 2, 4};
+  std::vector<char> bytes(sizeof(bias));
+  std::memcpy(bytes.data(), bias, sizeof(bias));
+  return bytes;
+}
+
+ModuleSpec ModuleSpec::cpu(const std::string &entry) {
+  ModuleSpec spec;
+  spec.backend = spec.driver = "cpu";
+  spec.entry = entry;
+#define MOERT_CONFORMANCE_CODE(driver, file)                                   \
+  if (std::string_view(#driver) == "cpu")                                      \
+    spec.code = readAll(file);
+#include "ConformanceCode.def"
+#undef MOERT_CONFORMANCE_CODE
+  return spec;
+}
+
+static uint64_t checksumOf(const ParameterSpec &parameter,
+                           const std::vector<char> &weights) {
+  uint64_t size = weights.size();
+  if (parameter.offset > size || parameter.size > size - parameter.offset)
+    return 0; // the reader refuses it before it looks
+  return checksum(std::as_bytes(std::span(weights))
+                      .subspan(parameter.offset, parameter.size));
+}
+
+std::vector<char> moert::test::makeMetadata(const ModuleSpec &spec) {
+  flatbuffers::FlatBufferBuilder builder;
+  std::vector<flatbuffers::Offset<fb::Parameter>> parameters;
+  for (const ParameterSpec &parameter : spec.parameters) {
+    flatbuffers::Offset<fb::RopeTable> rope;
+    if (!parameter.frequencies.empty())
+      rope = fb::CreateRopeTableDirect(builder, &parameter.frequencies,
+                                       parameter.gain);
+    parameters.push_back(fb::CreateParameterDirect(
+        builder, parameter.name.c_str(),
+        static_cast<fb::ParameterKind>(parameter.kind),
+        static_cast<fb::ElementType>(parameter.element), &parameter.shape,
+        parameter.offset, parameter.size, checksumOf(parameter, spec.weights),
+        0, 0, parameter.scheme.empty() ? nullptr : parameter.scheme.c_str(),
+        rope));
+  }
+  auto model = fb::CreateModelDirect(builder, "test", "null", spec.vocabulary,
+                                     spec.context, spec.hidden, spec.layers,
+                                     spec.experts, spec.expertsPerToken, 4,
+                                     spec.bos, true, &spec.eos);
+  std::vector<flatbuffers::Offset<flatbuffers::String>> features, operations;
+  for (const std::string &feature : spec.features)
+    features.push_back(builder.CreateString(feature));
+  for (const std::string &operation : spec.operations)
+    operations.push_back(builder.CreateString(operation));
+  auto target =
+      fb::CreateTargetDirect(builder, spec.backend.c_str(), spec.driver.c_str(),
+                             spec.triple.c_str(), "test", &features);
+  auto kv = fb::CreateKv(builder, spec.kvLayers, spec.kvHeads, spec.kvHeadSize,
+                         static_cast<fb::ElementType>(spec.kvElement));
+  fb::FinishModuleBuffer(
+      builder,
+      fb::CreateModuleDirect(
+          builder, "moert tests", model, target, kv, &parameters,
+          spec.entry.empty() ? nullptr : spec.entry.c_str(),
+          spec.workspaceFixed, spec.workspacePerRow, &operations, 128, 20, 16));
+  const char *begin = reinterpret_cast<char *>(builder.GetBufferPointer());
+  return std::vector<char>(begin, begin + builder.GetSize());
+}
+
+Status moert::test::writeModule(const ModuleSpec &spec,
+                                const std::string &path) {
+  std::unique_ptr<ContainerWriter> writer;
+  MOERT_RETURN_IF_ERROR(ContainerWriter::create(path, &writer));
+  auto add = [&](uint32_t id, uint32_t flags, const std::vector<char> &bytes) {
+    return writer->addSection(id, flags, bytes.data(), bytes.size());
+  };
+  if (spec.hasMetadata)
+    MOERT_RETURN_IF_ERROR(add(MOERT_SECTION_METADATA, MOERT_SECTION_REQUIRED,
+                              makeMetadata(spec)));
+  if (!spec.code.empty())
+    MOERT_RETURN_IF_ERROR(
+        add(MOERT_SECTION_CODE, MOERT_SECTION_REQUIRED, spec.code));
+  if (spec.hasWeights)
+    MOERT_RETURN_IF_ERROR(
+        add(MOERT_SECTION_WEIGHTS, MOERT_SECTION_REQUIRED, spec.weights));
+  for (const SectionSpec &section : spec.more)
+    MOERT_RETURN_IF_ERROR(add(section.id, section.flags, section.bytes));
+  return writer->finish();
+}
+
+//===----------------------------------------------------------------------===//
+// Image
+//===----------------------------------------------------------------------===//
+
+std::byte *Image::begin() {
+  uintptr_t address = reinterpret_cast<uintptr_t>(storage.data());
+  return storage.data() + (64 - address % 64) % 64;
+}
+
+Image::Image(const std::string &path) {
+  std::vector<char> file = readAll(path);
+  used = file.size();
+  storage.resize(used + 64);
+  std::memcpy(begin(), file.data(), used);
+}
+
+static std::string writeTemporary(const TempFolder &folder,
+                                  const ModuleSpec &spec) {
+  std::string path = folder.path("module.moe");
+  Status status = writeModule(spec, path);
+  if (status)
+    throw std::runtime_error(status.message());
+  return path;
+}
+
+Image::Image(const ModuleSpec &spec)
+    : Image(writeTemporary(TempFolder(), spec)) {}
+
+moert_container_section_t *Image::section(uint32_t id) {
+  for (uint32_t i = 0; i < header().section_count; ++i)
+    if (header().sections[i].id == id)
+      return &header().sections[i];
+  throw std::runtime_error("no section " + std::to_string(id));
+}
+
+void Image::sign() {
+  for (uint32_t i = 0; i < header().section_count; ++i) {
+    moert_container_section_t &section = header().sections[i];
+    if (section.offset <= used && section.size <= used - section.offset)
+      section.checksum =
+          checksum(bytes().subspan(section.offset, section.size));
+  }
+  header().header_checksum = 0;
+  header().header_checksum = checksum(bytes().first(MOERT_CONTAINER_PAGE));
+}
+
+std::string Image::read(const ReadOptions &options) {
+  std::unique_ptr<Container> container;
+  Status status = Container::fromBytes(bytes(), "m.moe", options, &container);
+  code = status.code();
+  return status.message();
+}
+
+//===----------------------------------------------------------------------===//
+// TempFolder
+//===----------------------------------------------------------------------===//
+
+TempFolder::TempFolder() {
+  std::string pattern = fs::temp_directory_path() / "moert-XXXXXX";
+  if (!::mkdtemp(pattern.data()))
+    throw std::runtime_error("cannot make " + pattern);
+  root = pattern;
+}
+
+TempFolder::~TempFolder() {
+  std::error_code ignored;
+  fs::remove_all(root, ignored);
+}
+
+std::vector<std::string> TempFolder::list() const {
+  std::vector<std::string> names;
+  for (const auto &entry : fs::directory_iterator(root))
+    names.push_back(entry.path().filename());
+  return names;
+}
+
+std::string moert::test::message(moert_status_t status) {
+  return Status(status).message();
+}

@@ -1,0 +1,101 @@
+//===- TestModule.h - small modules for tests -------------------*- C++ -*-===//
+#ifndef MOERT_TEST_TESTMODULE_H
+#define MOERT_TEST_TESTMODULE_H
+
+#include "container/Reader.h"
+#include "moert/moert.h"
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace moert::test {
+
+/// A parameter as metadata tells it. The checksum is computed.
+struct ParameterSpec {
+  std::string name = "bias";
+  int kind = 0;    ///< of fb::ParameterKind, may be out of range
+  int element = 0; ///< of fb::ElementType, may be out of range
+  std::vector<int64_t> shape = {4};
+  uint64_t offset = 0, size = 16;
+  std::vector<double> frequencies; ///< makes a table rope
+  double gain = 1;
+  std::string scheme;
+};
+
+struct SectionSpec {
+  uint32_t id, flags;
+  std::vector<char> bytes;
+};
+
+/// What to put into a module. As it stands: one layer, one head, head size 1,
+/// vocabulary 4, context 16 and the bias of cts/Conformance.h.
+struct ModuleSpec {
+  std::string backend = "null", driver = "null", triple;
+  std::vector<std::string> features;
+  int64_t vocabulary = 4, context = 16, hidden = 4;
+  int32_t layers = 1, experts = 2, expertsPerToken = 1, bos = 1;
+  std::vector<int32_t> eos = {2, 3};
+  int32_t kvLayers = 1, kvHeads = 1, kvHeadSize = 1;
+  int kvElement = 0;
+  uint64_t workspaceFixed = 64, workspacePerRow = 64;
+  std::vector<std::string> operations = {"store", "logits"};
+  std::vector<ParameterSpec> parameters = {ParameterSpec()};
+  std::string entry;
+  std::vector<char> code;
+  std::vector<char> weights = biasBytes();
+  std::vector<SectionSpec> more;
+  bool hasWeights = true, hasMetadata = true;
+
+  static std::vector<char> biasBytes();
+  /// A module that the cpu driver runs: conformance code.
+  static ModuleSpec cpu(const std::string &entry = "moert_forward_v1");
+};
+
+/// Section METADATA.
+std::vector<char> makeMetadata(const ModuleSpec &spec);
+Status writeModule(const ModuleSpec &spec, const std::string &path);
+
+/// Bytes of a file at a 64-byte aligned address, to be damaged at will.
+class Image {
+public:
+  explicit Image(const std::string &path);
+  explicit Image(const ModuleSpec &spec);
+
+  std::span<std::byte> bytes() { return {begin(), used}; }
+  moert_container_header_t &header() {
+    return *reinterpret_cast<moert_container_header_t *>(begin());
+  }
+  moert_container_section_t *section(uint32_t id);
+  void truncate(size_t size) { used = size; }
+  void flip(uint64_t byte, int bit = 0) {
+    begin()[byte] ^= std::byte(1 << bit);
+  }
+  /// Makes header and section checksums match again.
+  void sign();
+  /// The reader's word on these bytes: "ok" or the message.
+  std::string read(const ReadOptions &options = ReadOptions());
+  moert_status_code_t code = MOERT_OK; ///< of the last read
+
+private:
+  std::byte *begin();
+  std::vector<std::byte> storage;
+  size_t used = 0;
+};
+
+/// A folder of its own for a test, removed in the end.
+class TempFolder {
+public:
+  TempFolder();
+  ~TempFolder();
+  std::string path(const std::string &name) const { return root + "/" + name; }
+  /// Names in the folder.
+  std::vector<std::string> list() const;
+  std::string root;
+};
+
+/// The message of a status that the test takes over; "ok" on success.
+std::string message(moert_status_t status);
+
+} // namespace moert::test
+
+#endif // MOERT_TEST_TESTMODULE_H
