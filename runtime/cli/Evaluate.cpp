@@ -150,7 +150,7 @@ void Evaluation::judge(size_t i) {
 
 int Evaluation::run() {
   makeRequests();
-  Runner runner = setup.makeRunner(SlotsOfEval);
+  Runner runner = setup.makeRunner();
   connect(runner);
   Progress progress("evaluation", int64_t(items.size()));
   runner.onStep = [&] { progress.update(runner.requestsDone); };

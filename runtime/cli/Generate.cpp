@@ -181,7 +181,7 @@ void Generation::connect(Runner &runner) {
 int Generation::run() {
   makeRequests();
   openStreams();
-  Runner runner = setup.makeRunner(int64_t(requests.size()));
+  Runner runner = setup.makeRunner();
   connect(runner);
   int64_t total = 0;
   for (const Request &request : requests)

@@ -26,7 +26,8 @@ Setup::Setup(const Options &options)
          ", but the model has room for ", module.info.context, " positions");
 }
 
-void Setup::start(int64_t capacity, int64_t sequences) {
+void Setup::start(int64_t capacity, int64_t wantedSequences) {
+  sequences = wantedSequences;
   running =
       std::make_unique<Session>(module, options.threads, capacity, sequences);
   if (!options.trace.empty())
@@ -39,8 +40,9 @@ Forward Setup::forward() {
   };
 }
 
-Runner Setup::makeRunner(int64_t slots) {
-  Runner runner(forward(), {module.info.vocabulary, slots, running->batchRows},
+Runner Setup::makeRunner() {
+  Runner runner(forward(),
+                {module.info.vocabulary, sequences, running->batchRows},
                 module.path);
   if (!options.ignoreEos)
     runner.isEos = [this](int32_t token) { return module.isEos(token); };

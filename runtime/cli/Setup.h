@@ -20,11 +20,12 @@ public:
   Module module;
   int64_t context; ///< most positions of a sequence
 
-  /// Makes the session; `capacity` positions for each sequence.
-  void start(int64_t capacity, int64_t sequences);
+  /// Makes the session, with `capacity` positions for each sequence.
+  void start(int64_t capacity, int64_t wantedSequences);
   Session &session() { return *running; }
   Forward forward();
-  Runner makeRunner(int64_t slots);
+  /// As many requests at once as the session has sequences.
+  Runner makeRunner();
   Sampler makeSampler() const;
 
   /// Writes the trace, and the statistics into `result` or, without --json, to
@@ -36,6 +37,7 @@ public:
 
 private:
   std::unique_ptr<Session> running;
+  int64_t sequences = 0; ///< of the session
 };
 
 /// What a session did and holds, units in the names.
