@@ -87,6 +87,15 @@ TEST_P(SchemeTest, KeepsZeroAndSigns) {
   expectWithinBound(std::vector<float>(256, -0.5f));
 }
 
+TEST_P(SchemeTest, SurvivesOneLargeValueAndTheLargestOfItsType) {
+  std::vector<float> row = normalRow(256, 0.01f);
+  row[13] = -3000.0f;
+  expectWithinBound(row);
+  const float largest[] = {0x1.fffffep+127f, 65504.0f, 0x1.fep+127f};
+  row[200] = largest[GetParam().element];
+  expectWithinBound(row);
+}
+
 TEST_P(SchemeTest, BitsCountEverythingThatIsStored) {
   for (int64_t columns : {128, 1024, 4096})
     EXPECT_NEAR(scheme->getBitsPerWeight(type(columns)),
