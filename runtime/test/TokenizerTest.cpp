@@ -27,9 +27,9 @@ TEST(TokenizerTest, TinyMoeGoldens) {
 TEST(TokenizerTest, CApi) {
   std::string json = sourceFile(tinyMoe);
   moert_tokenizer_t *tokenizer = nullptr;
-  ASSERT_EQ(moert_tokenizer_parse(json.data(), json.size(), "t.json",
-                                  &tokenizer),
-            nullptr);
+  ASSERT_EQ(
+      moert_tokenizer_parse(json.data(), json.size(), "t.json", &tokenizer),
+      nullptr);
   EXPECT_EQ(moert_tokenizer_size(tokenizer), 2048);
   int32_t *ids = nullptr;
   size_t count = 99;
@@ -106,7 +106,12 @@ TEST(TokenizerTest, StreamsBrokenBytes) {
   using Steps = std::vector<std::string>;
   // The last step is finish.
   EXPECT_EQ(stream("\xf0\x9f\x99"), (Steps{"", "", "", "\ufffd"}));
-  EXPECT_EQ(stream("\xf0\x9f" "a"), (Steps{"", "", "\ufffd" "a", ""}));
+  EXPECT_EQ(stream("\xf0\x9f"
+                   "a"),
+            (Steps{"", "",
+                   "\ufffd"
+                   "a",
+                   ""}));
   EXPECT_EQ(stream("\xff"), (Steps{"\ufffd", ""}));
   EXPECT_EQ(stream("\xe0\x80"), (Steps{"", "\ufffd\ufffd", ""}));
   EXPECT_EQ(stream("\xed\xa0\x80"), (Steps{"", "\ufffd\ufffd", "\ufffd", ""}));
@@ -136,7 +141,10 @@ TEST(TokenizerTest, AnyBytes) {
   };
   EXPECT_EQ(roundTrip(std::string_view("a\0b\0", 4)),
             std::string_view("a\0b\0", 4));
-  EXPECT_EQ(roundTrip("\xff" "a\xe4\xbd"), "\ufffd" "a\ufffd");
+  EXPECT_EQ(roundTrip("\xff"
+                      "a\xe4\xbd"),
+            "\ufffd"
+            "a\ufffd");
   EXPECT_EQ(roundTrip("\xed\xa0\x80"), "\ufffd\ufffd\ufffd");
 }
 

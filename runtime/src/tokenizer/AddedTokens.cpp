@@ -85,17 +85,17 @@ AddedTokens::AddedTokens(const Node &root, const Vocabulary &vocab,
 void AddedTokens::check(const Node &node, const AddedToken &token,
                         const Vocabulary &vocab) const {
   auto clash = [&](int64_t id, std::string_view owner) {
-    node.fail("id ", id, " is given to ", quoted(owner), " and ",
-              quoted(token.content));
+    node.fail("id ", id, " is given to ", inQuotes(owner), " and ",
+              inQuotes(token.content));
   };
   if (const AddedToken *other = find(token.id))
     clash(token.id, other->content);
   if (auto found = byContent.find(token.content); found != byContent.end())
-    node.fail(quoted(token.content), " is listed twice, with ids ",
+    node.fail(inQuotes(token.content), " is listed twice, with ids ",
               found->second, " and ", token.id);
   int32_t known = vocab.find(token.content);
   if (known != Vocabulary::none && known != token.id)
-    node.fail(quoted(token.content), " has id ", token.id, " here and id ",
+    node.fail(inQuotes(token.content), " has id ", token.id, " here and id ",
               known, " in model.vocab");
   if (known == Vocabulary::none && vocab.has(token.id))
     clash(token.id, vocab[token.id]);

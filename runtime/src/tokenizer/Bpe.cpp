@@ -27,7 +27,7 @@ Bpe::Bpe(const Node &node, Document document)
     node.at("dropout").refuse("random merges are not supported, only null");
   for (const char *key : {"continuing_subword_prefix", "end_of_word_suffix"})
     if (std::string text = node.string(key, ""); !text.empty())
-      node.at(key).refuse(quoted(text), " is not supported, only null");
+      node.at(key).refuse(inQuotes(text), " is not supported, only null");
   for (int byte = 0; byte < 256; ++byte) {
     static constexpr char digits[] = "0123456789ABCDEF";
     const char name[] = {'<', '0', 'x', digits[byte >> 4], digits[byte & 15],
@@ -45,7 +45,7 @@ void Bpe::addMerges(const Node &node, const MergeList &list) {
   auto idOf = [&](std::string_view token, size_t rank) {
     int32_t id = vocab.find(token);
     if (id == Vocabulary::none)
-      node.fail("merges[", rank, "] needs ", quoted(token),
+      node.fail("merges[", rank, "] needs ", inQuotes(token),
                 ", which is none of the ", vocab.tokens(), " tokens");
     return id;
   };
@@ -120,8 +120,8 @@ void Bpe::split(std::string_view piece, std::vector<Symbol> &symbols) const {
     if (unknownToken.empty())
       continue;
     if (unknown == Vocabulary::none)
-      throw Error(MOERT_DATA_LOSS, "model.unk_token ", quoted(unknownToken),
-                  " stands for ", quoted(character), " but is none of the ",
+      throw Error(MOERT_DATA_LOSS, "model.unk_token ", inQuotes(unknownToken),
+                  " stands for ", inQuotes(character), " but is none of the ",
                   vocab.tokens(), " tokens");
     if (!fuseUnknown)
       flush();

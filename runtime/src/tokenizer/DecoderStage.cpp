@@ -246,7 +246,7 @@ public:
                count(node.at("stop"))} {
     if (onlyCharacter(counts.content) == 0)
       node.at("content").fail("expected 1 character, found ",
-                              quoted(counts.content));
+                              inQuotes(counts.content));
   }
   std::unique_ptr<DecoderStream> stream(bool) const override {
     return std::make_unique<StripStream>(counts);
@@ -296,7 +296,8 @@ public:
   explicit Metaspace(const Node &node)
       : mark(node.string("replacement", "\xe2\x96\x81")) {
     if (onlyCharacter(mark) == 0)
-      node.at("replacement").fail("expected 1 character, found ", quoted(mark));
+      node.at("replacement")
+          .fail("expected 1 character, found ", inQuotes(mark));
     if (node.has("prepend_scheme"))
       prepends = node.at("prepend_scheme").string() != "never";
     else

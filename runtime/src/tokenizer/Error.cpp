@@ -5,7 +5,7 @@
 
 using namespace moert;
 
-std::string tokenizer::quoted(std::string_view text) {
+std::string tokenizer::inQuotes(std::string_view text) {
   static constexpr size_t most = 60;
   static constexpr char digits[] = "0123456789abcdef";
   std::string out = "\"";

@@ -29,7 +29,7 @@ public:
 
 /// `text` for a one-line message: in quotes, control characters escaped, cut
 /// after 60 bytes.
-std::string quoted(std::string_view text);
+std::string inQuotes(std::string_view text);
 
 /// Stages may lengthen a text, but a chain of them must not fill the memory:
 /// throws when `bytes` made from `input` bytes are absurdly many.

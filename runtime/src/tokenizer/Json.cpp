@@ -46,7 +46,7 @@ bool Node::has(std::string_view key) const {
 Node Node::at(std::string_view key) const {
   const Value *found = lookUp(key);
   if (!found)
-    fail(quoted(key), " is missing");
+    fail(inQuotes(key), " is missing");
   return Node(*found,
               path.empty() ? std::string(key) : path + "." + std::string(key));
 }

@@ -125,7 +125,7 @@ std::unique_ptr<Stage> makeStage(const Node &node,
     supported += (supported.empty() ? "" : ", ");
     supported += kind.name;
   }
-  node.refuse("type ", quoted(type), " is not supported, only ", supported);
+  node.refuse("type ", inQuotes(type), " is not supported, only ", supported);
 }
 
 } // namespace moert::tokenizer

@@ -114,7 +114,7 @@ private:
     if (frames.empty() || frames.back().place == Place::Tree)
       return Place::Tree;
     if (frames.back().place == Place::Vocabulary)
-      throw Error(MOERT_DATA_LOSS, "model.vocab[", quoted(frames.back().key),
+      throw Error(MOERT_DATA_LOSS, "model.vocab[", inQuotes(frames.back().key),
                   "]: expected an integer, found ",
                   isArray ? "an array" : "an object");
     if (frames.back().place == Place::Merges && isArray)
@@ -131,7 +131,7 @@ private:
       // before they are met.
       if (inModel("type") && value.kind == Value::Kind::String &&
           value.text != "BPE")
-        throw Error(MOERT_UNIMPLEMENTED, "model: type ", quoted(value.text),
+        throw Error(MOERT_UNIMPLEMENTED, "model: type ", inQuotes(value.text),
                     " is not supported, only BPE");
       return add(std::move(value));
     case Place::Vocabulary:
@@ -162,6 +162,7 @@ private:
     if (frame.place == Place::Pair) {
       if (pairItems != 2)
         badMerge();
+      addPair(pair[0], pair[1]);
       return true;
     }
     checkKeys(frame.value);
@@ -178,17 +179,17 @@ private:
     std::sort(sorted.begin(), sorted.end());
     auto twice = std::adjacent_find(sorted.begin(), sorted.end());
     if (twice != sorted.end())
-      throw Error(MOERT_DATA_LOSS, "key ", quoted(*twice),
+      throw Error(MOERT_DATA_LOSS, "key ", inQuotes(*twice),
                   " is twice in one object");
   }
 
   bool addToken(const Value &value) {
     const std::string &token = frames.back().key;
     if (value.kind != Value::Kind::Integer)
-      throw Error(MOERT_DATA_LOSS, "model.vocab[", quoted(token),
+      throw Error(MOERT_DATA_LOSS, "model.vocab[", inQuotes(token),
                   "]: expected an integer id");
     if (value.integer < 0 || value.integer >= limits.ids)
-      throw Error(MOERT_DATA_LOSS, "model.vocab[", quoted(token), "]: id ",
+      throw Error(MOERT_DATA_LOSS, "model.vocab[", inQuotes(token), "]: id ",
                   value.integer, " is outside 0..", limits.ids - 1);
     TokenList &list = document.vocabulary;
     list.entries.push_back({static_cast<uint32_t>(list.bytes.size()),
@@ -221,10 +222,7 @@ private:
   bool addPairItem(Value &value) {
     if (value.kind != Value::Kind::String || pairItems == 2)
       badMerge();
-    if (pairItems++ == 0)
-      left = std::move(value.text);
-    else
-      addPair(left, value.text);
+    pair[pairItems++] = std::move(value.text);
     return true;
   }
 
@@ -243,7 +241,7 @@ private:
   const TokenizerLimits &limits;
   std::vector<Frame> frames;
   uint64_t values = 0;
-  std::string left;
+  std::string pair[2];
   int pairItems = 0;
 };
 

@@ -86,7 +86,7 @@ Behavior tokenizer::readBehavior(const Node &node) {
   for (auto [name, behavior] : names)
     if (node.string() == name)
       return behavior;
-  node.refuse(quoted(node.string()),
+  node.refuse(inQuotes(node.string()),
               " is not supported, only Removed, Isolated, MergedWithPrevious, "
               "MergedWithNext, Contiguous");
 }

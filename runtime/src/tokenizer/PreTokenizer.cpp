@@ -133,7 +133,8 @@ private:
   static std::string readReplacement(const Node &node) {
     std::string text = node.string("replacement", "\xe2\x96\x81");
     if (onlyCharacter(text) == 0)
-      node.at("replacement").fail("expected 1 character, found ", quoted(text));
+      node.at("replacement")
+          .fail("expected 1 character, found ", inQuotes(text));
     return text;
   }
   static Prepend readPrepend(const Node &node) {
@@ -146,7 +147,7 @@ private:
       return First;
     if (scheme.string() == "never")
       return Never;
-    scheme.refuse(quoted(scheme.string()),
+    scheme.refuse(inQuotes(scheme.string()),
                   " is not supported, only always, first, never");
   }
   std::vector<Span> findMarks(std::string_view text) const {

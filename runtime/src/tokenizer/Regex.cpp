@@ -63,7 +63,7 @@ Regex::Regex(std::string_view pattern, std::string_view where) : where(where) {
                       bytesOf(pattern) + pattern.size(), ONIG_OPTION_NONE,
                       ONIG_ENCODING_UTF8, ONIG_SYNTAX_DEFAULT, &info);
   if (code != ONIG_NORMAL)
-    throw Error(MOERT_DATA_LOSS, where, ": pattern ", quoted(pattern), ": ",
+    throw Error(MOERT_DATA_LOSS, where, ": pattern ", inQuotes(pattern), ": ",
                 explain(code, &info));
   regex.reset(made);
 }

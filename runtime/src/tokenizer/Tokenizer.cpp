@@ -19,7 +19,7 @@ static void checkPostProcessor(const Node &node) {
                                                "TemplateProcessing"};
   const std::string &type = node.at("type").string();
   if (std::find(std::begin(known), std::end(known), type) == std::end(known))
-    node.refuse("type ", quoted(type),
+    node.refuse("type ", inQuotes(type),
                 " is not supported, only ByteLevel, "
                 "Sequence, TemplateProcessing");
   if (type == "Sequence")

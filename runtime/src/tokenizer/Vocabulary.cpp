@@ -20,15 +20,15 @@ Vocabulary::Vocabulary(TokenList source) : list(std::move(source)) {
     const TokenList::Entry &entry = list.entries[i];
     int32_t &slot = slots[slotOf(list[entry])];
     if (slot != none)
-      throw Error(MOERT_DATA_LOSS, "model.vocab: ", quoted(list[entry]),
+      throw Error(MOERT_DATA_LOSS, "model.vocab: ", inQuotes(list[entry]),
                   " is listed twice, with ids ", list.entries[slot].id, " and ",
                   entry.id);
     slot = static_cast<int32_t>(i);
     int32_t &owner = byId[entry.id];
     if (owner != none)
       throw Error(MOERT_DATA_LOSS, "model.vocab: id ", entry.id,
-                  " is given to ", quoted(list[list.entries[owner]]), " and ",
-                  quoted(list[entry]));
+                  " is given to ", inQuotes(list[list.entries[owner]]), " and ",
+                  inQuotes(list[entry]));
     owner = static_cast<int32_t>(i);
   }
 }
