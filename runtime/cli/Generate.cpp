@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <unistd.h>
 
 using namespace moert::cli;
 
@@ -70,6 +71,7 @@ private:
   void openStreams();
   void appendText(size_t i, std::string_view piece);
   void connect(Runner &runner);
+  bool showsText() const;
   int report(const Runner &runner);
   Json resultOf(size_t i) const;
   const char *stopReason(const Request &request) const;
@@ -178,23 +180,32 @@ void Generation::connect(Runner &runner) {
     };
 }
 
+/// Text that appears on the terminal is progress enough.
+bool Generation::showsText() const {
+  return !setup.options.json && ::isatty(STDOUT_FILENO);
+}
+
 int Generation::run() {
   makeRequests();
   openStreams();
   Runner runner = setup.makeRunner();
   connect(runner);
-  int64_t total = 0;
-  for (const Request &request : requests)
-    total += int64_t(request.prompt.size());
-  Progress progress("prompt", total);
+  int64_t promptTokens = 0, most = 0;
+  for (const Request &request : requests) {
+    promptTokens += int64_t(request.prompt.size());
+    most += request.most;
+  }
+  Progress reading("prompt", promptTokens), writing("tokens", most);
   runner.onStep = [&] {
-    if (runner.prefill.tokens < total)
-      progress.update(runner.prefill.tokens);
-    else
-      progress.clear();
+    if (runner.prefill.tokens < promptTokens)
+      return reading.update(runner.prefill.tokens);
+    reading.clear();
+    if (!showsText())
+      writing.update(runner.decode.tokens);
   };
   runner.run(requests);
-  progress.clear();
+  reading.clear();
+  writing.clear();
   return report(runner);
 }
 

@@ -234,6 +234,9 @@ void Parser::addOtherModes() {
   note(number<int64_t>("--window", options.window, 2, INT32_MAX,
                        "Tokens per perplexity window (the context size)"),
        group, in(Mode::Perplexity));
+  note(text("--reference", options.reference,
+            "Module that --perplexity compares with, token by token"),
+       group, in(Mode::Perplexity));
   note(taking("--eval", "FILE.jsonl",
               R"(Exact-match accuracy; lines {"prompt","answer","task"})",
               [this](const std::string &v) { options.evalFile = v; }),

@@ -34,7 +34,8 @@ struct Options {
   uint64_t seed = 0;
 
   std::string perplexityFile;
-  int64_t window = 0; ///< 0: the context
+  int64_t window = 0;    ///< 0: the context
+  std::string reference; ///< module to compare with; empty: none
 
   std::string evalFile;
 

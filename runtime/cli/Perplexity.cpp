@@ -8,18 +8,37 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 using namespace moert::cli;
 
-double moert::cli::negativeLogLikelihood(const float *logits, int64_t count,
-                                         int32_t target) {
+/// log of the sum of exp; NaN if any logit is.
+static double logSumOfExp(const float *logits, int64_t count) {
   // A comparison with NaN is false, so the maximum alone could hide one; the
   // sum does not.
   double largest = *std::max_element(logits, logits + count);
   double sum = 0;
   for (int64_t i = 0; i < count; ++i)
     sum += std::exp(double(logits[i]) - largest);
-  return std::log(sum) + largest - double(logits[target]);
+  return std::log(sum) + largest;
+}
+
+double moert::cli::negativeLogLikelihood(const float *logits, int64_t count,
+                                         int32_t target) {
+  return logSumOfExp(logits, count) - double(logits[target]);
+}
+
+double moert::cli::klDivergence(const float *reference, const float *logits,
+                                int64_t count) {
+  double referenceSum = logSumOfExp(reference, count);
+  double sum = logSumOfExp(logits, count), divergence = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    double expected = double(reference[i]) - referenceSum;
+    double probability = std::exp(expected);
+    if (probability > 0)
+      divergence += probability * (expected - (double(logits[i]) - sum));
+  }
+  return divergence;
 }
 
 //===-- WindowScorer ------------------------------------------------------===//
@@ -67,6 +86,18 @@ void WindowScorer::score() {
   }
 }
 
+void WindowScorer::compare() {
+  batch.run(reference, referenceLogits);
+  for (int64_t row = 0; row < batch.rows(); ++row) {
+    const float *logits = batch.logitsOf(row);
+    const float *expected = referenceLogits.data() + row * vocabulary;
+    totalKlDivergence += klDivergence(expected, logits, vocabulary);
+    sameLikeliest +=
+        std::max_element(logits, logits + vocabulary) - logits ==
+        std::max_element(expected, expected + vocabulary) - expected;
+  }
+}
+
 void WindowScorer::run(const std::vector<int32_t> &ids) {
   for (;;) {
     gather(ids);
@@ -74,6 +105,8 @@ void WindowScorer::run(const std::vector<int32_t> &ids) {
       return;
     batch.run(forward);
     score();
+    if (reference)
+      compare();
     if (onProgress)
       onProgress(std::min(begin + position, int64_t(ids.size())));
   }
@@ -103,49 +136,109 @@ static int64_t windowOf(const Setup &setup) {
   return window;
 }
 
-static void printPerplexity(const WindowScorer &scorer, int64_t window) {
+namespace {
+
+/// The module that --reference names, run on the same windows.
+class Reference {
+public:
+  Reference(const Setup &setup, const std::string &text,
+            const std::vector<int32_t> &ids, int64_t window)
+      : module(setup.options.reference, setup.purpose()) {
+    if (module.info.vocabulary != setup.module.info.vocabulary)
+      fail(module.path, "has a vocabulary of ", module.info.vocabulary,
+           ", the module to compare has ", setup.module.info.vocabulary);
+    if (module.info.context < window)
+      fail(module.path, "has room for ", module.info.context,
+           " positions, the window has ", window);
+    if (module.encode(text, false) != ids)
+      fail(module.path, "has another tokenizer than ", setup.module.path);
+  }
+  Forward start(int32_t threads, int64_t capacity, int64_t sequences) {
+    session.emplace(module, threads, capacity, sequences);
+    return [this](const moert_batch_t &batch) { session->forward(batch); };
+  }
+
+private:
+  Module module;
+  std::optional<Session> session;
+};
+
+} // namespace
+
+static void checkIds(const std::vector<int32_t> &ids, const Setup &setup) {
+  if (ids.size() < 2)
+    fail(setup.options.perplexityFile,
+         "perplexity needs at least 2 tokens, the text has ", ids.size());
+  for (int32_t id : ids)
+    if (id >= setup.module.info.vocabulary)
+      fail(setup.module.path, "the tokenizer gave token ", id,
+           ", the vocabulary has ", setup.module.info.vocabulary);
+}
+
+static void printPerplexity(const WindowScorer &scorer, const Json &result) {
   char text[160];
   std::snprintf(text, sizeof(text),
                 "perplexity %.4f over %lld tokens (%lld windows of %lld)\n",
                 scorer.perplexity(), static_cast<long long>(scorer.scored),
                 static_cast<long long>(scorer.windows),
-                static_cast<long long>(window));
+                result["window_tokens"].get<long long>());
+  writeOut(text);
+  if (!scorer.reference)
+    return;
+  std::snprintf(text, sizeof(text),
+                "kl divergence %.6f nats per token, same likeliest token %.2f "
+                "%%\n",
+                result["kl_divergence"].get<double>(),
+                100 * result["top1_agreement"].get<double>());
   writeOut(text);
 }
 
-int moert::cli::perplexity(const Options &options) {
-  const std::string &file = options.perplexityFile;
-  Setup setup(options);
-  const int64_t window = windowOf(setup);
-  std::vector<int32_t> ids = setup.module.encode(readFile(file), false);
-  if (ids.size() < 2)
-    fail(file, "perplexity needs at least 2 tokens, the text has ", ids.size());
-  for (int32_t id : ids)
-    if (id >= setup.module.info.vocabulary)
-      fail(setup.module.path, "the tokenizer gave token ", id,
-           ", the vocabulary has ", setup.module.info.vocabulary);
-  const int64_t capacity = std::min(window, int64_t(ids.size()));
-  setup.start(capacity, WindowScorer::sequencesFor(BatchRows, window));
-  WindowScorer scorer(setup.forward(), setup.module.info.vocabulary, BatchRows,
-                      window, setup.module.path);
-  Progress progress("perplexity", int64_t(ids.size()));
-  scorer.onProgress = [&](int64_t done) { progress.update(done); };
-  Clock::time_point start = Clock::now();
-  scorer.run(ids);
-  progress.clear();
-
+static Json resultOf(const WindowScorer &scorer, int64_t window,
+                     double seconds) {
+  const double scored = double(scorer.scored);
   Json result = {
       {"perplexity", scorer.perplexity()},
       {"tokens", scorer.scored},
       {"negative_log_likelihood_per_token", scorer.meanNegativeLogLikelihood()},
       {"window_tokens", window},
       {"windows", scorer.windows},
-      {"tokens_per_second", scorer.scored / secondsSince(start)}};
+      {"tokens_per_second", scored / seconds}};
+  if (scorer.reference) {
+    result["kl_divergence"] = scorer.totalKlDivergence / scored;
+    result["top1_agreement"] = double(scorer.sameLikeliest) / scored;
+  }
+  return result;
+}
+
+int moert::cli::perplexity(const Options &options) {
+  Setup setup(options);
+  const int64_t window = windowOf(setup);
+  const std::string text = readFile(options.perplexityFile);
+  std::vector<int32_t> ids = setup.module.encode(text, false);
+  checkIds(ids, setup);
+  std::optional<Reference> reference;
+  if (!options.reference.empty())
+    reference.emplace(setup, text, ids, window);
+
+  const int64_t capacity = std::min(window, int64_t(ids.size()));
+  const int64_t sequences = WindowScorer::sequencesFor(BatchRows, window);
+  setup.start(capacity, sequences);
+  WindowScorer scorer(setup.forward(), setup.module.info.vocabulary, BatchRows,
+                      window, setup.module.path);
+  if (reference)
+    scorer.reference = reference->start(options.threads, capacity, sequences);
+  Progress progress("perplexity", int64_t(ids.size()));
+  scorer.onProgress = [&](int64_t done) { progress.update(done); };
+  Clock::time_point start = Clock::now();
+  scorer.run(ids);
+  progress.clear();
+
+  Json result = resultOf(scorer, window, secondsSince(start));
   int code = Setup::exitCode(result);
   setup.finish(result);
   if (options.json)
     writeJson(result);
   else if (scorer.scored > 0)
-    printPerplexity(scorer, window);
+    printPerplexity(scorer, result);
   return code;
 }

@@ -25,8 +25,8 @@ void RowBatch::add(int32_t token, int64_t sequence, int64_t position,
   positions.push_back(int32_t(position));
 }
 
-void RowBatch::run(const Forward &forward) {
-  logits.resize(wanted.size() * size_t(vocabulary));
+void RowBatch::run(const Forward &forward, std::vector<float> &result) const {
+  result.resize(wanted.size() * size_t(vocabulary));
   moert_batch_t batch;
   moert_batch_init(&batch);
   batch.rows = rows();
@@ -35,7 +35,7 @@ void RowBatch::run(const Forward &forward) {
   batch.positions = positions.data();
   batch.wanted_rows = wantedRows();
   batch.wanted = wanted.data();
-  batch.logits = logits.data();
+  batch.logits = result.data();
   forward(batch);
 }
 

@@ -22,7 +22,9 @@ public:
   void add(int32_t token, int64_t sequence, int64_t position, bool wantLogits);
   int64_t rows() const { return int64_t(tokens.size()); }
   int64_t wantedRows() const { return int64_t(wanted.size()); }
-  void run(const Forward &forward);
+  void run(const Forward &forward) { run(forward, logits); }
+  /// Leaves the logits [wanted rows][vocabulary] elsewhere.
+  void run(const Forward &forward, std::vector<float> &result) const;
   /// Of the i-th wanted row, after run().
   const float *logitsOf(int64_t i) const {
     return logits.data() + i * vocabulary;

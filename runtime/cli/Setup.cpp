@@ -8,12 +8,12 @@
 
 using namespace moert::cli;
 
-static Module::For purposeOf(const Options &options) {
+Module::For Setup::purpose() const {
   return options.verify ? Module::For::Running : Module::For::RunningUnverified;
 }
 
 Setup::Setup(const Options &options)
-    : options(options), module(options.module, purposeOf(options)),
+    : options(options), module(options.module, purpose()),
       context(options.context ? options.context : module.info.context) {
   if (!options.offloadFlags.empty())
     fail(module.path, options.offloadFlags.front(),

@@ -19,6 +19,7 @@ public:
   const Options &options;
   Module module;
   int64_t context; ///< most positions of a sequence
+  Module::For purpose() const;
 
   /// Makes the session, with `capacity` positions for each sequence.
   void start(int64_t capacity, int64_t wantedSequences);

@@ -202,6 +202,8 @@ TEST(CliOptions, RejectsContradictions) {
             "command line: --stats has no meaning with --list-devices");
   EXPECT_EQ(failure({"m", "-p", "a", "--window", "8"}),
             "command line: --window needs --perplexity");
+  EXPECT_EQ(failure({"m", "--bench", "--reference", "r"}),
+            "command line: --reference has no meaning with --bench");
   EXPECT_EQ(failure({"m", "-p", "a", "--tg", "8"}),
             "command line: --tg needs --bench");
   EXPECT_EQ(failure({"m", "-p", "a", "-p", "b", "--logits", "l"}),

@@ -240,6 +240,37 @@ TEST(CliPerplexity, RefusesLogitsThatAreNotNumbers) {
   EXPECT_THROW(scorer.run({1, 2, 3}), Failure);
 }
 
+TEST(CliPerplexity, KlDivergenceIsExact) {
+  float equal[] = {1, 1}, skewed[] = {0, float(std::log(3.0))};
+  EXPECT_NEAR(klDivergence(equal, equal, 2), 0, 1e-15);
+  // 1/2 log(1/2 / 1/4) + 1/2 log(1/2 / 3/4)
+  EXPECT_NEAR(klDivergence(equal, skewed, 2), 0.5 * std::log(4.0 / 3), 1e-7);
+  EXPECT_NEAR(klDivergence(skewed, equal, 2),
+              0.25 * std::log(0.5) + 0.75 * std::log(1.5), 1e-7);
+  float never[] = {-INFINITY, 0};
+  EXPECT_NEAR(klDivergence(never, equal, 2), std::log(2.0), 1e-15);
+}
+
+TEST(CliPerplexity, ComparesWithAReference) {
+  std::vector<int32_t> ids = {1, 2, 3, 6, 1, 5, 7};
+  for (bool same : {true, false}) {
+    ToyModel model(8), reference(8);
+    WindowScorer scorer(model.function(), Vocabulary, 4, 4, "toy");
+    scorer.reference = [&](const moert_batch_t &batch) {
+      reference.forward(batch);
+      if (!same) // one token of the first batch thinks otherwise
+        batch.logits[0] += reference.calls == 1 ? 10 : 0;
+    };
+    scorer.run(ids);
+    EXPECT_EQ(scorer.scored, 5);
+    EXPECT_EQ(scorer.sameLikeliest, same ? 5 : 4);
+    if (same)
+      EXPECT_NEAR(scorer.totalKlDivergence, 0, 1e-12);
+    else
+      EXPECT_GT(scorer.totalKlDivergence, 1);
+  }
+}
+
 //===-- Evaluation --------------------------------------------------------===//
 
 TEST(CliEvaluate, AnswerIsTheStrippedFirstLine) {
