@@ -25,7 +25,7 @@ struct AttentionBlock {
   bool inputBias = false;  ///< on q, k and v
   bool outputBias = false; ///< on o
   QueryKeyNorm norm = QueryKeyNorm::None;
-  double epsilon = 0; ///< of the norm
+  double epsilon = 0;            ///< of the norm
   std::optional<double> clip;    ///< limits q, k and v behind the norm
   std::optional<int64_t> window; ///< how many positions a row sees
 };

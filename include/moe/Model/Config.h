@@ -16,9 +16,7 @@
 namespace moe {
 
 /// The smallest and the largest value that a key may have.
-template <typename T> struct Bounds {
-  T low, high;
-};
+template <typename T> struct Bounds { T low, high; };
 
 /// Bounds of what a model may ask for, far above every known model and far
 /// below what would overflow.

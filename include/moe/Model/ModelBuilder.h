@@ -59,8 +59,7 @@ public:
   void allowUnused(llvm::StringRef tensor);
 
   /// A whole tensor as a weight.
-  mlir::FlatSymbolRefAttr weight(llvm::StringRef symbol,
-                                 llvm::StringRef tensor,
+  mlir::FlatSymbolRefAttr weight(llvm::StringRef symbol, llvm::StringRef tensor,
                                  llvm::ArrayRef<int64_t> shape);
   /// Slices, one after the other, as a weight.
   mlir::FlatSymbolRefAttr weight(llvm::StringRef symbol,
@@ -90,7 +89,8 @@ public:
   mlir::Value add(mlir::Value lhs, mlir::Value rhs);
   mlir::Value clamp(mlir::Value rows, double limit);
   mlir::Value rope(mlir::Value rows, llvm::StringRef table, int64_t heads);
-  /// Stores keys and values, then attends. The state is threaded by the builder.
+  /// Stores keys and values, then attends. The state is threaded by the
+  /// builder.
   mlir::Value attention(mlir::Value queries, mlir::Value keys,
                         mlir::Value values, int64_t layer, int64_t heads,
                         double scale, std::optional<int64_t> window);

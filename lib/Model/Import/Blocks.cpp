@@ -58,19 +58,18 @@ Value moe::attentionBlock(ModelBuilder &builder, Value rows,
       *part = builder.clamp(*part, *block.clip);
   queries = builder.rope(queries, "rope", block.heads);
   keys = builder.rope(keys, "rope", block.kvHeads);
-  Value seen = builder.attention(queries, keys, values, block.layer,
-                                 block.heads,
-                                 1.0 / std::sqrt(double(block.headSize)),
-                                 block.window);
+  Value seen =
+      builder.attention(queries, keys, values, block.layer, block.heads,
+                        1.0 / std::sqrt(double(block.headSize)), block.window);
   return project(builder, seen, block.names,
                  {"o", width, block.hidden, block.outputBias});
 }
 
 Value moe::mlpBlock(ModelBuilder &builder, Value rows, const MlpBlock &block) {
   auto weight = [&](StringRef name, int64_t out, int64_t in) {
-    return builder
-        .weight(block.names.symbols + name.str(),
-                block.names.tensors + name.str() + "_proj.weight", {out, in});
+    return builder.weight(block.names.symbols + name.str(),
+                          block.names.tensors + name.str() + "_proj.weight",
+                          {out, in});
   };
   FlatSymbolRefAttr gate = weight("gate", block.width, block.hidden);
   FlatSymbolRefAttr up = weight("up", block.width, block.hidden);

@@ -33,8 +33,8 @@ Expected<Checkpoint> Checkpoint::open(StringRef directory) {
   else if (exists(index))
     error = checkpoint.readSharded(index);
   else
-    error = fileError(directory, "has neither " + singleName + " nor " +
-                                       indexName);
+    error =
+        fileError(directory, "has neither " + singleName + " nor " + indexName);
   if (error)
     return std::move(error);
   return checkpoint;
@@ -54,8 +54,8 @@ Error Checkpoint::addTensors(std::vector<SafetensorsTensor> shard) {
     auto [entry, isNew] = indices.try_emplace(tensor.name, tensors.size());
     if (!isNew)
       return fileError(listing, "tensor " + quote(tensor.name) + " is in " +
-                                      quote(tensors[entry->second].file) +
-                                      " and in " + quote(tensor.file));
+                                    quote(tensors[entry->second].file) +
+                                    " and in " + quote(tensor.file));
     tensors.push_back(std::move(tensor));
   }
   return Error::success();
@@ -86,7 +86,7 @@ static Expected<ShardMap> parseIndex(StringRef text) {
     std::string name = file.get<std::string>();
     if (!isPlainFileName(name))
       return makeError("tensor " + quote(tensor) + " is said to be in " +
-                     quote(name) + ", which is no name of a file beside it");
+                       quote(name) + ", which is no name of a file beside it");
     shards[name].push_back(tensor);
   }
   return shards;
@@ -112,9 +112,8 @@ Error Checkpoint::readSharded(StringRef index) {
     for (const std::string &name : promised) {
       const SafetensorsTensor *tensor = find(name);
       if (!tensor || tensor->file != file)
-        return fileError(index, "tensor " + quote(name) +
-                                      " is listed for " + quote(file) +
-                                      " but is not in it");
+        return fileError(index, "tensor " + quote(name) + " is listed for " +
+                                    quote(file) + " but is not in it");
     }
   }
   return Error::success();
@@ -130,15 +129,15 @@ Checkpoint::get(StringRef name, ArrayRef<int64_t> shape) const {
   const SafetensorsTensor *tensor = find(name);
   if (!tensor)
     return fileError(listing, "tensor " + quote(name) + " of shape " +
-                                    shapeText(shape) + " is missing");
+                                  shapeText(shape) + " is missing");
   std::string path = pathIn(directory, tensor->file);
   if (ArrayRef<int64_t>(tensor->shape) != shape)
     return fileError(path, "tensor " + quote(name) + " has shape " +
-                                 shapeText(tensor->shape) +
-                                 ", config.json asks for " + shapeText(shape));
+                               shapeText(tensor->shape) +
+                               ", config.json asks for " + shapeText(shape));
   if (!isWeightType(tensor->dtype))
     return fileError(path, "tensor " + quote(name) + " has dtype " +
-                                 tensor->dtype +
-                                 ", supported are BF16, F16 and F32");
+                               tensor->dtype +
+                               ", supported are BF16, F16 and F32");
   return tensor;
 }

@@ -4,6 +4,7 @@
 #include "Json.h"
 #include "moe/Model/Diagnostics.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 #include <map>
 #include <nlohmann/json.hpp>
@@ -139,16 +140,21 @@ void Config::refuse(StringRef key, StringRef supported) const {
        ", supported: " + supported);
 }
 
+static std::string numberText(int64_t value) { return std::to_string(value); }
+
+static std::string numberText(double value) {
+  std::string text;
+  raw_string_ostream(text) << format("%g", value);
+  return text;
+}
+
 template <typename T>
 bool Config::checkBounds(StringRef key, T value, Bounds<T> bounds) const {
   // Written so that a NaN fails.
   if (value >= bounds.low && value <= bounds.high)
     return true;
-  std::string text;
-  raw_string_ostream(text) << "key " << spell(key) << " is " << value
-                           << ", it must lie in [" << bounds.low << ", "
-                           << bounds.high << "]";
-  fail(text);
+  fail("key " + spell(key) + " is " + numberText(value) + ", it must lie in [" +
+       numberText(bounds.low) + ", " + numberText(bounds.high) + "]");
   return false;
 }
 
@@ -291,9 +297,9 @@ Error Config::finish() const {
           is_contained(withoutInfluence, key))
         continue;
       std::vector<std::string> known(entry.asked.begin(), entry.asked.end());
-      return fileError(state->file, "key " + quote(prefix + key) +
-                                          " is not supported, supported: " +
-                                          listText(known));
+      return fileError(state->file,
+                       "key " + quote(prefix + key) +
+                           " is not supported, supported: " + listText(known));
     }
   return Error::success();
 }

@@ -92,8 +92,7 @@ std::vector<bool> moe::readSparseLayers(const Config &config, int64_t layers) {
   std::vector<bool> sparse;
   for (int64_t layer = 0; layer < layers; ++layer)
     sparse.push_back((layer + 1) % step == 0);
-  for (int64_t layer :
-       config.getIntegers("mlp_only_layers", {0, layers - 1}))
+  for (int64_t layer : config.getIntegers("mlp_only_layers", {0, layers - 1}))
     sparse[layer] = false;
   return sparse;
 }
@@ -207,9 +206,8 @@ void moe::buildDecoder(ModelBuilder &builder, const DecoderConfig &config,
   builder.begin({config.vocabulary, config.context, config.layers,
                  config.kvHeads, config.headSize});
   builder.setLocation("embed");
-  FlatSymbolRefAttr embedding =
-      builder.weight("embed", "model.embed_tokens.weight",
-                     {config.vocabulary, config.hidden});
+  FlatSymbolRefAttr embedding = builder.weight(
+      "embed", "model.embed_tokens.weight", {config.vocabulary, config.hidden});
   builder.ropeTable("rope", RopeLayout::Half, config.rope);
   Value rows = builder.embed(embedding, config.hidden);
 
@@ -218,8 +216,7 @@ void moe::buildDecoder(ModelBuilder &builder, const DecoderConfig &config,
         builder.weight(symbol.str(), tensor.str(), {config.hidden});
     return builder.rmsNorm(input, scale, config.epsilon);
   };
-  for (int64_t layer = 0; layer < config.layers && !builder.failed();
-       ++layer) {
+  for (int64_t layer = 0; layer < config.layers && !builder.failed(); ++layer) {
     PartNames names = config.layerNames(layer);
     builder.setLocation(names.symbols + "attention");
     Value input = norm(rows, names.symbols + "attention_norm",

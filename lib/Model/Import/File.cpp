@@ -56,8 +56,8 @@ Error moe::withFile(StringRef path,
         return makeError(lower(errorToErrorCode(count.takeError())));
       if (*count == 0)
         return makeError("ends at byte " + Twine(offset) +
-                       " while it is read, " + Twine(buffer.size()) +
-                       " are missing");
+                         " while it is read, " + Twine(buffer.size()) +
+                         " are missing");
       offset += *count;
       buffer = buffer.drop_front(*count);
     }
@@ -75,7 +75,7 @@ Expected<std::string> moe::readText(StringRef path, uint64_t limit) {
       return makeError("is empty");
     if (size > limit)
       return makeError("has " + Twine(size) + " bytes, the limit is " +
-                     Twine(limit));
+                       Twine(limit));
     text.resize(size);
     return read(0, MutableArrayRef<char>(text.data(), text.size()));
   });

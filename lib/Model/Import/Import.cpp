@@ -64,9 +64,10 @@ static void checkPlainWeights(const Config &config) {
 /// Emits the IR. Errors come in the order in which they explain each other:
 /// first what config.json says wrongly, then tensors that do not fit it, then
 /// keys that nobody has read.
-static Expected<OwningOpRef<ModuleOp>>
-buildModel(const Config &config, const Checkpoint &checkpoint,
-           const ModelFamily &family, MLIRContext &context) {
+static Expected<OwningOpRef<ModuleOp>> buildModel(const Config &config,
+                                                  const Checkpoint &checkpoint,
+                                                  const ModelFamily &family,
+                                                  MLIRContext &context) {
   ModelBuilder builder(context, checkpoint, family.getName());
   Error buildError = family.build(config, builder);
   if (Error error = config.takeError()) {
@@ -88,6 +89,8 @@ static Error readEosTokens(StringRef directory, const Config &config,
                            int64_t vocabulary, std::vector<int32_t> &eos) {
   Bounds<int64_t> bounds{0, vocabulary - 1};
   std::vector<int64_t> ids = config.getIntegers("eos_token_id", bounds);
+  if (Error error = config.takeError())
+    return error;
   StringRef file = "generation_config.json";
   if (exists(pathIn(directory, file))) {
     Expected<Config> generation = readConfig(directory, file);
@@ -99,7 +102,7 @@ static Error readEosTokens(StringRef directory, const Config &config,
       return error;
   }
   eos.assign(ids.begin(), ids.end());
-  return config.takeError();
+  return Error::success();
 }
 
 static Error readBosToken(const Config &config, int64_t vocabulary,
@@ -116,8 +119,7 @@ Expected<ImportedModel> moe::importCheckpoint(StringRef directory,
   Expected<Config> config = readConfig(directory, "config.json");
   if (!config)
     return config.takeError();
-  Expected<std::unique_ptr<ModelFamily>> family =
-      findFamily(*config, registry);
+  Expected<std::unique_ptr<ModelFamily>> family = findFamily(*config, registry);
   if (!family)
     return family.takeError();
   checkPlainWeights(*config);
@@ -135,8 +137,8 @@ Expected<ImportedModel> moe::importCheckpoint(StringRef directory,
   model.module = std::move(*module);
   auto modelOp = *model.module->getOps<ModelOp>().begin();
   auto vocabulary = int64_t(modelOp.getVocabulary());
-  if (Error error = readEosTokens(directory, *config, vocabulary,
-                                  model.eosTokens))
+  if (Error error =
+          readEosTokens(directory, *config, vocabulary, model.eosTokens))
     return std::move(error);
   if (Error error = readBosToken(*config, vocabulary, model.bosToken))
     return std::move(error);

@@ -45,21 +45,19 @@ static std::string modelName(StringRef directory) {
 void ModelBuilder::begin(const ModelSignature &signature) {
   module = ModuleOp::create(location);
   body.setInsertionPointToEnd(module->getBody());
-  auto model = ModelOp::create(body, location,
-                               modelName(checkpoint.getDirectory()), family,
-                               signature.context, signature.vocabulary,
-                               checkpoint.getDirectory());
+  auto model = ModelOp::create(
+      body, location, modelName(checkpoint.getDirectory()), family,
+      signature.context, signature.vocabulary, checkpoint.getDirectory());
   Block *block = &model.getBody().emplaceBlock();
   body.setInsertionPointToEnd(block);
 
   auto indices =
       RankedTensorType::get({ShapedType::kDynamic}, body.getI32Type());
-  auto state = KvType::get(body.getContext(), signature.layers,
-                           signature.kvHeads, signature.headSize,
-                           body.getF32Type());
-  auto type = body.getFunctionType(
-      {indices, indices, indices, indices, state},
-      {rowsType(signature.vocabulary), state});
+  auto state =
+      KvType::get(body.getContext(), signature.layers, signature.kvHeads,
+                  signature.headSize, body.getF32Type());
+  auto type = body.getFunctionType({indices, indices, indices, indices, state},
+                                   {rowsType(signature.vocabulary), state});
   forward = func::FuncOp::create(body, location, "forward", type);
   body.setInsertionPointToEnd(forward.addEntryBlock());
   // Weights stand in front of the function, in the order of their use.
@@ -77,16 +75,16 @@ Expected<OwningOpRef<ModuleOp>> ModelBuilder::finish() {
   if (failed())
     return makeError(message);
   std::string problem;
-  ScopedDiagnosticHandler handler(
-      module->getContext(), [&](Diagnostic &diagnostic) {
-        if (problem.empty())
-          problem = diagnostic.str();
-        return success();
-      });
+  ScopedDiagnosticHandler handler(module->getContext(),
+                                  [&](Diagnostic &diagnostic) {
+                                    if (problem.empty())
+                                      problem = diagnostic.str();
+                                    return success();
+                                  });
   if (mlir::failed(verify(*module)))
     return fileError(checkpoint.getListing(),
-                       "family " + quote(family) +
-                           " built an invalid model: " + problem);
+                     "family " + quote(family) +
+                         " built an invalid model: " + problem);
   return std::move(module);
 }
 
@@ -97,10 +95,10 @@ Error ModelBuilder::checkAllUsed() const {
         StringRef(tensor.name).ends_with(".rotary_emb.inv_freq"))
       continue;
     return fileError(checkpoint.getListing(),
-                       "tensor " + quote(tensor.name) + " of shape " +
-                           shapeText(tensor.shape) +
-                           " has no place in a model of family " +
-                           quote(family) + " with this config.json");
+                     "tensor " + quote(tensor.name) + " of shape " +
+                         shapeText(tensor.shape) +
+                         " has no place in a model of family " + quote(family) +
+                         " with this config.json");
   }
   return Error::success();
 }
@@ -159,20 +157,19 @@ FlatSymbolRefAttr ModelBuilder::weight(StringRef symbol,
   for (const TensorSlice &slice : slices) {
     if (slice.tensor->dtype != first->dtype) {
       fail(fileError(checkpoint.getListing(),
-                       "tensor " + quote(slice.tensor->name) + " has dtype " +
-                           slice.tensor->dtype + ", but " +
-                           quote(first->name) + " has " + first->dtype));
+                     "tensor " + quote(slice.tensor->name) + " has dtype " +
+                         slice.tensor->dtype + ", but " + quote(first->name) +
+                         " has " + first->dtype));
       return reference;
     }
-    extents.push_back(ExtentAttr::get(
-        declarations.getContext(), slice.tensor->file,
-        slice.tensor->offset + slice.offset, slice.length));
+    extents.push_back(
+        ExtentAttr::get(declarations.getContext(), slice.tensor->file,
+                        slice.tensor->offset + slice.offset, slice.length));
   }
-  WeightOp::create(declarations,
-                   NameLoc::get(declarations.getStringAttr(first->name)),
-                   symbol,
-                   RankedTensorType::get(shape, elementType(first->dtype)),
-                   declarations.getArrayAttr(extents));
+  WeightOp::create(
+      declarations, NameLoc::get(declarations.getStringAttr(first->name)),
+      symbol, RankedTensorType::get(shape, elementType(first->dtype)),
+      declarations.getArrayAttr(extents));
   return reference;
 }
 
@@ -210,8 +207,8 @@ Value ModelBuilder::pickWanted(Value rows) {
   return PickOp::create(body, location, rows.getType(), rows, getWanted());
 }
 
-Value ModelBuilder::rmsNorm(Value rows, FlatSymbolRefAttr scale,
-                            double epsilon, int64_t groups) {
+Value ModelBuilder::rmsNorm(Value rows, FlatSymbolRefAttr scale, double epsilon,
+                            int64_t groups) {
   return NormOp::create(body, location, NormKind::Rms, rows, scale.getValue(),
                         APFloat(epsilon), groups);
 }
@@ -238,8 +235,8 @@ Value ModelBuilder::rope(Value rows, StringRef table, int64_t heads) {
 Value ModelBuilder::attention(Value queries, Value keys, Value values,
                               int64_t layer, int64_t heads, double scale,
                               std::optional<int64_t> window) {
-  kv = KvAppendOp::create(body, location, kv.getType(), keys, values, kv,
-                          layer, getSequences(), getPositions());
+  kv = KvAppendOp::create(body, location, kv.getType(), keys, values, kv, layer,
+                          getSequences(), getPositions());
   IntegerAttr limit = window ? body.getI64IntegerAttr(*window) : IntegerAttr();
   return AttentionOp::create(body, location, queries.getType(), queries, kv,
                              layer, getSequences(), getPositions(), heads,

@@ -19,9 +19,7 @@ public:
         prefix(block.names.tensors + names.folder.str() + "experts.") {}
 
   bool isFused() const { return builder.hasTensor(prefix + "gate_up_proj"); }
-  bool isSeparate() const {
-    return builder.hasTensor(separate(0, names.gate));
-  }
+  bool isSeparate() const { return builder.hasTensor(separate(0, names.gate)); }
   ExpertBank read() {
     if (isFused())
       collectFused();
@@ -55,9 +53,8 @@ private:
 
   /// An expert's gate is the first half of its rows of gate_up_proj.
   void collectFused() {
-    auto *gateUp =
-        builder.find(prefix + "gate_up_proj",
-                     {block.experts, 2 * block.width, block.hidden});
+    auto *gateUp = builder.find(prefix + "gate_up_proj",
+                                {block.experts, 2 * block.width, block.hidden});
     auto *downs = builder.find(prefix + "down_proj",
                                {block.experts, block.hidden, block.width});
     if (!gateUp || !downs)
@@ -73,8 +70,8 @@ private:
 
   FlatSymbolRefAttr emit(StringRef name, ArrayRef<TensorSlice> slices,
                          int64_t out, int64_t in) {
-    return builder.weight(block.names.symbols + "experts." + name.str(),
-                          slices, {block.experts, out, in});
+    return builder.weight(block.names.symbols + "experts." + name.str(), slices,
+                          {block.experts, out, in});
   }
 
   ModelBuilder &builder;
@@ -98,19 +95,19 @@ static const ExpertNames &chooseLayout(ModelBuilder &builder,
 
 Value moe::moeBlock(ModelBuilder &builder, Value rows, const MoeBlock &block) {
   const ExpertNames &names = chooseLayout(builder, block);
-  FlatSymbolRefAttr router = builder.weight(
-      block.names.symbols + "router",
-      block.names.tensors + names.folder.str() + "gate.weight",
-      {block.experts, block.hidden});
+  FlatSymbolRefAttr router =
+      builder.weight(block.names.symbols + "router",
+                     block.names.tensors + names.folder.str() + "gate.weight",
+                     {block.experts, block.hidden});
   ExpertBank bank = BankReader(builder, block, names).read();
 
   OpBuilder &ops = builder.getBuilder();
   Value logits = builder.linear(rows, router, nullptr, block.experts);
-  auto route = RouteOp::create(
-      ops, builder.getLocation(),
-      builder.rowsType(block.chosen, ops.getI32Type()),
-      builder.rowsType(block.chosen), logits, block.chosen, block.score,
-      block.renormalize, llvm::APFloat(block.scale));
+  auto route = RouteOp::create(ops, builder.getLocation(),
+                               builder.rowsType(block.chosen, ops.getI32Type()),
+                               builder.rowsType(block.chosen), logits,
+                               block.chosen, block.score, block.renormalize,
+                               llvm::APFloat(block.scale));
   return ExpertsOp::create(ops, builder.getLocation(), rows.getType(), rows,
                            route.getExperts(), route.getWeights(),
                            bank.gate.getValue(), bank.up.getValue(),

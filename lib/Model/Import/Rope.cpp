@@ -59,7 +59,8 @@ static RopeFrequencies llama3(const Rope &rope) {
   return result;
 }
 
-/// Growth of attention logits that makes up for a context `scale` times as long.
+/// Growth of attention logits that makes up for a context `scale` times as
+/// long.
 static double yarnGain(double scale, double weight) {
   return scale <= 1.0 ? 1.0 : 0.1 * weight * std::log(scale) + 1.0;
 }

@@ -16,18 +16,18 @@ using Tensors = std::vector<SafetensorsTensor>;
 static Expected<uint64_t> readHeaderLength(uint64_t fileSize, ReadAt read) {
   if (fileSize < 8)
     return makeError("has " + Twine(fileSize) +
-                   " bytes, a safetensors file has at least 8");
+                     " bytes, a safetensors file has at least 8");
   char prefix[8];
   if (Error error = read(0, prefix))
     return std::move(error);
   uint64_t length = support::endian::read64le(prefix);
   if (length > safetensorsHeaderLimit)
     return makeError("header has " + Twine(length) + " bytes, the limit is " +
-                   Twine(safetensorsHeaderLimit));
+                     Twine(safetensorsHeaderLimit));
   if (length > fileSize - 8)
     return makeError("header has " + Twine(length) +
-                   " bytes, the file has only " + Twine(fileSize - 8) +
-                   " behind its length");
+                     " bytes, the file has only " + Twine(fileSize - 8) +
+                     " behind its length");
   return length;
 }
 
@@ -41,19 +41,19 @@ static Error checkTiling(Tensors &tensors, uint64_t dataSize) {
   for (const SafetensorsTensor &tensor : tensors) {
     if (tensor.offset < end)
       return makeError("tensor " + quote(tensor.name) + " begins at byte " +
-                     Twine(tensor.offset) +
-                     " of the data and overlaps one that ends at " +
-                     Twine(end));
+                       Twine(tensor.offset) +
+                       " of the data and overlaps one that ends at " +
+                       Twine(end));
     if (tensor.offset > end)
       return makeError("tensor " + quote(tensor.name) + " begins at byte " +
-                     Twine(tensor.offset) +
-                     " of the data, there is a hole behind byte " +
-                     Twine(end));
+                       Twine(tensor.offset) +
+                       " of the data, there is a hole behind byte " +
+                       Twine(end));
     end = tensor.offset + tensor.length;
   }
   if (end != dataSize)
     return makeError("tensors need " + Twine(end) +
-                   " bytes of data, the file has " + Twine(dataSize));
+                     " bytes of data, the file has " + Twine(dataSize));
   return Error::success();
 }
 

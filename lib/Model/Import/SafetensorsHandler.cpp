@@ -55,7 +55,7 @@ bool SafetensorsHandler::unexpected(StringRef found) {
   case Place::Tensor:
     break;
   }
-  StringRef name = field == Dtype ? "dtype"
+  StringRef name = field == Dtype   ? "dtype"
                    : field == Shape ? "shape"
                                     : "data_offsets";
   StringRef wanted = field == Dtype ? "a string" : "a list";
@@ -177,8 +177,7 @@ bool SafetensorsHandler::end_array() {
   return true;
 }
 
-bool SafetensorsHandler::parse_error(std::size_t position,
-                                     const std::string &,
+bool SafetensorsHandler::parse_error(std::size_t position, const std::string &,
                                      const nlohmann::detail::exception &error) {
   return fail("header is " + jsonProblem(position, error.what()));
 }

@@ -1,54 +1,53 @@
 //===- Tokenizer.cpp - tokenizer.json fits the model, and its bos ---------===//
+//
+// The runtime's own tokenizer reads the file, so that what it would refuse when
+// a text is generated is refused when the module is made.
+//===----------------------------------------------------------------------===//
 #include "Tokenizer.h"
 
 #include "File.h"
-#include "Json.h"
 #include "moe/Model/Config.h"
 #include "moe/Model/Diagnostics.h"
-#include <nlohmann/json.hpp>
+#include "moert/moert.h"
+#include <memory>
 
 using namespace llvm;
 using namespace moe;
-using nlohmann::json;
 
 static constexpr uint64_t tokenizerLimit = 256 << 20;
 static constexpr uint64_t configLimit = 16 << 20;
 
-namespace {
-/// Content of each token to its id.
-using TokenIds = std::map<std::string, int64_t>;
-} // namespace
+using Tokenizer =
+    std::unique_ptr<moert_tokenizer_t, decltype(&moert_tokenizer_free)>;
 
-static Expected<TokenIds> parseVocabulary(StringRef text) {
-  Expected<json> root = parseJson(text);
-  if (!root)
-    return root.takeError();
-  const json none;
-  auto member = [&](const json &object, const char *key) -> const json & {
-    return object.is_object() && object.contains(key) ? object[key] : none;
-  };
-  const json &vocabulary = member(member(*root, "model"), "vocab");
-  if (!vocabulary.is_object() || vocabulary.empty())
-    return makeError("has no vocabulary in 'model.vocab'");
-  TokenIds ids;
-  for (auto &[content, id] : vocabulary.items())
-    ids[content] = id.is_number_unsigned() ? id.get<int64_t>() : -1;
-  for (const json &token : member(*root, "added_tokens")) {
-    const json &content = member(token, "content");
-    const json &id = member(token, "id");
-    if (!content.is_string() || !id.is_number_unsigned())
-      return makeError("'added_tokens' must have content and id");
-    ids[content.get<std::string>()] = id.get<int64_t>();
-  }
-  return ids;
+/// What the runtime said as an error of ours.
+static Error takeStatus(moert_status_t status) {
+  if (!status)
+    return Error::success();
+  std::string message = moert_status_message(status);
+  moert_status_free(status);
+  return makeError(message);
 }
 
-static Error checkIds(const TokenIds &ids, int64_t vocabulary) {
-  for (auto &[content, id] : ids)
-    if (id < 0 || id >= vocabulary)
-      return makeError("token " + quote(content) + " has id " + Twine(id) +
-                     ", the model's vocabulary has " + Twine(vocabulary));
-  return Error::success();
+static Expected<Tokenizer> parse(StringRef path, StringRef text) {
+  moert_tokenizer_t *tokenizer = nullptr;
+  if (Error error = takeStatus(moert_tokenizer_parse(
+          text.data(), text.size(), path.str().c_str(), &tokenizer)))
+    return std::move(error);
+  return Tokenizer(tokenizer, &moert_tokenizer_free);
+}
+
+/// The id of a text that is one token; -1 for other texts.
+static Expected<int32_t> findToken(const Tokenizer &tokenizer,
+                                   StringRef content) {
+  int32_t *ids = nullptr;
+  size_t count = 0;
+  if (Error error = takeStatus(moert_tokenizer_encode(
+          tokenizer.get(), content.data(), content.size(), &ids, &count)))
+    return std::move(error);
+  int32_t id = count == 1 ? ids[0] : -1;
+  moert_free(ids);
+  return id;
 }
 
 /// bos_token is a string, or an object with the string as content.
@@ -60,7 +59,7 @@ static std::optional<std::string> readBosToken(const Config &config) {
   return config.getObject("bos_token")->requireString("content");
 }
 
-static Error readTokenizerConfig(StringRef path, const TokenIds &ids,
+static Error readTokenizerConfig(StringRef path, const Tokenizer &tokenizer,
                                  ImportedModel &model) {
   Expected<std::string> text = readText(path, configLimit);
   if (!text)
@@ -69,13 +68,18 @@ static Error readTokenizerConfig(StringRef path, const TokenIds &ids,
   if (!config)
     return config.takeError();
   model.addBos = config->getBool("add_bos_token", false);
-  std::optional<std::string> bos = readBosToken(*config);
-  auto id = bos ? ids.find(*bos) : ids.end();
-  if (id != ids.end())
-    model.bosToken = int32_t(id->second);
-  else if (bos && model.addBos)
-    config->fail("bos_token " + quote(*bos) + " is not in the vocabulary");
-  else if (model.addBos && model.bosToken < 0)
+  std::optional<std::string> content = readBosToken(*config);
+  if (content && !config->failed()) {
+    Expected<int32_t> id = findToken(tokenizer, *content);
+    if (!id)
+      return id.takeError();
+    if (*id >= 0)
+      model.bosToken = *id;
+    else if (model.addBos)
+      config->fail("bos_token " + quote(*content) +
+                   " is no token of tokenizer.json");
+  }
+  if (model.addBos && model.bosToken < 0)
     config->fail("add_bos_token is true, but there is no bos_token");
   return config->takeError();
 }
@@ -83,21 +87,24 @@ static Error readTokenizerConfig(StringRef path, const TokenIds &ids,
 Error moe::readTokenizer(StringRef directory, int64_t vocabulary,
                          ImportedModel &model) {
   std::string path = pathIn(directory, "tokenizer.json");
-  TokenIds ids;
-  if (exists(path)) {
-    Expected<std::string> text = readText(path, tokenizerLimit);
-    if (!text)
-      return text.takeError();
-    Expected<TokenIds> parsed = parseVocabulary(*text);
-    if (!parsed)
-      return fileError(path, toString(parsed.takeError()));
-    if (Error error = checkIds(*parsed, vocabulary))
-      return fileError(path, toString(std::move(error)));
-    ids = std::move(*parsed);
-    model.tokenizerJson = std::move(*text);
-  }
+  // A model without a tokenizer runs on ids.
+  if (!exists(path))
+    return Error::success();
+  Expected<std::string> text = readText(path, tokenizerLimit);
+  if (!text)
+    return text.takeError();
+  Expected<Tokenizer> tokenizer = parse(path, *text);
+  if (!tokenizer)
+    return tokenizer.takeError();
+  int64_t size = moert_tokenizer_size(tokenizer->get());
+  if (size > vocabulary)
+    return fileError(path, "ids go up to " + Twine(size - 1) +
+                               ", the model's vocabulary has " +
+                               Twine(vocabulary));
+  model.tokenizerJson = std::move(*text);
+
   std::string configPath = pathIn(directory, "tokenizer_config.json");
   if (!exists(configPath))
     return Error::success();
-  return readTokenizerConfig(configPath, ids, model);
+  return readTokenizerConfig(configPath, *tokenizer, model);
 }

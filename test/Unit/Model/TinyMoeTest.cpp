@@ -10,7 +10,7 @@ using namespace moe;
 TEST(TinyMoe, Imports) {
   Registry registry;
   registerPlugins(registry);
-  mlir::MLIRContext context;
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   auto model =
       importCheckpoint(MOE_SOURCE_DIR "/models/tiny-moe", registry, context);
   ASSERT_TRUE(bool(model)) << llvm::toString(model.takeError());

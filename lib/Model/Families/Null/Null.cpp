@@ -24,8 +24,7 @@ public:
     builder.begin({vocabulary, context});
     auto table = builder.weight("embed", "model.embed_tokens.weight",
                                 {vocabulary, hidden});
-    auto head =
-        builder.weight("head", "lm_head.weight", {vocabulary, hidden});
+    auto head = builder.weight("head", "lm_head.weight", {vocabulary, hidden});
     Value rows = builder.pickWanted(builder.embed(table, hidden));
     builder.endForward(builder.linear(rows, head, nullptr, vocabulary));
     return llvm::Error::success();

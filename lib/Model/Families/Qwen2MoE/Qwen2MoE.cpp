@@ -21,18 +21,15 @@ public:
     bool bias = config.getBool("qkv_bias", true);
     std::vector<bool> sparse = readSparseLayers(config, decoder.layers);
     int64_t expertWidth = readWidth(config, "moe_intermediate_size");
-    int64_t sharedWidth =
-        readWidth(config, "shared_expert_intermediate_size");
+    int64_t sharedWidth = readWidth(config, "shared_expert_intermediate_size");
     int64_t denseWidth =
         config.getInteger("intermediate_size", 5632, limits::features);
     // Every second of the first layers slides.
     int64_t slidingLayers =
         config.getInteger("max_window_layers", 28, {0, limits::layers.high});
-    Windows windows =
-        readWindows(config, decoder.layers, readUsedWindow(config, 4096),
-                    [&](int64_t layer) {
-                      return layer % 2 == 0 && layer < slidingLayers;
-                    });
+    Windows windows = readWindows(
+        config, decoder.layers, readUsedWindow(config, 4096),
+        [&](int64_t layer) { return layer % 2 == 0 && layer < slidingLayers; });
 
     auto attention = [&](Value rows, int64_t layer) {
       AttentionBlock block = decoder.attention(layer);

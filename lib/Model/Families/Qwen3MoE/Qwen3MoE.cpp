@@ -13,8 +13,8 @@ public:
 
   llvm::Error build(const Config &config,
                     ModelBuilder &builder) const override {
-    DecoderConfig decoder = readDecoder(
-        config, {/*kvHeads=*/4, /*headSize=*/0, /*context=*/32768});
+    DecoderConfig decoder =
+        readDecoder(config, {/*kvHeads=*/4, /*headSize=*/0, /*context=*/32768});
     ExpertCounts counts = readExpertCounts(
         config, {"num_experts", "num_local_experts"}, {128, 8});
     bool renormalize = config.getBool("norm_topk_prob", false);
