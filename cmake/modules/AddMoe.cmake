@@ -35,6 +35,8 @@ function(add_moe_tool name)
   add_llvm_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   llvm_update_compile_flags(${name})
   target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS} MLIR)
+  # An installed tool finds libMLIR.so where this build found it.
+  set_target_properties(${name} PROPERTIES INSTALL_RPATH "$ORIGIN/../lib;${LLVM_LIBRARY_DIR}")
   _moe_finish(${name})
 endfunction()
 # Enters every sub-folder that has a CMakeLists.txt: one folder is one member.
