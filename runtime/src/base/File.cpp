@@ -125,15 +125,6 @@ Status PartFile::writeAt(uint64_t offset, const void *bytes, size_t size) {
 Status PartFile::append(const void *bytes, size_t size) {
   MOERT_RETURN_IF_ERROR(writeAt(written, bytes, size));
   written += size;
-#ifdef SYNC_FILE_RANGE_WRITE
-  // Start the disk early, so that the sync at the end finds little to do.
-  constexpr uint64_t step = uint64_t(32) << 20;
-  if (written - handedToDisk >= step) {
-    ::sync_file_range(fd, handedToDisk, written - handedToDisk,
-                      SYNC_FILE_RANGE_WRITE);
-    handedToDisk = written;
-  }
-#endif
   return Status();
 }
 
@@ -145,24 +136,14 @@ Status PartFile::overwrite(uint64_t offset, const void *bytes, size_t size) {
 }
 
 Status PartFile::finish() {
-  if (::fsync(fd) != 0)
-    return failure("sync");
+  // No fsync: a disk takes seconds for what memory takes at once, and a file
+  // that a power cut tears is refused by its checksums and made again.
   int closed = ::close(fd);
   fd = -1;
   if (closed != 0 || ::rename(part.c_str(), path.c_str()) != 0) {
     Status status = failure("finish");
     ::unlink(part.c_str());
     return status;
-  }
-  // The name, too, should survive a power cut; a file system that cannot sync
-  // a directory has still given us a complete file.
-  size_t slash = path.rfind('/');
-  std::string folder =
-      slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  int folderFd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folderFd >= 0) {
-    (void)::fsync(folderFd);
-    ::close(folderFd);
   }
   return Status();
 }

@@ -30,8 +30,8 @@ private:
 };
 
 /// A file that appears under its name only when it is complete: bytes go to
-/// `<path>.<pid>.part`, finish() syncs and renames, and destroying the object
-/// before that removes the part.
+/// `<path>.<pid>.part`, finish() renames, and destroying the object before
+/// that removes the part.
 class PartFile {
 public:
   static Status create(const std::string &path, std::unique_ptr<PartFile> *out);
@@ -56,7 +56,6 @@ private:
   std::string path, part;
   int fd;
   uint64_t written = 0;
-  uint64_t handedToDisk = 0; ///< writing back has begun up to here
 };
 
 } // namespace moert

@@ -10,7 +10,7 @@
 namespace moert {
 
 /// Writes sections one after the other into `<path>.<pid>.part`; finish()
-/// writes the header, syncs and renames. A writer that is destroyed before
+/// writes the header and renames. A writer that is destroyed before
 /// that removes what it wrote. The compiler uses it, and tests.
 class ContainerWriter {
 public:
