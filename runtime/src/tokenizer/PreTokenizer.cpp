@@ -27,7 +27,8 @@ public:
     // GPT-2's split; a file that wants another has a Split stage before.
     if (node.boolean("use_regex", true))
       pattern.emplace(Regex(
-          R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)",
+          R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+)"
+          R"(| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)",
           "ByteLevel"));
   }
   void split(Piece piece, Pieces &out) const override {
