@@ -36,8 +36,8 @@ static llvm::Error writeWeights(const ContainerInput &input,
                                 moert::ContainerWriter &writer,
                                 std::vector<uint64_t> &checksums) {
   llvm::ArrayRef<Parameter> parameters = input.plan->getParameters();
-  if (llvm::Error error = toError(writer.beginSection(
-          MOERT_SECTION_WEIGHTS, MOERT_SECTION_REQUIRED)))
+  if (llvm::Error error = toError(
+          writer.beginSection(MOERT_SECTION_WEIGHTS, MOERT_SECTION_REQUIRED)))
     return error;
   WeightData data(ModelOp(input.model).getDirectory());
   // Of the bytes so far of the parameter that is being written. A table has
@@ -85,19 +85,18 @@ llvm::Error moe::writeContainer(const ContainerInput &input, StringRef path) {
   if (llvm::Error error = addSection(*writer, MOERT_SECTION_CODE,
                                      MOERT_SECTION_REQUIRED, input.code->bytes))
     return error;
-  if (llvm::Error error = addSection(*writer, MOERT_SECTION_TOKENIZER, 0,
-                                     input.tokenizerJson))
-    return error;
   if (llvm::Error error =
-          addSection(*writer, MOERT_SECTION_IR, 0, input.ir))
+          addSection(*writer, MOERT_SECTION_TOKENIZER, 0, input.tokenizerJson))
+    return error;
+  if (llvm::Error error = addSection(*writer, MOERT_SECTION_IR, 0, input.ir))
     return error;
   // Metadata holds checksums of the weights, so it comes after them.
   std::vector<uint64_t> checksums;
   if (llvm::Error error = writeWeights(input, *writer, checksums))
     return error;
-  if (llvm::Error error = addSection(*writer, MOERT_SECTION_METADATA,
-                                     MOERT_SECTION_REQUIRED,
-                                     buildMetadata(input, *facts, checksums)))
+  if (llvm::Error error =
+          addSection(*writer, MOERT_SECTION_METADATA, MOERT_SECTION_REQUIRED,
+                     buildMetadata(input, *facts, checksums)))
     return error;
   return toError(writer->finish());
 }

@@ -109,9 +109,8 @@ std::vector<uint8_t> moe::buildMetadata(const ContainerInput &input,
     parameters.push_back(parameter(builder, source, checksum));
     storedBytes += source.size;
     for (WeightSlice slice : source.data)
-      storedWeights +=
-          slice.size * 8 /
-          slice.weight.getTensorType().getElementTypeBitWidth();
+      storedWeights += slice.size * 8 /
+                       slice.weight.getTensorType().getElementTypeBitWidth();
   }
   const CodeObject &code = *input.code;
   auto kv = fb::CreateKv(builder, facts.kv.getLayers(), facts.kv.getHeads(),

@@ -32,8 +32,8 @@ llvm::Expected<ModelFacts> ModelFacts::get(ModelOp model) {
         .Case([&](AttentionOp) { ++facts.layers; })
         .Case([&](ExpertsOp experts) {
           auto bank = model.lookupSymbol<WeightOp>(experts.getGateAttr());
-          facts.experts = std::max<int32_t>(
-              facts.experts, bank.getTensorType().getDimSize(0));
+          facts.experts = std::max<int32_t>(facts.experts,
+                                            bank.getTensorType().getDimSize(0));
           facts.expertsPerToken = std::max<int32_t>(
               facts.expertsPerToken, getColumns(experts.getExperts()));
         });

@@ -141,9 +141,8 @@ private:
   void run() {
     std::unique_lock<std::mutex> lock(mutex);
     while (filled < blocks.size() && !failure) {
-      changed.wait(lock, [&] {
-        return isStopped || filled - released <= readAhead;
-      });
+      changed.wait(lock,
+                   [&] { return isStopped || filled - released <= readAhead; });
       if (isStopped)
         return;
       WeightBlock &block = blocks[filled];

@@ -139,17 +139,16 @@ Error moe::parseCommandLine(int argc, char **argv, const Registry &registry,
   cl::list<std::string> dumpPhase(
       "dump-phase", cl::cat(watching), cl::value_desc("phase"),
       cl::desc("Print the IR after a phase to standard error and go on"));
-  cl::opt<std::string> timing("timing", cl::ValueOptional, cl::ZeroOrMore, cl::value_desc("bool"),
-                              cl::cat(watching),
+  cl::opt<std::string> timing("timing", cl::ValueOptional, cl::ZeroOrMore,
+                              cl::value_desc("bool"), cl::cat(watching),
                               cl::desc("Say how long each pass took"));
   cl::opt<std::string> verifyEach(
       "verify-each", cl::ValueOptional, cl::ZeroOrMore, cl::cat(watching),
-      cl::value_desc("bool"),
-      cl::desc("Verify the IR after each pass (true)"));
+      cl::value_desc("bool"), cl::desc("Verify the IR after each pass (true)"));
   cl::HideUnrelatedOptions({&files, &making, &watching});
   // The flags live no longer than this function, but libraries (the linker) go
   // over all that are registered.
-  auto forget = make_scope_exit([] { cl::ResetCommandLineParser(); });
+  scope_exit forget([] { cl::ResetCommandLineParser(); });
 
   if (Error error = parse(argc, argv))
     return error;
@@ -174,10 +173,14 @@ Error moe::parseCommandLine(int argc, char **argv, const Registry &registry,
         " inputs given, 1 expected: a checkpoint directory or a .mlir file");
   command.input = inputs.front();
   command.output = output;
-  if (command.output.empty()) {
-    if (command.lastPhase == Phase::Container)
-      return createStringError("no output given, use -o FILE");
-    command.output = "-";
+  if (command.lastPhase != Phase::Container) {
+    if (command.output.empty())
+      command.output = "-";
+  } else if (command.output.empty()) {
+    return createStringError("no output given, use -o FILE");
+  } else if (command.output == "-") {
+    return createStringError(
+        "a module cannot go to standard output, use -o FILE");
   }
   return verifyOptions(command.options, registry);
 }

@@ -10,6 +10,7 @@
 #include "moe/Container/ContainerWriter.h"
 #include "moe/Driver/RegisterDialects.h"
 #include "moe/Model/Import.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -42,20 +43,47 @@ static llvm::Error writeText(StringRef path,
   return llvm::createStringError("standard output: " + code.message());
 }
 
-/// Says early what would fail after a long compilation.
-static llvm::Error verifyWritable(StringRef path) {
-  if (llvm::sys::fs::is_directory(path))
+/// Says early what would fail after a long compilation, or do harm.
+static llvm::Error verifyOutput(const CompileCommand &command) {
+  StringRef path = command.output;
+  namespace fs = llvm::sys::fs;
+  if (path == "-")
+    return llvm::Error::success();
+  if (fs::is_directory(path))
     return llvm::createStringError(path + ": is a directory");
+  // A module is renamed into its place; that would replace a device, too.
+  if (fs::exists(path) && !fs::is_regular_file(path) &&
+      command.lastPhase == Phase::Container)
+    return llvm::createStringError(path + ": is not a regular file");
+  if (fs::equivalent(path, command.input))
+    return llvm::createStringError(path + ": is the input");
+  if (fs::exists(path) && fs::access(path, fs::AccessMode::Write))
+    return llvm::createStringError(path + ": is read-only");
   SmallString<128> directory(llvm::sys::path::parent_path(path));
   if (directory.empty())
     directory = ".";
-  if (!llvm::sys::fs::is_directory(directory))
+  if (!fs::is_directory(directory))
     return llvm::createStringError(path + ": '" + directory +
                                    "' is not a directory");
-  if (std::error_code code = llvm::sys::fs::access(
-          directory, llvm::sys::fs::AccessMode::Write))
+  if (std::error_code code = fs::access(directory, fs::AccessMode::Write))
     return llvm::createStringError(path + ": cannot write to '" + directory +
                                    "': " + code.message());
+  return llvm::Error::success();
+}
+
+/// A model's weights are still needed when its module replaces a file.
+static llvm::Error verifyNoWeightsAt(StringRef path, ModelOp model) {
+  llvm::StringSet<> seen;
+  for (auto weight : model.getOps<WeightOp>())
+    for (Attribute source : weight.getSources()) {
+      auto extent = dyn_cast<ExtentAttr>(source);
+      if (!extent || !seen.insert(extent.getFile()).second)
+        continue;
+      SmallString<128> file(model.getDirectory());
+      llvm::sys::path::append(file, extent.getFile());
+      if (llvm::sys::fs::equivalent(path, file))
+        return llvm::createStringError(path + ": holds weights of the model");
+    }
   return llvm::Error::success();
 }
 
@@ -175,7 +203,7 @@ llvm::Error Compilation::findModel() {
     return llvm::createStringError(command.input + ": model @" +
                                    model.getSymName() +
                                    " has no function @forward");
-  return llvm::Error::success();
+  return verifyNoWeightsAt(command.output, model);
 }
 
 llvm::Error Compilation::writeModule(TimingScope &scope) {
@@ -210,8 +238,7 @@ llvm::Error Compilation::writeModule(TimingScope &scope) {
 
 llvm::Error moe::compile(const CompileCommand &command,
                          const Registry &registry) {
-  if (command.output != "-")
-    if (llvm::Error error = verifyWritable(command.output))
-      return error;
+  if (llvm::Error error = verifyOutput(command))
+    return error;
   return Compilation(command, registry).run();
 }

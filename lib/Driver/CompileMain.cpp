@@ -4,10 +4,14 @@
 #include "moe/Driver/Mains.h"
 #include "moe/Driver/Registry.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/PrettyStackTrace.h"
 #include <csignal>
 
 int moe::compileMain(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  llvm::setBugReportMsg(
+      "This is a defect of moe-compile. Please report it with "
+      "the input and the lines below.\n");
   // A file beyond the limit of `ulimit -f` is an error like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
   CompileCommand command;

@@ -51,8 +51,8 @@ void Progress::draw() {
     llvm::errs() << eraseLine << phase
                  << llvm::format(", %.0f s", elapsed.count());
     if (total)
-      llvm::errs() << llvm::format(", %.0f %% of %.1f MB",
-                                   100.0 * done / total, total / 1e6);
+      llvm::errs() << llvm::format(", %.0f %% of %.1f MB", 100.0 * done / total,
+                                   total / 1e6);
   } while (!wake.wait_for(lock, interval, over));
   llvm::errs() << eraseLine;
 }

@@ -14,8 +14,8 @@
 using namespace moe;
 
 void moe::registerDialects(mlir::DialectRegistry &registry) {
-  registry.insert<MoeDialect, mlir::arith::ArithDialect,
-                  mlir::func::FuncDialect>();
+  registry
+      .insert<MoeDialect, mlir::arith::ArithDialect, mlir::func::FuncDialect>();
   for (const auto &[name, create] : getRegistry().backends)
     create()->registerDialects(registry);
 }

@@ -1,4 +1,5 @@
-//===- ContainerWriter.h - one file with all that a module needs -*- C++ -*-===//
+//===- ContainerWriter.h - one file with all that a module needs -*- C++
+//-*-===//
 #ifndef MOE_CONTAINER_CONTAINERWRITER_H
 #define MOE_CONTAINER_CONTAINERWRITER_H
 
@@ -12,7 +13,7 @@ struct ContainerInput {
   std::string producer; ///< who wrote the module, for --inspect
   ModelOp model;
   const ParameterPlan *plan = nullptr;
-  std::string backend;       ///< --target name
+  std::string backend; ///< --target name
   const CodeObject *code = nullptr;
   std::string tokenizerJson; ///< empty: the module has none
   std::string ir;            ///< text for section IR; empty: none

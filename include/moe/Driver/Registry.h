@@ -20,8 +20,8 @@ class TargetBackend;
 struct Registry {
   template <typename T>
   using Factories = std::map<std::string, std::function<std::unique_ptr<T>()>>;
-  Factories<ModelFamily> families;  ///< by model_type of config.json
-  Factories<QuantScheme> schemes;   ///< by --quantize name
+  Factories<ModelFamily> families;   ///< by model_type of config.json
+  Factories<QuantScheme> schemes;    ///< by --quantize name
   Factories<TargetBackend> backends; ///< by --target name
 };
 

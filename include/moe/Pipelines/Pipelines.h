@@ -17,7 +17,15 @@ namespace moe {
 struct Registry;
 
 /// In the order in which they run.
-enum class Phase { Import, Model, Quantize, Policy, Schedule, Target, Container };
+enum class Phase {
+  Import,
+  Model,
+  Quantize,
+  Policy,
+  Schedule,
+  Target,
+  Container
+};
 
 /// What may be chosen about a compilation. The only declaration of these
 /// options: moe-compile makes a flag of each, and every pipeline of moe-opt

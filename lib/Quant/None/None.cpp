@@ -32,9 +32,9 @@ public:
 
   double getErrorBound(RankedTensorType type) const override {
     // Half a unit in the last place of the largest element of a row.
-    unsigned precision =
-        llvm::APFloat::semanticsPrecision(getSemantics(type));
-    return type.getElementType().isF32() ? 0.0 : 1.0 / double(1ull << precision);
+    unsigned precision = llvm::APFloat::semanticsPrecision(getSemantics(type));
+    return type.getElementType().isF32() ? 0.0
+                                         : 1.0 / double(1ull << precision);
   }
 
   uint64_t getRowBytes(RankedTensorType type) const override {

@@ -55,7 +55,8 @@ protected:
       largest = std::max(largest, std::fabs(value));
     double bound = scheme->getErrorBound(type(row.size())) * largest;
     for (size_t i = 0; i < row.size(); ++i)
-      EXPECT_LE(std::fabs(double(row[i]) - decoded[i]), bound) << "element " << i;
+      EXPECT_LE(std::fabs(double(row[i]) - decoded[i]), bound)
+          << "element " << i;
   }
 
   mlir::MLIRContext context;
@@ -144,7 +145,8 @@ INSTANTIATE_TEST_SUITE_P(All, SchemeTest, testing::ValuesIn(allCases()),
 TEST(NoneTest, KeepsEveryValueOfTheElementType) {
   mlir::MLIRContext context;
   std::unique_ptr<QuantScheme> none = getRegistry().schemes.at("none")();
-  auto type = mlir::RankedTensorType::get({1, 3}, mlir::BFloat16Type::get(&context));
+  auto type =
+      mlir::RankedTensorType::get({1, 3}, mlir::BFloat16Type::get(&context));
   // The largest, a subnormal and an odd last bit of bf16.
   const float row[] = {0x1.fep+127f, 0x1p-133f, -0x1.02p+0f};
   char bytes[6];
@@ -161,7 +163,8 @@ TEST(NoneTest, KeepsEveryValueOfTheElementType) {
 TEST(NoneTest, RefusesWhatTheElementTypeCannotHold) {
   mlir::MLIRContext context;
   std::unique_ptr<QuantScheme> none = getRegistry().schemes.at("none")();
-  auto type = mlir::RankedTensorType::get({1, 1}, mlir::Float16Type::get(&context));
+  auto type =
+      mlir::RankedTensorType::get({1, 1}, mlir::Float16Type::get(&context));
   char bytes[2];
   llvm::Error error = none->encodeRow(type, {65520.0f}, bytes);
   ASSERT_TRUE(bool(error));
