@@ -162,6 +162,9 @@ moert_session_trace_write(moert_session_t *session, const char *path);
 
 /*===-- Sampling ----------------------------------------------------------===*/
 
+/* Applies the temperature first, keeps the top_k likeliest of all tokens, then
+ * of these the fewest that hold top_p of the probability, and picks one of the
+ * rest. The same seed gives the same picks on every machine. */
 typedef struct moert_sampler_t moert_sampler_t;
 typedef struct moert_sampler_options_t {
   uint32_t size;
