@@ -11,6 +11,7 @@ namespace moert {
 int availableThreads();
 
 /// `requested`, or all available for 0; refuses negative and absurd numbers.
+/// Every user of OpenMP here asks this first, so it also sets OpenMP up.
 Status chooseThreads(int requested, int *out);
 
 } // namespace moert
