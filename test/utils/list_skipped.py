@@ -25,10 +25,15 @@ def program_tests(build):
             lines = file.read().splitlines()
     except OSError:
         return
-    for before, line in zip([""] + lines, lines):
+    reason = ""
+    for line in lines:
         match = re.match(r"\[  SKIPPED \] (\S+) \(", line)
         if match:
-            yield match.group(1), before.strip() or "no reason given"
+            yield match.group(1), reason or "no reason given"
+        if re.match(r"\[ +(RUN|OK|FAILED|SKIPPED) +\]", line):
+            reason = ""
+        elif line.strip():
+            reason = line.strip()
 
 
 def main():
