@@ -48,6 +48,7 @@ public:
 
   /// The key must be there.
   int64_t requireInteger(llvm::StringRef key, Bounds<int64_t> bounds) const;
+  double requireNumber(llvm::StringRef key, Bounds<double> bounds) const;
   std::string requireString(llvm::StringRef key) const;
 
   /// `fallback` when the key is absent.

@@ -19,7 +19,8 @@ public:
   virtual llvm::StringRef getName() const = 0;
   /// Emits weights and @forward. Every key of `config` that changes the
   /// result must be read; an unsupported value is an error that names the key.
-  virtual llvm::Error build(const Config &config, ModelBuilder &builder) const = 0;
+  virtual llvm::Error build(const Config &config,
+                            ModelBuilder &builder) const = 0;
 };
 
 } // namespace moe

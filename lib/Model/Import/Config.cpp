@@ -27,57 +27,85 @@ struct Config::State {
 };
 
 /// Keys that say nothing about what the model computes: bookkeeping, training,
-/// and defaults of generation, which the user of the module chooses.
+/// and defaults of generation, which the user of the module chooses. So do keys
+/// that begin with an underscore.
 static constexpr StringLiteral withoutInfluence[] = {
-    "_name_or_path",
     "add_cross_attention",
     "architectures",
     "attention_dropout",
     "attn_implementation",
     "auto_map",
+    "bad_words_ids",
+    "begin_suppress_tokens",
     "bos_token_id",
     "cache_implementation",
     "chunk_size_feed_forward",
     "cross_attention_hidden_size",
     "decoder_start_token_id",
+    "diversity_penalty",
     "do_sample",
     "dtype",
+    "early_stopping",
     "embd_pdrop",
+    "encoder_no_repeat_ngram_size",
     "eos_token_id",
+    "exponential_decay_length_penalty",
     "finetuning_task",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
     "hidden_dropout",
     "id2label",
     "initializer_range",
     "is_decoder",
     "is_encoder_decoder",
     "label2id",
+    "length_penalty",
     "max_length",
+    "min_length",
     "model_type",
+    "no_repeat_ngram_size",
+    "num_beam_groups",
+    "num_beams",
+    "num_return_sequences",
     "output_attentions",
     "output_hidden_states",
     "output_router_logits",
+    "output_scores",
     "pad_token_id",
+    "prefix",
     "pretraining_tp",
     "problem_type",
     "pruned_heads",
+    "remove_invalid_values",
     "repetition_penalty",
     "resid_pdrop",
     "return_dict",
+    "return_dict_in_generate",
     "router_aux_loss_coef",
     "router_jitter_noise",
     "sep_token_id",
+    "suppress_tokens",
     "task_specific_params",
     "temperature",
+    "tf_legacy_loss",
+    "tie_encoder_decoder",
     "tokenizer_class",
     "top_k",
     "top_p",
     "torch_dtype",
     "torchscript",
     "transformers_version",
+    "typical_p",
     "unk_token_id",
+    "unsloth_fixed",
+    "unsloth_version",
     "use_bfloat16",
     "use_cache",
 };
+
+static bool hasNoInfluence(StringRef key) {
+  return key.starts_with("_") || is_contained(withoutInfluence, key);
+}
 
 Config::Config(std::shared_ptr<State> state, const json *object,
                std::string path)
@@ -205,6 +233,12 @@ double Config::getNumber(StringRef key, double fallback,
   return getNumber(key, bounds).value_or(fallback);
 }
 
+double Config::requireNumber(StringRef key, Bounds<double> bounds) const {
+  if (!has(key))
+    fail("key " + spell(key) + " is missing");
+  return getNumber(key, bounds.low, bounds);
+}
+
 bool Config::getBool(StringRef key, bool fallback) const {
   const json *value = get(key);
   if (!value)
@@ -293,8 +327,7 @@ Error Config::finish() const {
     return takeError();
   for (auto &[prefix, entry] : state->objects)
     for (auto &[key, value] : entry.value->items()) {
-      if (value.is_null() || entry.asked.count(key) ||
-          is_contained(withoutInfluence, key))
+      if (value.is_null() || entry.asked.count(key) || hasNoInfluence(key))
         continue;
       std::vector<std::string> known(entry.asked.begin(), entry.asked.end());
       return fileError(state->file,

@@ -70,6 +70,9 @@ void ModelBuilder::endForward(Value logits) {
 }
 
 Expected<OwningOpRef<ModuleOp>> ModelBuilder::finish() {
+  if (!module && !failed())
+    fail(fileError(checkpoint.getListing(),
+                   "family " + quote(family) + " built no model"));
   if (!failed())
     fail(checkAllUsed());
   if (failed())

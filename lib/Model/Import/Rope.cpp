@@ -34,7 +34,7 @@ static RopeFrequencies unscaled(const Rope &rope) {
 }
 
 static RopeFrequencies linear(const Rope &rope) {
-  double factor = rope.scaling.getNumber("factor", 1.0, factorBounds);
+  double factor = rope.scaling.requireNumber("factor", factorBounds);
   RopeFrequencies result = unscaled(rope);
   for (double &frequency : result.frequencies)
     frequency /= factor;
@@ -43,10 +43,10 @@ static RopeFrequencies linear(const Rope &rope) {
 
 /// Long waves are stretched, short ones stay, and those between are blended.
 static RopeFrequencies llama3(const Rope &rope) {
-  double factor = rope.scaling.getNumber("factor", 8.0, factorBounds);
+  double factor = rope.scaling.requireNumber("factor", factorBounds);
   Bounds<double> bounds{1e-6, 1e6};
-  double low = rope.scaling.getNumber("low_freq_factor", 1.0, bounds);
-  double high = rope.scaling.getNumber("high_freq_factor", 4.0, bounds);
+  double low = rope.scaling.requireNumber("low_freq_factor", bounds);
+  double high = rope.scaling.requireNumber("high_freq_factor", bounds);
   if (low >= high)
     rope.scaling.refuse("low_freq_factor", "less than high_freq_factor");
   RopeFrequencies result = unscaled(rope);

@@ -3,6 +3,7 @@
 
 #include "TestCheckpoint.h"
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 using namespace moe;
 using namespace moe::test;
@@ -125,6 +126,15 @@ TEST_F(CheckpointTest, RefusesAMalformedIndex) {
             "tensor 'a' needs a file name");
   EXPECT_EQ(message(R"({"weight_map":{"a":"x","a":"y"}})"),
             "it has the key 'a' twice");
+}
+
+TEST_F(CheckpointTest, RefusesAHugeIndex) {
+  directory.write("model.safetensors.index.json", "{}");
+  // A sparse file: no byte of it is written or read.
+  ASSERT_EQ(truncate(directory.path("model.safetensors.index.json").c_str(),
+                     100'000'001),
+            0);
+  EXPECT_EQ(indexMessage(), "has 100000001 bytes, the limit is 100000000");
 }
 
 TEST_F(CheckpointTest, NamesTheShardThatIsDamaged) {

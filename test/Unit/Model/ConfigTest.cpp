@@ -121,7 +121,7 @@ TEST(Config, KeepsTheFirstError) {
 
 TEST(Config, NamesAKeyThatNobodyHasRead) {
   Config config = parse(
-      R"({"known":1,"torch_dtype":"x","none":null,"in":{"a":1,"odd":2}})");
+      R"({"known":1,"torch_dtype":"x","_any":1,"none":null,"in":{"a":1,"odd":2}})");
   config.requireInteger("known", {1, 1});
   config.getObject("in")->requireInteger("a", {1, 1});
   EXPECT_EQ(messageOf(config.finish()),

@@ -1,7 +1,7 @@
 //===- FamilyConformanceTest.cpp - what every family must do --------------===//
 //
-// Runs for each registered family; a new one needs no change here as long as
-// commonKeys() has the keys that it requires.
+// Runs for each registered family; a new one needs no change here, nor in
+// commonKeys() unless it requires a key that cannot be 2.
 //===----------------------------------------------------------------------===//
 #include "TestCheckpoint.h"
 

@@ -1,6 +1,9 @@
 //===- ImportTest.cpp - the files beside the tensors ----------------------===//
 #include "TestCheckpoint.h"
 
+#include "moe/Driver/Registry.h"
+#include "moe/Model/ModelBuilder.h"
+#include "moe/Model/ModelFamily.h"
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
@@ -49,6 +52,74 @@ protected:
   }
 };
 } // namespace
+
+/// The error of importing with these families.
+static std::string importError(const std::string &path,
+                               const Registry &registry) {
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  return messageOf(importCheckpoint(path, registry, context));
+}
+
+TEST_F(ImportTest, RefusesWhatIsNoDirectory) {
+  std::string path = directory.path("config.json");
+  EXPECT_EQ(importError(path, {}), path + ": is not a directory");
+  EXPECT_EQ(importError(path + "x", {}), path + "x: no such file or directory");
+}
+
+namespace {
+/// Returns rows of features where logits belong.
+class Broken : public ModelFamily {
+public:
+  llvm::StringRef getName() const override { return "broken"; }
+  llvm::Error build(const Config &config,
+                    ModelBuilder &builder) const override {
+    builder.begin({/*vocabulary=*/16, /*context=*/32});
+    builder.allowUnused("lm_head.weight");
+    builder.endForward(builder.embed(
+        builder.weight("embed", "model.embed_tokens.weight", {16, 8}), 8));
+    return llvm::Error::success();
+  }
+};
+/// Does nothing.
+class Idle : public ModelFamily {
+public:
+  llvm::StringRef getName() const override { return "idle"; }
+  llvm::Error build(const Config &, ModelBuilder &) const override {
+    return llvm::Error::success();
+  }
+};
+/// Finds something wrong itself.
+class Picky : public ModelFamily {
+public:
+  llvm::StringRef getName() const override { return "picky"; }
+  llvm::Error build(const Config &, ModelBuilder &) const override {
+    return llvm::createStringError("not today");
+  }
+};
+} // namespace
+
+TEST_F(ImportTest, NamesTheFamilyThatBuildsAnInvalidModel) {
+  Registry registry;
+  registry.families["broken"] = [] { return std::make_unique<Broken>(); };
+  configure("model_type", "\"broken\"");
+  EXPECT_THAT(importError(directory.getRoot(), registry),
+              HasSubstr("family 'broken' built an invalid model: "));
+}
+
+TEST_F(ImportTest, NamesTheFamilyThatBuildsNothing) {
+  Registry registry;
+  registry.families["idle"] = [] { return std::make_unique<Idle>(); };
+  configure("model_type", "\"idle\"");
+  EXPECT_THAT(importError(directory.getRoot(), registry),
+              HasSubstr("family 'idle' built no model"));
+}
+
+TEST_F(ImportTest, PassesOnWhatAFamilySays) {
+  Registry registry;
+  registry.families["picky"] = [] { return std::make_unique<Picky>(); };
+  configure("model_type", "\"picky\"");
+  EXPECT_EQ(importError(directory.getRoot(), registry), "not today");
+}
 
 TEST_F(ImportTest, RefusesWhatIsNoFile) {
   ASSERT_EQ(remove(directory.path("config.json").c_str()), 0);

@@ -132,7 +132,11 @@ TEST(Rope, RefusesBadValues) {
   EXPECT_THAT(refusal(R"({"rope_theta":0})"), HasSubstr("key 'rope_theta'"));
   EXPECT_THAT(refusal(R"({"rope_scaling":{"type":"linear","factor":0.5}})"),
               HasSubstr("key 'rope_scaling.factor' is 0.5"));
-  EXPECT_THAT(refusal(R"({"rope_scaling":{"type":"llama3",)"
+  EXPECT_EQ(refusal(R"({"rope_scaling":{"type":"linear"}})"),
+            "config.json: key 'rope_scaling.factor' is missing");
+  EXPECT_EQ(refusal(R"({"rope_scaling":{"type":"llama3","factor":8}})"),
+            "config.json: key 'rope_scaling.low_freq_factor' is missing");
+  EXPECT_THAT(refusal(R"({"rope_scaling":{"type":"llama3","factor":8,)"
                       R"("low_freq_factor":4.0,"high_freq_factor":1.0}})"),
               HasSubstr("supported: less than high_freq_factor"));
   EXPECT_THAT(refusal(R"({"rope_scaling":{},"rope_parameters":{}})"),

@@ -118,6 +118,7 @@ Imported moe::test::satisfy(const TestDirectory &directory, Keys &keys,
                             Shapes &shapes) {
   static const std::regex missing(
       "tensor '([^']*)' of shape \\[([0-9, ]*)\\] is missing");
+  static const std::regex absent("key '([^']*)' is missing$");
   static const std::regex unknown("key '([^']*)' is not supported");
   Imported result;
   for (int attempt = 0; attempt < 500; ++attempt) {
@@ -127,6 +128,8 @@ Imported moe::test::satisfy(const TestDirectory &directory, Keys &keys,
     std::smatch match;
     if (std::regex_search(result.error, match, missing))
       shapes[match[1]] = parseShape(match[2]);
+    else if (std::regex_search(result.error, match, absent))
+      keys[match[1]] = "2";
     else if (std::regex_search(result.error, match, unknown))
       keys.erase(match[1]);
     else

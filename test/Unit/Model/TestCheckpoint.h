@@ -57,7 +57,8 @@ struct Imported {
 Imported import(const TestDirectory &directory);
 
 /// Makes the checkpoint that a family wants for these keys: adds the tensors
-/// that it says are missing and drops the keys that it says it does not know.
+/// and keys (as 2) that it says are missing, and drops the keys that it says it
+/// does not know.
 /// `keys` and `shapes` hold the outcome. Returns the last import.
 Imported satisfy(const TestDirectory &directory, Keys &keys, Shapes &shapes);
 

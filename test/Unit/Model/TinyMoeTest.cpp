@@ -14,8 +14,6 @@ TEST(TinyMoe, Imports) {
   auto model =
       importCheckpoint(MOE_SOURCE_DIR "/models/tiny-moe", registry, context);
   ASSERT_TRUE(bool(model)) << llvm::toString(model.takeError());
-  if (getenv("MOE_DUMP"))
-    (*model->module)->print(llvm::outs());
 
   auto op = *model->module->getOps<ModelOp>().begin();
   EXPECT_EQ(op.getSymName(), "tiny-moe");
