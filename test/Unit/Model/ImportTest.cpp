@@ -137,9 +137,13 @@ TEST_F(ImportTest, RefusesAnEmptyConfig) {
 
 TEST_F(ImportTest, ListsFamiliesForAnUnknownOne) {
   configure("model_type", "\"bert\"");
-  EXPECT_EQ(errorIn("config.json"),
-            "model_type 'bert' is not supported, supported: llama, mistral, "
-            "mixtral, null, olmoe, qwen2_moe, qwen3, qwen3_moe");
+  Registry registry;
+  for (const char *name : {"idle", "busy"})
+    registry.families[name] = [] { return nullptr; };
+  EXPECT_EQ(importError(directory.getRoot(), registry),
+            directory.path("config.json") +
+                ": model_type 'bert' is not supported, supported: busy, idle");
+  EXPECT_THAT(errorIn("config.json"), HasSubstr("mixtral"));
 }
 
 TEST_F(ImportTest, NamesQuantizedAndNestedModels) {
