@@ -43,7 +43,9 @@ TEST(Runtime, Version) { EXPECT_STREQ(moert_version(), "0.1.0 (abi 1)"); }
 
 /// Modules carry this number. When it changes, MOERT_ABI_VERSION and the name
 /// of the forward function must change with it.
-TEST(Runtime, AbiHashIsFrozen) { EXPECT_EQ(moert_abi_hash(), 0x90b8cca353c67e71u); }
+TEST(Runtime, AbiHashIsFrozen) {
+  EXPECT_EQ(moert_abi_hash(), 0x90b8cca353c67e71u);
+}
 
 TEST(Runtime, ListsDevices) {
   char *text = nullptr;

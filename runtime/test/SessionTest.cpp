@@ -165,6 +165,22 @@ TEST(Module, DescribesItself) {
   EXPECT_EQ(json["operations"], 2);
 }
 
+TEST(Module, DamagedWeights) {
+  Fixture f;
+  Image image(f.path);
+  uint64_t offset = image.section(MOERT_SECTION_WEIGHTS)->offset;
+  std::fstream file(f.path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(offset) << '!';
+  file.close();
+  EXPECT_THAT(f.open(), StartsWith(f.error("WEIGHTS is damaged: parameter bias "
+                                           "has checksum ")));
+  moert_module_options_t options;
+  moert_module_options_init(&options);
+  options.skip_weight_checksums = 1;
+  EXPECT_EQ(message(moert_module_open(f.path.c_str(), &options, &f.module)),
+            "ok");
+}
+
 TEST(Module, ForAnotherProcessor) {
   ModuleSpec spec = ModuleSpec::cpu();
   spec.features = {"sse2", "avx1024", "sse3", "xop", "warp-drive"};

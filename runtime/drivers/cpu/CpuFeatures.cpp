@@ -29,6 +29,7 @@ constexpr uint32_t extended = 0x80000001, extended8 = 0x80000008;
 /// LLVM's names, by where the processor says it.
 const Entry entries[] = {
     {"64bit", 0, 0, EAX, -1, None},
+    {"nopl", 0, 0, EAX, -1, None},
     {"x87", 1, 0, EDX, 0, None},
     {"cx8", 1, 0, EDX, 8, None},
     {"cmov", 1, 0, EDX, 15, None},
@@ -112,6 +113,8 @@ const Entry entries[] = {
     {"amx-complex", 7, 1, EDX, 8, Tiles},
     {"avxvnniint16", 7, 1, EDX, 10, Ymm},
     {"prefetchi", 7, 1, EDX, 14, None},
+    {"avx10.1", 7, 1, EDX, 19, Zmm},
+    {"avx10.1-512", 7, 1, EDX, 19, Zmm},
     {"xsaveopt", 0xd, 1, EAX, 0, None},
     {"xsavec", 0xd, 1, EAX, 1, None},
     {"xsaves", 0xd, 1, EAX, 3, None},

@@ -109,6 +109,7 @@ MOERT_API void moert_decoder_free(moert_decoder_t *decoder);
 
 /*===-- Sessions ----------------------------------------------------------===*/
 
+/* The state of running a module, which must outlive it. */
 typedef struct moert_session_t moert_session_t;
 
 typedef struct moert_session_options_t {
