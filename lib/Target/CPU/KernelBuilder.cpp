@@ -260,6 +260,13 @@ void KernelBuilder::tiles(Value begin, Value end, ArrayRef<int64_t> sizes,
   }
 }
 
+Value KernelBuilder::wholeSteps(Value begin, Value end, int64_t step,
+                                int64_t size) {
+  if (size % step == 0)
+    return end;
+  return add(begin, mul(div(sub(end, begin), step), step));
+}
+
 void KernelBuilder::when(Value condition, function_ref<void()> body) {
   auto op = scf::IfOp::create(*this, condition, /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(*this);

@@ -84,6 +84,9 @@ public:
   /// of which must be 1.
   void tiles(Value begin, Value end, mlir::ArrayRef<int64_t> sizes,
              mlir::function_ref<void(Value, int64_t)> body);
+  /// The end of the whole steps in [begin, end), `end` itself where it is known
+  /// to be one: begin is a multiple of the step, end too unless it is `size`.
+  Value wholeSteps(Value begin, Value end, int64_t step, int64_t size);
   void when(Value condition, mlir::function_ref<void()> body);
   /// Splits [0, count) into contiguous slices, one for each worker, that run at
   /// the same time.

@@ -32,6 +32,25 @@ static Value activate(KernelBuilder &b, Activation activation, Value x) {
 
 namespace {
 
+/// Splits `size` outputs among the workers in groups of 16.
+void parallelOutputs(KernelBuilder &b, Value env, int64_t size,
+                     function_ref<void(Value first, Value last)> body) {
+  Value groups = b.index(llvm::divideCeil(size, kLanes));
+  b.parallel(env, groups, [&](Value begin, Value end) {
+    body(b.mul(begin, kLanes), b.min(b.mul(end, kLanes), b.index(size)));
+  });
+}
+
+/// Calls body for [first, last) in vectors of 16 and, where `size` has a rest,
+/// single features.
+void forOutputs(KernelBuilder &b, Value first, Value last, int64_t size,
+                function_ref<void(Value, int64_t)> body) {
+  Value whole = b.wholeSteps(first, last, kLanes, size);
+  b.loop(first, whole, kLanes, [&](Value n) { body(n, kLanes); });
+  if (whole != last)
+    b.loop(whole, last, 1, [&](Value n) { body(n, 1); });
+}
+
 /// One gated network: gate and up <IxDxT>, down <DxIxT>.
 struct Network {
   Value gate, up, down;
@@ -47,29 +66,42 @@ struct GatedPass {
   Activation activation;
   llvm::function_ref<Value(Value)> inputRow;
 
-  void dots(const Network &net, ArrayRef<Value> rows, Value n,
-            int64_t outputs) const {
-    SmallVector<RowRef> inputs, weights;
+  SmallVector<RowRef> inputsOf(ArrayRef<Value> rows) const {
+    SmallVector<RowRef> inputs;
     for (Value row : rows)
       inputs.push_back({input, inputRow(row)});
+    return inputs;
+  }
+
+  /// Outputs n and n+1 of both matrices in one tile.
+  void pair(const Network &net, ArrayRef<Value> rows, Value n) const {
+    SmallVector<RowRef> weights;
     for (Value matrix : {net.gate, net.up})
-      for (int64_t i = 0; i < outputs; ++i)
+      for (int64_t i = 0; i < 2; ++i)
         weights.push_back({matrix, b.add(n, i)});
-    SmallVector<Value> sums = emitDotTile(b, inputs, weights, net.features);
-    for (auto [i, row] : llvm::enumerate(rows)) {
-      if (outputs == 2) {
-        auto half = [&](int64_t first) -> Value {
-          return vector::ExtractStridedSliceOp::create(
-              b, sums[i], ArrayRef<int64_t>{first}, ArrayRef<int64_t>{2},
-              ArrayRef<int64_t>{1});
-        };
-        b.store(half(0), {gated, row}, n);
-        b.store(half(2), {upped, row}, n);
-      } else {
-        b.store(sums[2 * i], {gated, row}, n);
-        b.store(sums[2 * i + 1], {upped, row}, n);
-      }
+    SmallVector<Value> sums =
+        emitDotTile(b, inputsOf(rows), weights, net.features);
+    auto half = [&](Value sum, int64_t first) -> Value {
+      return vector::ExtractStridedSliceOp::create(
+          b, sum, ArrayRef<int64_t>{first}, ArrayRef<int64_t>{2},
+          ArrayRef<int64_t>{1});
+    };
+    for (auto [sum, row] : llvm::zip(sums, rows)) {
+      b.store(half(sum, 0), {gated, row}, n);
+      b.store(half(sum, 2), {upped, row}, n);
     }
+  }
+
+  /// Outputs [first, last) one by one: all of the gate, then all of up.
+  void singles(const Network &net, ArrayRef<Value> rows, Value first,
+               Value last) const {
+    for (auto [matrix, target] : {std::pair(net.gate, gated), {net.up, upped}})
+      b.loop(first, last, 1, [&](Value n) {
+        SmallVector<Value> sums = emitDotTile(b, inputsOf(rows),
+                                              RowRef{matrix, n}, net.features);
+        for (auto [sum, row] : llvm::zip(sums, rows))
+          b.store(sum, {target, row}, n);
+      });
   }
 
   void activateRow(Value row, Value n, int64_t lanes) const {
@@ -85,25 +117,20 @@ struct GatedPass {
     int64_t block = getCacheBlock(net.features, net.element, kLanes);
     b.loop(first, last, block, [&](Value blockBegin) {
       Value blockEnd = b.min(b.add(blockBegin, block), last);
-      Value whole = net.width % kLanes == 0
-                        ? blockEnd
-                        : b.mul(b.div(blockEnd, kLanes), kLanes);
       b.tiles(begin, end, kTileRows, [&](Value row, int64_t count) {
         SmallVector<Value> rows;
         for (int64_t i = 0; i < count; ++i)
           rows.push_back(b.add(row, i));
-        b.loop(blockBegin, whole, 2,
-               [&](Value n) { dots(net, rows, n, 2); });
+        Value rest = blockBegin;
+        if (getTileWeights(count) > 1) {
+          rest = b.wholeSteps(blockBegin, blockEnd, 2, net.width);
+          b.loop(blockBegin, rest, 2, [&](Value n) { pair(net, rows, n); });
+        }
+        if (rest != blockEnd)
+          singles(net, rows, rest, blockEnd);
         for (Value r : rows)
-          b.loop(blockBegin, whole, kLanes,
-                 [&](Value n) { activateRow(r, n, kLanes); });
-        if (whole == blockEnd)
-          return;
-        b.loop(whole, blockEnd, 1, [&](Value n) {
-          dots(net, rows, n, 1);
-          for (Value r : rows)
-            activateRow(r, n, 1);
-        });
+          forOutputs(b, blockBegin, blockEnd, net.width,
+                     [&](Value n, int64_t lanes) { activateRow(r, n, lanes); });
       });
     });
   }
@@ -127,36 +154,13 @@ void emitDown(KernelBuilder &b, const Network &net, Value gated, Value result,
         for (auto [i, sum] : llvm::enumerate(sums))
           b.store(sum, {result, inputs[i].row}, n);
       };
-      Value whole = blockEnd;
-      if (net.features % 4 != 0)
-        whole = b.add(blockBegin,
-                      b.mul(b.div(b.sub(blockEnd, blockBegin), 4), 4));
-      b.loop(blockBegin, whole, 4, [&](Value n) { dots(n, 4); });
+      int64_t width = getTileWeights(count);
+      Value whole = b.wholeSteps(blockBegin, blockEnd, width, net.features);
+      b.loop(blockBegin, whole, width, [&](Value n) { dots(n, width); });
       if (whole != blockEnd)
         b.loop(whole, blockEnd, 1, [&](Value n) { dots(n, 1); });
     });
   });
-}
-
-/// Splits `size` outputs among the workers in groups of 16.
-void parallelOutputs(KernelBuilder &b, Value env, int64_t size,
-                     function_ref<void(Value first, Value last)> body) {
-  Value groups = b.index(llvm::divideCeil(size, kLanes));
-  b.parallel(env, groups, [&](Value begin, Value end) {
-    body(b.mul(begin, kLanes), b.min(b.mul(end, kLanes), b.index(size)));
-  });
-}
-
-/// Calls body for [first, last) in vectors of 16 and, where `size` has a rest,
-/// single features.
-void forOutputs(KernelBuilder &b, Value first, Value last, int64_t size,
-                function_ref<void(Value, int64_t)> body) {
-  Value whole = last;
-  if (size % kLanes != 0)
-    whole = b.mul(b.div(last, kLanes), kLanes);
-  b.loop(first, whole, kLanes, [&](Value n) { body(n, kLanes); });
-  if (whole != last)
-    b.loop(whole, last, 1, [&](Value n) { body(n, 1); });
 }
 
 } // namespace

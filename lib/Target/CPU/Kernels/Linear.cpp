@@ -61,13 +61,10 @@ void moe::cpu::emitLinear(KernelBuilder &b, bool hasBias, ValueRange args) {
     b.loop(first, last, block, [&](Value blockBegin) {
       Value blockEnd = b.min(b.add(blockBegin, block), last);
       b.tiles(b.index(0), rows, kTileRows, [&](Value row, int64_t count) {
-        Value whole = blockEnd;
-        if (linear.outputs % kWidth != 0)
-          whole = b.add(
-              blockBegin,
-              b.mul(b.div(b.sub(blockEnd, blockBegin), kWidth), kWidth));
-        b.loop(blockBegin, whole, kWidth,
-               [&](Value n) { linear.tile(b, row, count, n, kWidth); });
+        int64_t width = getTileWeights(count);
+        Value whole = b.wholeSteps(blockBegin, blockEnd, width, linear.outputs);
+        b.loop(blockBegin, whole, width,
+               [&](Value n) { linear.tile(b, row, count, n, width); });
         if (whole != blockEnd)
           b.loop(whole, blockEnd, 1,
                  [&](Value n) { linear.tile(b, row, count, n, 1); });
