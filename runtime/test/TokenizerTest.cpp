@@ -53,10 +53,12 @@ TEST(TokenizerTest, CApi) {
   ASSERT_EQ(moert_decoder_push(decoder, 100, &text, &length), nullptr);
   EXPECT_EQ(std::string_view(text, length), "a");
 
-  moert_status_t status = moert_decoder_push(decoder, 2048, &text, &length);
+  ASSERT_EQ(moert_decoder_push(decoder, 2048, &text, &length), nullptr);
+  EXPECT_EQ(length, 0u);
+  moert_status_t status = moert_decoder_push(decoder, -1, &text, &length);
   EXPECT_EQ(moert_status_code(status), MOERT_OUT_OF_RANGE);
   EXPECT_STREQ(moert_status_message(status),
-               "t.json: token 2048 requested, the tokenizer's ids are 0..2047");
+               "t.json: token -1 requested, ids begin at 0");
   moert_status_free(status);
   ASSERT_EQ(moert_decoder_finish(decoder, &text, &length), nullptr);
   EXPECT_EQ(length, 0u);

@@ -97,7 +97,8 @@ typedef struct moert_decoder_t moert_decoder_t;
 MOERT_API MOERT_MUST_USE moert_status_t
 moert_decoder_create(const moert_tokenizer_t *tokenizer, int skip_special,
                      moert_decoder_t **out_decoder);
-/* The text that is certain after this id; lives until the next call. */
+/* The text that is certain after this id; lives until the next call. An id that
+ * the tokenizer does not have, as in a padded vocabulary, is no text. */
 MOERT_API MOERT_MUST_USE moert_status_t
 moert_decoder_push(moert_decoder_t *decoder, int32_t id, const char **out_text,
                    size_t *out_length);

@@ -1,5 +1,4 @@
-//===- Tokenizer.h - text to ids and back, as tokenizer.json says -*- C++
-//-*-===//
+//===- Tokenizer.h - text to ids and back -----------------------*- C++ -*-===//
 #ifndef MOERT_TOKENIZER_TOKENIZER_H
 #define MOERT_TOKENIZER_TOKENIZER_H
 
@@ -57,7 +56,8 @@ public:
   ~Decoder();
 
   /// Replaces `out` by the whole characters that are certain after `id`. An id
-  /// that the tokenizer does not have leaves the decoder as it was.
+  /// that the tokenizer does not have is no text and leaves the decoder as it
+  /// was; one below 0 is refused.
   Status push(int32_t id, std::string *out);
   /// Replaces `out` by the rest and starts anew.
   Status finish(std::string *out);
