@@ -13,6 +13,7 @@ void moert::cli::catchSignals() {
   action.sa_flags = SA_RESETHAND | SA_RESTART;
   ::sigaction(SIGINT, &action, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 bool moert::cli::interrupted() { return interruptFlag != 0; }

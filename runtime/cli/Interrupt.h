@@ -5,10 +5,11 @@
 namespace moert::cli {
 
 /// What a shell reports for a program that SIGINT ended.
-constexpr int InterruptedExitCode = 130;
+constexpr int interruptedExitCode = 130;
 
 /// From now on the first SIGINT only sets a flag; a second one kills. A closed
-/// pipe no longer kills: the write fails instead.
+/// pipe and a limit of the size of files no longer kill: the write fails
+/// instead.
 void catchSignals();
 
 /// True once SIGINT has come; loops stop and hand out what they have.
