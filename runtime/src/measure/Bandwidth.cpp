@@ -1,7 +1,7 @@
 //===- Bandwidth.cpp - how fast this machine reads its memory -------------===//
 #include "base/Memory.h"
 #include "base/Threads.h"
-#include "measure/Passes.h"
+#include "measure/Median.h"
 #include "moert/moert.h"
 #include <atomic>
 #include <cstring>

@@ -1,6 +1,6 @@
 //===- FmaPeak.cpp - how many multiply-adds this machine can do -----------===//
 #include "base/Threads.h"
-#include "measure/Passes.h"
+#include "measure/Median.h"
 #include "moert/moert.h"
 #include <atomic>
 #include <cmath>

@@ -1,6 +1,6 @@
-//===- Passes.h - the median of several measurements ------------*- C++ -*-===//
-#ifndef MOERT_MEASURE_PASSES_H
-#define MOERT_MEASURE_PASSES_H
+//===- Median.h - the median of several measurements ------------*- C++ -*-===//
+#ifndef MOERT_MEASURE_MEDIAN_H
+#define MOERT_MEASURE_MEDIAN_H
 
 #include <algorithm>
 #include <array>
@@ -25,4 +25,4 @@ template <typename Body> double medianSeconds(Body &&body) {
 
 } // namespace moert
 
-#endif // MOERT_MEASURE_PASSES_H
+#endif // MOERT_MEASURE_MEDIAN_H
