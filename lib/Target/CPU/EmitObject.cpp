@@ -4,6 +4,7 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "moert/abi/module.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/MCSubtargetInfo.h"
@@ -25,12 +26,16 @@ constexpr llvm::StringLiteral kTriple = "x86_64-unknown-linux-gnu";
 /// What the code generator makes use of by itself. moert/drivers/cpu knows how
 /// to ask a processor for each of them.
 constexpr llvm::StringLiteral kUsefulFeatures[] = {
-    "avx",          "avx2",       "avx512bf16", "avx512bitalg", "avx512bw",
-    "avx512cd",     "avx512dq",   "avx512f",    "avx512fp16",   "avx512ifma",
-    "avx512vbmi",   "avx512vbmi2", "avx512vl",  "avx512vnni",   "avx512vpopcntdq",
-    "avxvnni",      "bmi",        "bmi2",       "cx16",         "f16c",
-    "fma",          "gfni",       "lzcnt",      "movbe",        "popcnt",
-    "sse3",         "sse4.1",     "sse4.2",     "ssse3"};
+    "avx",          "avx2",       "avx512bf16",
+    "avx512bitalg", "avx512bw",   "avx512cd",
+    "avx512dq",     "avx512f",    "avx512fp16",
+    "avx512ifma",   "avx512vbmi", "avx512vbmi2",
+    "avx512vl",     "avx512vnni", "avx512vpopcntdq",
+    "avxvnni",      "bmi",        "bmi2",
+    "cx16",         "f16c",       "fma",
+    "gfni",         "lzcnt",      "movbe",
+    "popcnt",       "sse3",       "sse4.1",
+    "sse4.2",       "ssse3"};
 
 /// Below these, widening of weights and fused arithmetic would be calls.
 constexpr llvm::StringLiteral kNeededFeatures[] = {"avx2", "f16c", "fma"};
@@ -58,38 +63,89 @@ std::string joinFeatures(const Processor &processor) {
   return text;
 }
 
+/// Splits --features into "+name" and "-name", which the target must know.
+llvm::Expected<SmallVector<llvm::StringRef>>
+parseFeatures(llvm::StringRef text, const llvm::MCSubtargetInfo &target) {
+  SmallVector<llvm::StringRef> features;
+  text.split(features, ',', -1, /*KeepEmpty=*/false);
+  for (llvm::StringRef feature : features) {
+    llvm::StringRef bare = feature.ltrim("+-");
+    bool isKnown = llvm::any_of(
+        target.getAllProcessorFeatures(),
+        [&](const llvm::SubtargetFeatureKV &kv) { return bare == kv.Key; });
+    if (bare.size() + 1 != feature.size() || !isKnown)
+      return llvm::createStringError("unknown feature '" + feature +
+                                     "' in --features, want +name or -name");
+  }
+  return features;
+}
+
+/// Every function runs on what the features name, and only the entry can be
+/// reached from outside.
+void setAttributes(llvm::Module &module, const Processor &processor) {
+  std::string features = joinFeatures(processor);
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    // The base processor has nothing but what the features name.
+    function.addFnAttr("target-cpu", "x86-64");
+    function.addFnAttr("tune-cpu", processor.name);
+    function.addFnAttr("target-features", features);
+    // There is no C library on the other side of the ABI.
+    function.addFnAttr("no-builtins");
+    function.addFnAttr(llvm::Attribute::NoUnwind);
+    if (function.getName() != MOERT_ABI_FORWARD_SYMBOL) {
+      function.setLinkage(llvm::GlobalValue::InternalLinkage);
+      function.addFnAttr(llvm::Attribute::NoInline);
+    }
+  }
+}
+
+void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+  llvm::PipelineTuningOptions tuning;
+  // Vectors are explicit; anything else would change nothing but the time.
+  tuning.LoopVectorization = false;
+  tuning.SLPVectorization = false;
+  llvm::PassBuilder builder(&machine, tuning);
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager graphs;
+  llvm::ModuleAnalysisManager modules;
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(graphs);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, graphs, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
+      .run(module, modules);
+}
+
 } // namespace
 
-llvm::Expected<Processor>
-moe::cpu::resolveProcessor(llvm::StringRef name, llvm::StringRef features) {
+llvm::Expected<Processor> moe::cpu::resolveProcessor(llvm::StringRef name,
+                                                     llvm::StringRef features) {
   auto target = lookupTarget();
   if (!target)
     return target.takeError();
   Processor processor;
   processor.triple = kTriple.str();
-  processor.name = name.empty() ? llvm::sys::getHostCPUName().str() : name.str();
+  processor.name =
+      name.empty() ? llvm::sys::getHostCPUName().str() : name.str();
+  std::unique_ptr<llvm::MCSubtargetInfo> probe(
+      (*target)->createMCSubtargetInfo(llvm::Triple(kTriple), "", ""));
+  if (!probe->isCPUStringValid(processor.name))
+    return llvm::createStringError("unknown cpu '" + processor.name + "' for " +
+                                   kTriple);
+  auto extra = parseFeatures(features, *probe);
+  if (!extra)
+    return extra.takeError();
+
   llvm::SubtargetFeatures wanted;
   if (name.empty())
     for (const auto &[feature, isThere] : llvm::sys::getHostCPUFeatures())
       wanted.AddFeature(feature, isThere);
-  std::unique_ptr<llvm::MCSubtargetInfo> probe(
-      (*target)->createMCSubtargetInfo(llvm::Triple(kTriple), "", ""));
-  if (!probe->isCPUStringValid(processor.name))
-    return llvm::createStringError("unknown cpu '%s' for %s",
-                                   processor.name.c_str(), kTriple.data());
-  SmallVector<llvm::StringRef> extra;
-  features.split(extra, ',', -1, /*KeepEmpty=*/false);
-  for (llvm::StringRef feature : extra) {
-    llvm::StringRef bare = feature.ltrim("+-");
-    bool isKnown = llvm::any_of(
-        probe->getAllProcessorFeatures(),
-        [&](const llvm::SubtargetFeatureKV &kv) { return bare == kv.Key; });
-    if (bare.size() + 1 != feature.size() || !isKnown)
-      return llvm::createStringError(
-          "unknown feature '%s' in --features, want +name or -name",
-          feature.str().c_str());
-    wanted.AddFeature(bare, feature.front() == '+');
-  }
+  for (llvm::StringRef feature : *extra)
+    wanted.AddFeature(feature.drop_front(), feature.front() == '+');
   std::unique_ptr<llvm::MCSubtargetInfo> subtarget(
       (*target)->createMCSubtargetInfo(llvm::Triple(kTriple), processor.name,
                                        wanted.getString()));
@@ -97,7 +153,7 @@ moe::cpu::resolveProcessor(llvm::StringRef name, llvm::StringRef features) {
     if (subtarget->checkFeatures(("+" + feature).str()))
       processor.features.push_back(feature.str());
   // What somebody asks for by name is asked of the machine, useful or not.
-  for (llvm::StringRef feature : extra)
+  for (llvm::StringRef feature : *extra)
     if (feature.front() == '+' &&
         !llvm::is_contained(processor.features, feature.drop_front()))
       processor.features.push_back(feature.drop_front().str());
@@ -105,8 +161,8 @@ moe::cpu::resolveProcessor(llvm::StringRef name, llvm::StringRef features) {
   for (llvm::StringRef feature : kNeededFeatures)
     if (!llvm::is_contained(processor.features, feature))
       return llvm::createStringError(
-          "cpu '%s' lacks %s, the cpu target needs avx2, f16c and fma",
-          processor.name.c_str(), feature.str().c_str());
+          "cpu '" + processor.name + "' lacks " + feature +
+          ", the cpu target needs avx2, f16c and fma");
   return processor;
 }
 
@@ -131,39 +187,8 @@ moe::cpu::emitObject(ModuleOp module, const Processor &processor) {
       llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
   llvmModule->setTargetTriple(triple);
   llvmModule->setDataLayout(machine->createDataLayout());
-  std::string features = joinFeatures(processor);
-  for (llvm::Function &function : *llvmModule) {
-    if (function.isDeclaration())
-      continue;
-    // The base processor has nothing but what the features name.
-    function.addFnAttr("target-cpu", "x86-64");
-    function.addFnAttr("tune-cpu", processor.name);
-    function.addFnAttr("target-features", features);
-    // There is no C library on the other side of the ABI.
-    function.addFnAttr("no-builtins");
-    function.addFnAttr(llvm::Attribute::NoUnwind);
-    if (function.getName() != "moert_forward_v1") {
-      function.setLinkage(llvm::GlobalValue::InternalLinkage);
-      function.addFnAttr(llvm::Attribute::NoInline);
-    }
-  }
-
-  llvm::PipelineTuningOptions tuning;
-  // Vectors are explicit; anything else would change nothing but the time.
-  tuning.LoopVectorization = false;
-  tuning.SLPVectorization = false;
-  llvm::PassBuilder builder(machine.get(), tuning);
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager graphs;
-  llvm::ModuleAnalysisManager modules;
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(graphs);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, graphs, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
-      .run(*llvmModule, modules);
+  setAttributes(*llvmModule, processor);
+  optimize(*llvmModule, *machine);
 
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream stream(bytes);

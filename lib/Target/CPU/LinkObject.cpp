@@ -43,16 +43,25 @@ moe::cpu::linkShared(llvm::ArrayRef<char> object) {
     return std::move(written);
 
   // -z defs: the module must not need anything from outside.
-  const char *args[] = {"ld.lld", "-shared", "-z", "defs", "-z", "noexecstack",
-                        "--build-id=none", "--strip-debug", "--gc-sections",
-                        "-o", sharedPath->c_str(), objectPath->c_str()};
+  const char *args[] = {"ld.lld",
+                        "-shared",
+                        "-z",
+                        "defs",
+                        "-z",
+                        "noexecstack",
+                        "--build-id=none",
+                        "--strip-debug",
+                        "--gc-sections",
+                        "-o",
+                        sharedPath->c_str(),
+                        objectPath->c_str()};
   std::string messages;
   llvm::raw_string_ostream errors(messages);
-  lld::Result result = lld::lldMain(args, llvm::nulls(), errors,
-                                    {{lld::Gnu, &lld::elf::link}});
+  lld::Result result =
+      lld::lldMain(args, llvm::nulls(), errors, {{lld::Gnu, &lld::elf::link}});
   if (result.retCode != 0)
-    return llvm::createStringError("cannot link the module's code: %s",
-                                   llvm::StringRef(messages).trim().str().c_str());
+    return llvm::createStringError("cannot link the module's code: " +
+                                   llvm::StringRef(messages).trim());
   auto buffer = llvm::MemoryBuffer::getFile(*sharedPath);
   if (!buffer)
     return llvm::createStringError(buffer.getError(),
