@@ -28,8 +28,8 @@ Value KernelBuilder::like(Value other, double value) {
   Type type = other.getType();
   FloatAttr attr = getF32FloatAttr(value);
   if (auto vectorType = dyn_cast<VectorType>(type))
-    return arith::ConstantOp::create(
-        *this, DenseElementsAttr::get(vectorType, attr));
+    return arith::ConstantOp::create(*this,
+                                     DenseElementsAttr::get(vectorType, attr));
   return arith::ConstantOp::create(*this, attr);
 }
 
@@ -87,8 +87,7 @@ Value KernelBuilder::fma(Value a, Value b, Value c) {
   return math::FmaOp::create(*this, a, b, c);
 }
 Value KernelBuilder::fmax(Value a, Value b) {
-  Value greater =
-      arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, a, b);
+  Value greater = arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, a, b);
   return arith::SelectOp::create(*this, greater, a, b);
 }
 
@@ -105,8 +104,8 @@ Value KernelBuilder::exp(Value x) {
   Value above =
       arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, x, high);
   x = arith::SelectOp::create(*this, above, high, x);
-  Value n = math::RoundEvenOp::create(
-      *this, fmul(x, like(x, 1.44269504088896341)));
+  Value n =
+      math::RoundEvenOp::create(*this, fmul(x, like(x, 1.44269504088896341)));
   Value r = fma(n, like(x, -0.693359375), x);
   r = fma(n, like(x, 2.12194440e-4), r);
   Value p = like(x, 1.9875691500e-4);
@@ -142,9 +141,8 @@ Value KernelBuilder::sigmoid(Value x) {
 
 Value KernelBuilder::load(RowRef row, Value column, int64_t lanes) {
   Type element = cast<MemRefType>(row.buffer.getType()).getElementType();
-  Value value = vector::LoadOp::create(
-      *this, VectorType::get({lanes}, element), row.buffer,
-      ValueRange{row.row, column});
+  Value value = vector::LoadOp::create(*this, VectorType::get({lanes}, element),
+                                       row.buffer, ValueRange{row.row, column});
   if (element.isF32())
     return value;
   return arith::ExtFOp::create(*this, vector(lanes), value);
@@ -238,9 +236,9 @@ void KernelBuilder::loop(Value begin, Value end, int64_t step,
   body(op.getInductionVar());
 }
 
-SmallVector<Value> KernelBuilder::loop(
-    Value begin, Value end, int64_t step, ValueRange inits,
-    function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+SmallVector<Value>
+KernelBuilder::loop(Value begin, Value end, int64_t step, ValueRange inits,
+                    function_ref<SmallVector<Value>(Value, ValueRange)> body) {
   auto op = scf::ForOp::create(*this, begin, end, index(step), inits);
   OpBuilder::InsertionGuard guard(*this);
   setInsertionPointToStart(op.getBody());
@@ -276,8 +274,8 @@ void KernelBuilder::when(Value condition, function_ref<void()> body) {
 
 void KernelBuilder::parallel(Value env, Value count,
                              function_ref<void(Value, Value)> body) {
-  Value workers = toIndex(
-      loadField(env, offsetof(moert_abi_env_t, workers), getI64Type()));
+  Value workers =
+      toIndex(loadField(env, offsetof(moert_abi_env_t, workers), getI64Type()));
   Value slices = min(workers, count);
   auto op = scf::ParallelOp::create(*this, ValueRange{index(0)},
                                     ValueRange{slices}, ValueRange{index(1)});
@@ -302,11 +300,10 @@ Value KernelBuilder::loadField(Value pointer, int64_t byteOffset, Type type) {
 }
 
 Value KernelBuilder::pointerAt(Value pointer, Value byteOffset) {
-  Value offset =
-      arith::IndexCastOp::create(*this, getI64Type(), byteOffset);
-  return LLVM::GEPOp::create(
-      *this, LLVM::LLVMPointerType::get(getContext()), getI8Type(), pointer,
-      ArrayRef<LLVM::GEPArg>{offset});
+  Value offset = arith::IndexCastOp::create(*this, getI64Type(), byteOffset);
+  return LLVM::GEPOp::create(*this, LLVM::LLVMPointerType::get(getContext()),
+                             getI8Type(), pointer,
+                             ArrayRef<LLVM::GEPArg>{offset});
 }
 
 MemRefType KernelBuilder::rowsType(int64_t columns, Type element) {
@@ -316,6 +313,10 @@ MemRefType KernelBuilder::rowsType(int64_t columns, Type element) {
 Value KernelBuilder::bufferAt(Value pointer, MemRefType type,
                               ValueRange sizes) {
   return makeBuffer(*this, pointer, type, sizes);
+}
+
+int64_t moe::cpu::columnsOf(Value buffer) {
+  return cast<MemRefType>(buffer.getType()).getDimSize(1);
 }
 
 Value moe::cpu::makeBuffer(ImplicitLocOpBuilder &b, Value pointer,

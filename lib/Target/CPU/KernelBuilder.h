@@ -79,7 +79,8 @@ public:
             mlir::function_ref<void(Value)> body);
   mlir::SmallVector<Value>
   loop(Value begin, Value end, int64_t step, mlir::ValueRange inits,
-       mlir::function_ref<mlir::SmallVector<Value>(Value, mlir::ValueRange)> body);
+       mlir::function_ref<mlir::SmallVector<Value>(Value, mlir::ValueRange)>
+           body);
   /// Covers [begin, end) with tiles of the given sizes, largest first, the last
   /// of which must be 1.
   void tiles(Value begin, Value end, mlir::ArrayRef<int64_t> sizes,
@@ -101,6 +102,9 @@ public:
   Value bufferAt(Value pointer, mlir::MemRefType type, mlir::ValueRange sizes);
   mlir::MemRefType rowsType(int64_t columns, mlir::Type element);
 };
+
+/// Features of a row of a two-dimensional buffer.
+int64_t columnsOf(mlir::Value buffer);
 
 /// A buffer over raw memory, for code that has no KernelBuilder.
 mlir::Value makeBuffer(mlir::ImplicitLocOpBuilder &builder, mlir::Value pointer,

@@ -11,10 +11,6 @@ using namespace mlir;
 using namespace moe;
 using namespace moe::cpu;
 
-static int64_t columnsOf(Value buffer) {
-  return cast<MemRefType>(buffer.getType()).getDimSize(1);
-}
-
 //===----------------------------------------------------------------------===//
 // Rotary positions
 //===----------------------------------------------------------------------===//
@@ -38,8 +34,7 @@ struct Rope {
     for (int64_t i = 0; i < frequencies; i += kLanes) {
       int64_t lanes = std::min(kLanes, frequencies - i);
       Value low = b.add(head, i), high = b.add(head, frequencies + i);
-      auto [x, y] = turn(b, b.load(from, low, lanes),
-                         b.load(from, high, lanes),
+      auto [x, y] = turn(b, b.load(from, low, lanes), b.load(from, high, lanes),
                          b.load(angles, b.index(i), lanes),
                          b.load(angles, b.index(frequencies + i), lanes));
       b.store(x, to, low);
@@ -102,8 +97,8 @@ static Value headState(KernelBuilder &b, KvType kv, Value states,
   Value base = LLVM::LoadOp::create(b, pointerType, slot);
   Value block = b.add(b.mul(layer, 2), which);
   block = b.add(b.mul(block, kv.getHeads()), head);
-  Value bytes = b.mul(b.mul(block, capacity),
-                      kv.getHeadDim() * int64_t(sizeof(float)));
+  Value bytes =
+      b.mul(b.mul(block, capacity), kv.getHeadDim() * int64_t(sizeof(float)));
   return b.bufferAt(b.pointerAt(base, bytes),
                     b.rowsType(kv.getHeadDim(), b.getF32Type()), capacity);
 }
@@ -119,11 +114,10 @@ void moe::cpu::emitKvAppend(KernelBuilder &b, KvType kv, ValueRange args) {
       Value position = b.loadInt(positions, row);
       b.loop(b.index(0), b.index(kv.getHeads()), 1, [&](Value head) {
         for (int64_t which : {0, 1}) {
-          Value state = headState(b, kv, states, capacity, sequence, layer,
-                                  which, head);
+          Value state =
+              headState(b, kv, states, capacity, sequence, layer, which, head);
           for (int64_t i = 0; i < dim; i += kLanes) {
-            Value x = b.load({args[1 + which], row},
-                             b.add(b.mul(head, dim), i),
+            Value x = b.load({args[1 + which], row}, b.add(b.mul(head, dim), i),
                              std::min(kLanes, dim - i));
             b.store(x, {state, position}, b.index(i));
           }
@@ -169,9 +163,9 @@ struct HeadAttention {
         }
         sums.push_back(sum);
       }
-      all = vector::InsertStridedSliceOp::create(
-          b, b.sumLanesOfFour(sums), all, ArrayRef<int64_t>{group},
-          ArrayRef<int64_t>{1});
+      all = vector::InsertStridedSliceOp::create(b, b.sumLanesOfFour(sums), all,
+                                                 ArrayRef<int64_t>{group},
+                                                 ArrayRef<int64_t>{1});
     }
     return all;
   }
@@ -183,8 +177,8 @@ struct HeadAttention {
     Value at = arith::AddIOp::create(
         b, offsets, vector::BroadcastOp::create(b, type, base));
     auto compare = [&](arith::CmpIPredicate predicate, Value bound) -> Value {
-      return arith::CmpIOp::create(
-          b, predicate, at, vector::BroadcastOp::create(b, type, bound));
+      return arith::CmpIOp::create(b, predicate, at,
+                                   vector::BroadcastOp::create(b, type, bound));
     };
     return arith::AndIOp::create(b, compare(arith::CmpIPredicate::slt, last),
                                  compare(arith::CmpIPredicate::sge, first));
@@ -202,11 +196,9 @@ struct HeadAttention {
     Value p = b.exp(b.fsub(s, b.broadcast(maximum, kLanes)));
     if (masked)
       p = arith::SelectOp::create(b, mask, p, b.zeros(kLanes));
-    SmallVector<Value> next = {maximum,
-                               b.fma(state[1], keep, b.sumLanes(p))};
+    SmallVector<Value> next = {maximum, b.fma(state[1], keep, b.sumLanes(p))};
     for (size_t c = 0; c < query.size(); ++c)
-      next.push_back(
-          b.fmul(state[2 + c], b.broadcast(keep, lanesOf(c))));
+      next.push_back(b.fmul(state[2 + c], b.broadcast(keep, lanesOf(c))));
     for (int64_t j = 0; j < kLanes; ++j) {
       Value weight = vector::ExtractOp::create(b, p, j);
       Value seen =
@@ -216,8 +208,7 @@ struct HeadAttention {
         // What lies at a hidden position may be anything, even not a number.
         if (masked)
           v = arith::SelectOp::create(b, seen, v, b.zeros(lanesOf(c)));
-        next[2 + c] =
-            b.fma(b.broadcast(weight, lanesOf(c)), v, next[2 + c]);
+        next[2 + c] = b.fma(b.broadcast(weight, lanesOf(c)), v, next[2 + c]);
       }
     }
     return next;
@@ -243,8 +234,7 @@ void moe::cpu::emitAttention(KernelBuilder &b, KvType kv, int64_t heads,
     auto state = [&](int64_t which) {
       return headState(b, kv, states, capacity, sequence, layer, which, shared);
     };
-    HeadAttention attention{b,   state(0),   state(1), {},
-                            dim, b.index(0), end};
+    HeadAttention attention{b, state(0), state(1), {}, dim, b.index(0), end};
     if (window)
       attention.first = b.max(b.index(0), b.sub(end, b.index(*window)));
     Value column = b.mul(head, dim);

@@ -24,10 +24,11 @@ struct Router {
   }
 
   Value sumOf(int64_t size, function_ref<Value(Value)> term) const {
-    return b.loop(b.index(0), b.index(size), 1, b.f32(0),
-                  [&](Value i, ValueRange carried) -> SmallVector<Value> {
-                    return {b.fadd(carried.front(), term(i))};
-                  })
+    return b
+        .loop(b.index(0), b.index(size), 1, b.f32(0),
+              [&](Value i, ValueRange carried) -> SmallVector<Value> {
+                return {b.fadd(carried.front(), term(i))};
+              })
         .front();
   }
 
@@ -35,22 +36,22 @@ struct Router {
   /// the chosen logits.
   void choose() const {
     Value zero = b.index(0), end = b.index(count);
-    b.loop(zero, end, 1,
-           [&](Value e) { b.store(logitAt(e), {scratch, row}, e); });
+    b.loop(zero, end, 1, [&](Value e) {
+      b.store(logitAt(e), {scratch, row}, e);
+    });
     b.loop(zero, b.index(k), 1, [&](Value j) {
       Value start = b.loadScalar({scratch, row}, zero);
-      SmallVector<Value> best = b.loop(
-          b.index(1), end, 1, ValueRange{start, zero},
-          [&](Value e, ValueRange carried) -> SmallVector<Value> {
-            Value x = b.loadScalar({scratch, row}, e);
-            Value greater = arith::CmpFOp::create(
-                b, arith::CmpFPredicate::OGT, x, carried[0]);
-            return {arith::SelectOp::create(b, greater, x, carried[0]),
-                    arith::SelectOp::create(b, greater, e, carried[1])};
-          });
+      SmallVector<Value> best =
+          b.loop(b.index(1), end, 1, ValueRange{start, zero},
+                 [&](Value e, ValueRange carried) -> SmallVector<Value> {
+                   Value x = b.loadScalar({scratch, row}, e);
+                   Value greater = arith::CmpFOp::create(
+                       b, arith::CmpFPredicate::OGT, x, carried[0]);
+                   return {arith::SelectOp::create(b, greater, x, carried[0]),
+                           arith::SelectOp::create(b, greater, e, carried[1])};
+                 });
       setWeight(best[0], j);
-      Value expert =
-          arith::IndexCastOp::create(b, b.getI32Type(), best[1]);
+      Value expert = arith::IndexCastOp::create(b, b.getI32Type(), best[1]);
       memref::StoreOp::create(b, expert, experts, ValueRange{row, j});
       Value lowest = arith::ConstantOp::create(
           b, b.getF32FloatAttr(-std::numeric_limits<float>::infinity()));
@@ -70,14 +71,11 @@ void moe::cpu::emitRoute(KernelBuilder &b, RouteScore score, bool renormalize,
                          double scale, ValueRange args) {
   Value logits = args[1], scratch = args[2], experts = args[3];
   Value weights = args[4];
-  auto columns = [](Value v) {
-    return cast<MemRefType>(v.getType()).getDimSize(1);
-  };
   Value rows = memref::DimOp::create(b, logits, 0);
   b.parallel(args[0], rows, [&](Value begin, Value end) {
     b.loop(begin, end, 1, [&](Value row) {
-      Router router{b,   logits, scratch, experts, weights,
-                    row, columns(logits), columns(experts)};
+      Router router{b,       logits, scratch,           experts,
+                    weights, row,    columnsOf(logits), columnsOf(experts)};
       router.choose();
       if (score == RouteScore::Sigmoid) {
         router.forChosen([&](Value x) { return b.sigmoid(x); });

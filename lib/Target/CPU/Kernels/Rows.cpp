@@ -10,10 +10,6 @@ using namespace mlir;
 using namespace moe;
 using namespace moe::cpu;
 
-static int64_t columnsOf(Value buffer) {
-  return cast<MemRefType>(buffer.getType()).getDimSize(1);
-}
-
 /// Covers `columns` features with vectors of 16 and one shorter vector.
 static void forColumns(KernelBuilder &b, int64_t columns,
                        function_ref<void(Value column, int64_t lanes)> body) {
@@ -29,9 +25,8 @@ static void forColumns(KernelBuilder &b, int64_t columns,
 static void forRows(KernelBuilder &b, Value env, Value like,
                     function_ref<void(Value)> body) {
   Value rows = memref::DimOp::create(b, like, 0);
-  b.parallel(env, rows, [&](Value begin, Value end) {
-    b.loop(begin, end, 1, body);
-  });
+  b.parallel(env, rows,
+             [&](Value begin, Value end) { b.loop(begin, end, 1, body); });
 }
 
 void moe::cpu::emitEmbed(KernelBuilder &b, ValueRange args) {
@@ -74,8 +69,7 @@ void moe::cpu::emitClamp(KernelBuilder &b, double limit, ValueRange args) {
       Value above =
           arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, high);
       x = arith::SelectOp::create(b, above, high, x);
-      Value below =
-          arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, low);
+      Value below = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, low);
       x = arith::SelectOp::create(b, below, low, x);
       b.store(x, {result, row}, column);
     });
@@ -125,8 +119,8 @@ void moe::cpu::emitNorm(KernelBuilder &b, NormKind kind, double epsilon,
     Value factor = b.fdiv(b.f32(1.0), math::SqrtOp::create(b, variance));
     forColumns(b, size, [&](Value column, int64_t lanes) {
       Value at = b.add(first, column);
-      Value x = b.fmul(centred(b.load(from, at, lanes)),
-                       b.broadcast(factor, lanes));
+      Value x =
+          b.fmul(centred(b.load(from, at, lanes)), b.broadcast(factor, lanes));
       Value w = b.load({scale, b.index(0)}, column, lanes);
       b.store(b.fmul(x, w), to, at);
     });
