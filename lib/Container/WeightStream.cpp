@@ -2,10 +2,8 @@
 #include "WeightStream.h"
 
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/Endian.h"
-#include "llvm/Support/Path.h"
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -58,11 +56,8 @@ static std::string getFile(WeightOp weight, uint64_t offset) {
     auto extent = dyn_cast<ExtentAttr>(source);
     if (!extent)
       break;
-    if (offset < extent.getLength()) {
-      llvm::SmallString<128> path(model.getDirectory());
-      llvm::sys::path::append(path, extent.getFile());
-      return std::string(path);
-    }
+    if (offset < extent.getLength())
+      return getExtentPath(model.getDirectory(), extent.getFile());
     offset -= extent.getLength();
   }
   return ("model @" + model.getSymName()).str();

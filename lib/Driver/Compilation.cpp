@@ -10,6 +10,7 @@
 #include "moe/Container/ContainerWriter.h"
 #include "moe/Driver/RegisterDialects.h"
 #include "moe/Model/Import.h"
+#include "moe/Model/WeightData.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -79,8 +80,7 @@ static llvm::Error verifyNoWeightsAt(StringRef path, ModelOp model) {
       auto extent = dyn_cast<ExtentAttr>(source);
       if (!extent || !seen.insert(extent.getFile()).second)
         continue;
-      SmallString<128> file(model.getDirectory());
-      llvm::sys::path::append(file, extent.getFile());
+      std::string file = getExtentPath(model.getDirectory(), extent.getFile());
       if (llvm::sys::fs::equivalent(path, file))
         return llvm::createStringError(path + ": holds weights of the model");
     }

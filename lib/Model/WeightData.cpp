@@ -28,6 +28,12 @@ template <typename... Parts> static Error failure(const Parts &...parts) {
   return createStringError(inconvertibleErrorCode(), text);
 }
 
+std::string moe::getExtentPath(StringRef directory, StringRef file) {
+  SmallString<128> path(directory);
+  sys::path::append(path, file);
+  return std::string(path);
+}
+
 WeightData::WeightData(StringRef directory) : directory(directory) {}
 
 WeightData::~WeightData() {
@@ -45,12 +51,6 @@ static bool staysInside(StringRef file) {
                        [](StringRef part) { return part == ".."; });
 }
 
-std::string WeightData::pathOf(StringRef file) const {
-  SmallString<128> path(directory);
-  sys::path::append(path, file);
-  return std::string(path);
-}
-
 Expected<int> WeightData::open(StringRef file) {
   if (!staysInside(file))
     return failure(directory, ": file name '", file,
@@ -59,7 +59,7 @@ Expected<int> WeightData::open(StringRef file) {
   auto known = files.find(file);
   if (known != files.end())
     return known->second;
-  std::string path = pathOf(file);
+  std::string path = getExtentPath(directory, file);
   // Not blocking: opening a pipe would wait for a writer.
   int descriptor = sys::RetryAfterSignal(-1, [&] {
     return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -89,14 +89,16 @@ Error WeightData::readFile(WeightOp weight, StringRef file, uint64_t offset,
     else
       got = 0; // No file reaches that far.
     if (got < 0)
-      return failure(pathOf(file), ": cannot be read at byte ", offset + done,
-                     ": ", sys::StrError(errno));
+      return failure(getExtentPath(directory, file),
+                     ": cannot be read at byte ", offset + done, ": ",
+                     sys::StrError(errno));
     if (got == 0) {
       struct stat status = {};
       ::fstat(*descriptor, &status);
-      return failure(pathOf(file), ": has ", uint64_t(status.st_size),
-                     " bytes, weight @", weight.getSymName(), " needs ",
-                     out.size(), " from byte ", offset);
+      return failure(getExtentPath(directory, file), ": has ",
+                     uint64_t(status.st_size), " bytes, weight @",
+                     weight.getSymName(), " needs ", out.size(), " from byte ",
+                     offset);
     }
     done += uint64_t(got);
   }

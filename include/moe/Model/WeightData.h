@@ -12,6 +12,9 @@
 
 namespace moe {
 
+/// Where a file that an extent names lies, given ModelOp::getDirectory().
+std::string getExtentPath(llvm::StringRef directory, llvm::StringRef file);
+
 /// Reads the bytes of weights: extents from files, other sources computed.
 /// Files are opened once, and read with pread, never mapped, so that resident
 /// memory stays what the caller asks for. Threads may read at the same time.
@@ -36,7 +39,6 @@ public:
   llvm::Expected<std::vector<double>> readAll(WeightOp weight);
 
 private:
-  std::string pathOf(llvm::StringRef file) const;
   llvm::Expected<int> open(llvm::StringRef file);
   llvm::Error readFile(WeightOp weight, llvm::StringRef file, uint64_t offset,
                        llvm::MutableArrayRef<char> out);
