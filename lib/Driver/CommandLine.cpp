@@ -3,7 +3,6 @@
 
 #include "Version.h"
 #include "moe/Driver/Registry.h"
-#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Path.h"
@@ -11,6 +10,7 @@
 using namespace moe;
 using namespace llvm;
 
+namespace {
 /// A flag for every option of the pipelines, so that each is declared once.
 class PipelineFlags {
 public:
@@ -36,6 +36,7 @@ private:
   std::vector<std::pair<cl::Option *, std::unique_ptr<cl::opt<std::string>>>>
       flags;
 };
+} // namespace
 
 /// What LLVM's parser says, on one line: without the program's name in front
 /// and the advice to ask for help behind.
@@ -114,45 +115,56 @@ static std::string describePhases() {
   return result;
 }
 
-Error moe::parseCommandLine(int argc, char **argv, const Registry &registry,
-                            CompileCommand &command) {
-  // LLVM's libraries bring some hundred flags of their own.
-  cl::ResetCommandLineParser();
-  cl::SetVersionPrinter(printVersion);
-  cl::OptionCategory files("Files"), making("Making the module"),
-      watching("Watching it");
+namespace {
+/// The flags while they are registered. They live no longer than one parse, but
+/// libraries (the linker) go over all that are registered.
+struct Flags {
+  explicit Flags(CompileOptions &options);
+  ~Flags() { cl::ResetCommandLineParser(); }
+
+  /// Fills `command` with what the command line said.
+  Error apply(CompileCommand &command);
+
+  cl::OptionCategory files{"Files"}, making{"Making the module"},
+      watching{"Watching it"};
   const std::string stopHelp =
       "Stop after a phase and print the IR: " + describePhases();
 
-  cl::list<std::string> inputs(cl::Positional, cl::cat(files),
-                               cl::desc("<checkpoint directory | .mlir file>"));
-  cl::opt<std::string> output(
+  cl::list<std::string> inputs{cl::Positional, cl::cat(files),
+                               cl::desc("<checkpoint directory | .mlir file>")};
+  cl::opt<std::string> output{
       "o", cl::ZeroOrMore, cl::cat(files), cl::value_desc("file"),
-      cl::desc("The module; with --compile-to, the IR"));
-  PipelineFlags pipelineFlags(command.options, making);
-  cl::opt<std::string> emitIr(
-      "emit-ir", cl::ValueOptional, cl::ZeroOrMore, cl::cat(making),
+      cl::desc("The module; with --compile-to, the IR")};
+  PipelineFlags pipeline;
+  cl::opt<std::string> emitIr{
+      "emit-ir",
+      cl::ValueOptional,
+      cl::ZeroOrMore,
+      cl::cat(making),
       cl::value_desc("bool"),
-      cl::desc("Put the model's IR into the module, for people"));
-  cl::list<std::string> compileTo("compile-to", cl::cat(watching),
-                                  cl::value_desc("phase"), cl::desc(stopHelp));
-  cl::list<std::string> dumpPhase(
+      cl::desc("Put the model's IR into the module, for people")};
+  cl::list<std::string> compileTo{"compile-to", cl::cat(watching),
+                                  cl::value_desc("phase"), cl::desc(stopHelp)};
+  cl::list<std::string> dumpPhase{
       "dump-phase", cl::cat(watching), cl::value_desc("phase"),
-      cl::desc("Print the IR after a phase to standard error and go on"));
-  cl::opt<std::string> timing("timing", cl::ValueOptional, cl::ZeroOrMore,
-                              cl::value_desc("bool"), cl::cat(watching),
-                              cl::desc("Say how long each pass took"));
-  cl::opt<std::string> verifyEach(
-      "verify-each", cl::ValueOptional, cl::ZeroOrMore, cl::cat(watching),
-      cl::value_desc("bool"), cl::desc("Verify the IR after each pass (true)"));
-  cl::HideUnrelatedOptions({&files, &making, &watching});
-  // The flags live no longer than this function, but libraries (the linker) go
-  // over all that are registered.
-  scope_exit forget([] { cl::ResetCommandLineParser(); });
+      cl::desc("Print the IR after a phase to standard error and go on")};
+  cl::opt<std::string> timing{
+      "timing",          cl::ValueOptional,
+      cl::ZeroOrMore,    cl::value_desc("bool"),
+      cl::cat(watching), cl::desc("Say how long each pass took")};
+  cl::opt<std::string> verifyEach{
+      "verify-each",          cl::ValueOptional,
+      cl::ZeroOrMore,         cl::cat(watching),
+      cl::value_desc("bool"), cl::desc("Verify the IR after each pass (true)")};
+};
+} // namespace
 
-  if (Error error = parse(argc, argv))
-    return error;
-  if (Error error = pipelineFlags.apply())
+Flags::Flags(CompileOptions &options) : pipeline(options, making) {
+  cl::HideUnrelatedOptions({&files, &making, &watching});
+}
+
+Error Flags::apply(CompileCommand &command) {
+  if (Error error = pipeline.apply())
     return error;
   if (Error error = getSwitch(emitIr, command.emitIr))
     return error;
@@ -173,6 +185,11 @@ Error moe::parseCommandLine(int argc, char **argv, const Registry &registry,
         " inputs given, 1 expected: a checkpoint directory or a .mlir file");
   command.input = inputs.front();
   command.output = output;
+  return Error::success();
+}
+
+/// IR goes to standard output unless told otherwise, a module never.
+static Error resolveOutput(CompileCommand &command) {
   if (command.lastPhase != Phase::Container) {
     if (command.output.empty())
       command.output = "-";
@@ -182,5 +199,20 @@ Error moe::parseCommandLine(int argc, char **argv, const Registry &registry,
     return createStringError(
         "a module cannot go to standard output, use -o FILE");
   }
+  return Error::success();
+}
+
+Error moe::parseCommandLine(int argc, char **argv, const Registry &registry,
+                            CompileCommand &command) {
+  // LLVM's libraries bring some hundred flags of their own.
+  cl::ResetCommandLineParser();
+  cl::SetVersionPrinter(printVersion);
+  Flags flags(command.options);
+  if (Error error = parse(argc, argv))
+    return error;
+  if (Error error = flags.apply(command))
+    return error;
+  if (Error error = resolveOutput(command))
+    return error;
   return verifyOptions(command.options, registry);
 }
