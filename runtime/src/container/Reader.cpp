@@ -69,18 +69,10 @@ Status Container::checkSectionChecksums() const {
   return Status();
 }
 
-/// One checksum over many gigabytes would keep one core busy while the others
-/// wait, so the parameters' own checksums are compared instead; what lies
-/// between parameters must be zero. Together they cover every byte.
-Status Container::checkWeightChecksums() const {
-  std::span<const std::byte> weights = section(MOERT_SECTION_WEIGHTS);
-  std::vector<const fb::Parameter *> stored;
-  for (const fb::Parameter *parameter : *module->parameters())
-    if (parameter->kind() != fb::ParameterKind::RopeTable)
-      stored.push_back(parameter);
-  std::sort(stored.begin(), stored.end(),
-                   [](auto *a, auto *b) { return a->offset() < b->offset(); });
-
+/// What lies between parameters, which are sorted by offset, must be zero.
+static Status checkGaps(std::span<const std::byte> weights,
+                        const std::vector<const fb::Parameter *> &parameters,
+                        const std::string &name) {
   uint64_t end = 0;
   auto checkGap = [&](uint64_t next) -> Status {
     if (next <= end)
@@ -91,18 +83,33 @@ Status Container::checkWeightChecksums() const {
     return makeStatus(MOERT_DATA_LOSS, name, ": WEIGHTS is damaged: byte ",
                       end + bad, " between parameters is not zero");
   };
-  for (const fb::Parameter *parameter : stored) {
+  for (const fb::Parameter *parameter : parameters) {
     MOERT_RETURN_IF_ERROR(checkGap(parameter->offset()));
     end = std::max(end, parameter->offset() + parameter->size());
   }
-  MOERT_RETURN_IF_ERROR(checkGap(weights.size()));
+  return checkGap(weights.size());
+}
 
+/// One checksum over many gigabytes would keep one core busy while the others
+/// wait, so the parameters' own checksums are compared instead. Together with
+/// the gaps between them they cover every byte.
+Status Container::checkWeightChecksums() const {
+  std::span<const std::byte> weights = section(MOERT_SECTION_WEIGHTS);
+  std::vector<const fb::Parameter *> stored;
+  for (const fb::Parameter *parameter : *module->parameters())
+    if (parameter->kind() != fb::ParameterKind::RopeTable)
+      stored.push_back(parameter);
+  std::sort(stored.begin(), stored.end(),
+            [](auto *a, auto *b) { return a->offset() < b->offset(); });
+  MOERT_RETURN_IF_ERROR(checkGaps(weights, stored, name));
+
+  auto actual = [&](const fb::Parameter *parameter) {
+    return checksum(weights.subspan(parameter->offset(), parameter->size()));
+  };
   std::atomic<size_t> firstBad = stored.size();
 #pragma omp parallel for schedule(dynamic)
   for (size_t i = 0; i < stored.size(); ++i) {
-    const fb::Parameter *parameter = stored[i];
-    if (checksum(weights.subspan(parameter->offset(), parameter->size())) ==
-        parameter->checksum())
+    if (actual(stored[i]) == stored[i]->checksum())
       continue;
     size_t known = firstBad;
     while (i < known && !firstBad.compare_exchange_weak(known, i)) {
@@ -113,6 +120,5 @@ Status Container::checkWeightChecksums() const {
   const fb::Parameter *bad = stored[firstBad];
   return makeStatus(MOERT_DATA_LOSS, name, ": WEIGHTS is damaged: parameter ",
                     bad->name()->string_view(), " has checksum ",
-                    hex(checksum(weights.subspan(bad->offset(), bad->size()))),
-                    ", expected ", hex(bad->checksum()));
+                    hex(actual(bad)), ", expected ", hex(bad->checksum()));
 }
