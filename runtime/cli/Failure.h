@@ -32,7 +32,7 @@ void check(moert_status_t status, const std::string &origin);
 std::string systemError(int error);
 
 /// Where failures of the command line itself come from.
-inline const char *const CommandLine = "command line";
+inline const char *const commandLine = "command line";
 
 } // namespace moert::cli
 

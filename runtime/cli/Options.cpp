@@ -15,10 +15,10 @@ namespace {
 using Modes = unsigned; ///< a set of Mode
 
 constexpr Modes in(Mode mode) { return 1u << unsigned(mode); }
-constexpr Modes Generating = in(Mode::Generate);
-constexpr Modes Running =
-    Generating | in(Mode::Perplexity) | in(Mode::Evaluate) | in(Mode::Bench);
-constexpr Modes Tracing = Running & ~in(Mode::Bench);
+constexpr Modes generating = in(Mode::Generate);
+constexpr Modes running =
+    generating | in(Mode::Perplexity) | in(Mode::Evaluate) | in(Mode::Bench);
+constexpr Modes tracing = running & ~in(Mode::Bench);
 
 enum Repeats { Once, Often };
 
@@ -82,7 +82,7 @@ T parseNumber(const std::string &name, const std::string &text, T least,
   const char *end = text.data() + text.size();
   auto [stop, error] = std::from_chars(text.data(), end, value);
   if (error != std::errc() || stop != end || !(value >= least && value <= most))
-    fail(CommandLine, name, " is '", text, "' when it should be a number from ",
+    fail(commandLine, name, " is '", text, "' when it should be a number from ",
          least, " to ", most);
   return value;
 }
@@ -106,7 +106,7 @@ void checkSize(const std::string &name, const std::string &text) {
   std::string unit = digits == std::string::npos ? "" : text.substr(digits);
   if (digits == 0 || text.empty() ||
       !(unit.empty() || unit == "K" || unit == "M" || unit == "G"))
-    fail(CommandLine, name, " is '", text,
+    fail(commandLine, name, " is '", text,
          "' when it should be a size like 512M or 8G");
 }
 
@@ -121,7 +121,7 @@ CLI::Option *Parser::taking(const char *names, const char *what,
   CLI::callback_t takeAll = [=](const CLI::results_t &values) {
     // The last one must not win in silence.
     if (repeats == Once && values.size() > 1)
-      fail(CommandLine, name, " is given ", values.size(),
+      fail(commandLine, name, " is given ", values.size(),
            " times, at most 1 is allowed");
     for (const std::string &value : values)
       take(value);
@@ -185,9 +185,9 @@ void Parser::addPrompt() {
            "Text to continue; repeat it to run several at once",
            [this](const std::string &v) { options.prompts.push_back(v); },
            Often),
-       group, Generating);
+       group, generating);
   note(text("-f,--file", options.promptFile, "File with the text to continue"),
-       group, Generating);
+       group, generating);
   note(taking(
            "--tokens", "ID,ID,...",
            "Token ids to continue, taken as they are; repeatable",
@@ -195,35 +195,35 @@ void Parser::addPrompt() {
              options.tokenPrompts.push_back(parseTokens(v));
            },
            Often),
-       group, Generating);
+       group, generating);
   note(number<int64_t>("-n,--n-predict", options.predict, -1, INT32_MAX,
                        "Most tokens to generate; -1: no limit (128; 0 with "
                        "--logits)"),
-       group, Generating);
+       group, generating);
   note(flag("--ignore-eos", options.ignoreEos,
             "Go on after an end-of-text token, and print it"),
-       group, Generating);
+       group, generating);
   note(text("--logits", options.logits,
             "Write the prompt's logits, float32 [tokens, vocabulary], to a "
             ".npy file"),
-       group, Generating);
+       group, generating);
 }
 
 void Parser::addSampling() {
   const char *group = "Sampling";
   note(number<float>("--temp", options.temperature, 0, 1000,
                      "Temperature; 0 picks the likeliest token (0)"),
-       group, Generating);
+       group, generating);
   note(number<int32_t>("--top-k", options.topK, 0, INT32_MAX,
                        "Keep the K likeliest tokens; 0: all (0)"),
-       group, Generating);
+       group, generating);
   note(number<float>("--top-p", options.topP, 0, 1,
                      "Keep the likeliest tokens that hold this probability "
                      "(1)"),
-       group, Generating);
+       group, generating);
   note(number<uint64_t>("--seed", options.seed, 0, UINT64_MAX,
                         "Seed; the same gives the same text everywhere (0)"),
-       group, Generating);
+       group, generating);
 }
 
 void Parser::addOtherModes() {
@@ -262,16 +262,16 @@ void Parser::addRun() {
   const char *group = "Running";
   note(number<int32_t>("-t,--threads", options.threads, 0, 65536,
                        "Threads; 0: all that this process may use (0)"),
-       group, Running);
+       group, running);
   note(number<int64_t>("-c,--ctx-size", options.context, 1, INT32_MAX,
                        "Positions per sequence (the module's context)"),
-       group, Running);
+       group, running);
   note(flag("--exact", exact,
             "Compute in the order that all targets share, where the module "
             "has one"),
-       group, Running);
+       group, running);
   note(flag("--no-verify", noVerify, "Do not check the weights' checksums"),
-       group, Running);
+       group, running);
 }
 
 void Parser::addOutput() {
@@ -281,10 +281,10 @@ void Parser::addOutput() {
        group, ~0u);
   note(flag("--stats", options.stats,
             "Report tokens, times and memory afterwards"),
-       group, Running);
+       group, running);
   note(text("--trace", options.trace,
             "Write a Chrome trace of the run (open it in Perfetto)"),
-       group, Tracing);
+       group, tracing);
 }
 
 void Parser::addOffload() {
@@ -299,28 +299,28 @@ void Parser::addOffload() {
                 checkSize("--memory-budget", v);
                 options.offloadFlags.push_back("--memory-budget");
               }),
-       group, Running);
+       group, running);
   note(taking("--prefetch", "auto|on|off", "Fetch experts ahead (auto)",
               [this](const std::string &v) {
                 if (v != "auto" && v != "on" && v != "off")
-                  fail(CommandLine, "--prefetch is '", v,
+                  fail(commandLine, "--prefetch is '", v,
                        "' when it should be auto, on or off");
                 // The other two are true of a module without such experts.
                 if (v == "on")
                   options.offloadFlags.push_back("--prefetch=on");
               }),
-       group, Running);
+       group, running);
   note(taking("--cache-policy", "NAME", "Which expert leaves the cache",
               offload("--cache-policy")),
-       group, Running);
+       group, running);
   note(flag("--no-exit", noExit, "Run every layer for every token"), group,
-       Running);
+       running);
   note(taking("--exit-threshold", "X", "Confidence that lets a token leave",
               [this](const std::string &v) {
                 parseNumber<double>("--exit-threshold", v, 0, 1e6);
                 options.exitFlags.push_back("--exit-threshold");
               }),
-       group, Running);
+       group, running);
 }
 
 //===-- Meaning -----------------------------------------------------------===//
@@ -337,7 +337,7 @@ void Parser::chooseMode() {
     if (app.count(name) == 0)
       continue;
     if (chosen)
-      fail(CommandLine, chosen, " and ", name, " exclude each other");
+      fail(commandLine, chosen, " and ", name, " exclude each other");
     chosen = name;
     options.mode = mode;
   }
@@ -345,8 +345,8 @@ void Parser::chooseMode() {
     if (entry.option->count() == 0 || (entry.modes & in(options.mode)))
       continue;
     if (chosen)
-      fail(CommandLine, nameOf(entry.option), " has no meaning with ", chosen);
-    fail(CommandLine, nameOf(entry.option), " needs ",
+      fail(commandLine, nameOf(entry.option), " has no meaning with ", chosen);
+    fail(commandLine, nameOf(entry.option), " needs ",
          entry.modes == in(Mode::Bench) ? "--bench" : "--perplexity");
   }
 }
@@ -357,33 +357,33 @@ void Parser::checkPrompt() const {
     if (app.count(name) == 0)
       continue;
     if (chosen)
-      fail(CommandLine, chosen, " and ", name, " exclude each other");
+      fail(commandLine, chosen, " and ", name, " exclude each other");
     chosen = name;
   }
   if (!chosen)
-    fail(CommandLine, "nothing to do: give a --prompt, --file or --tokens, or "
+    fail(commandLine, "nothing to do: give a --prompt, --file or --tokens, or "
                       "another mode (see --help)");
   size_t prompts = options.prompts.size() + options.tokenPrompts.size();
   if (!options.logits.empty() && prompts > 1)
-    fail(CommandLine, "--logits takes 1 prompt, ", prompts, " given");
+    fail(commandLine, "--logits takes 1 prompt, ", prompts, " given");
 }
 
 void Parser::checkSampling() const {
   if (options.topP == 0)
-    fail(CommandLine, "--top-p is 0 when it should be above 0 and at most 1");
+    fail(commandLine, "--top-p is 0 when it should be above 0 and at most 1");
   for (const char *name : {"--top-k", "--top-p"})
     if (app.count(name) != 0 && app.count("--temp") == 0)
-      fail(CommandLine, name, " needs --temp: without it decoding is greedy");
+      fail(commandLine, name, " needs --temp: without it decoding is greedy");
 }
 
 void Parser::checkMeaning() const {
   std::vector<std::string> rest = app.remaining();
   if (!rest.empty() && rest.front().size() > 1 && rest.front()[0] == '-')
-    fail(CommandLine, "unknown option ", rest.front());
+    fail(commandLine, "unknown option ", rest.front());
   if (!rest.empty())
-    fail(CommandLine, "one module expected, also got '", rest.front(), "'");
+    fail(commandLine, "one module expected, also got '", rest.front(), "'");
   if (options.module.empty() && options.mode != Mode::ListDevices)
-    fail(CommandLine, "no module given (see --help)");
+    fail(commandLine, "no module given (see --help)");
   if (options.mode == Mode::Generate) {
     checkPrompt();
     checkSampling();
@@ -401,7 +401,7 @@ void Parser::runParser(int argc, const char *const *argv) {
     std::string what = error.what();
     if (!what.empty())
       what[0] = char(std::tolower(static_cast<unsigned char>(what[0])));
-    throw Failure(CommandLine, what);
+    throw Failure(commandLine, what);
   }
 }
 

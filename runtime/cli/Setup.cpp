@@ -57,7 +57,7 @@ Sampler Setup::makeSampler() const {
   wanted.top_p = options.topP;
   wanted.seed = options.seed;
   moert_sampler_t *sampler = nullptr;
-  check(moert_sampler_create(&wanted, &sampler), CommandLine);
+  check(moert_sampler_create(&wanted, &sampler), commandLine);
   return Sampler(sampler);
 }
 
@@ -101,5 +101,5 @@ int Setup::exitCode(Json &result) {
   if (!interrupted())
     return 0;
   result["interrupted"] = true;
-  return InterruptedExitCode;
+  return interruptedExitCode;
 }
