@@ -66,7 +66,8 @@ private:
   void embed(EmbedOp op) {
     WeightOp weight = whole(op.getTableAttr());
     if (!read.contains(weight))
-      activeBytes += weight.getByteSize() / weight.getTensorType().getDimSize(0);
+      activeBytes +=
+          weight.getByteSize() / weight.getTensorType().getDimSize(0);
   }
 
   void linear(LinearOp op) {

@@ -1,5 +1,4 @@
-//===- Setup.h - what every run of a module begins and ends with -*- C++
-//-*-===//
+//===- Setup.h - how every run of a module begins and ends ------*- C++ -*-===//
 #ifndef MOERT_CLI_SETUP_H
 #define MOERT_CLI_SETUP_H
 

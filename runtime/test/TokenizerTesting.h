@@ -1,5 +1,4 @@
-//===- TokenizerTesting.h - short forms for the tokenizer's tests -*- C++
-//-*-===//
+//===- TokenizerTesting.h - short forms for tokenizer tests -----*- C++ -*-===//
 #ifndef MOERT_TEST_TOKENIZERTESTING_H
 #define MOERT_TEST_TOKENIZERTESTING_H
 

@@ -25,13 +25,15 @@ struct WeightSlice {
 struct Parameter {
   enum class Kind { Tensor, Expert, RopeTable };
   Kind kind = Kind::Tensor;
-  std::string name;                       ///< of the weight; "<gate>.<expert>" for an expert
-  llvm::SmallVector<WeightSlice, 3> data; ///< its bytes, one slice after the other; empty for a table
-  RopeTableOp table;                      ///< for Kind::RopeTable
-  int64_t layer = -1;                     ///< decoder layer, for experts
+  std::string name; ///< of the weight; "<gate>.<expert>" for an expert
+  /// Its bytes, one slice after the other; empty for a table.
+  llvm::SmallVector<WeightSlice, 3> data;
+  RopeTableOp table;  ///< for Kind::RopeTable
+  int64_t layer = -1; ///< decoder layer, for experts
   int64_t expert = -1;
-  uint64_t size = 0;   ///< bytes
-  uint64_t offset = 0; ///< in section WEIGHTS: 64-byte aligned, 4096 for experts
+  uint64_t size = 0; ///< bytes
+  /// In section WEIGHTS: 64-byte aligned, 4096 for experts.
+  uint64_t offset = 0;
 };
 
 /// The parameters of a model in the order of moert_abi_forward_t::parameters.

@@ -1,5 +1,4 @@
-//===- ContainerWriter.h - one file with all that a module needs -*- C++
-//-*-===//
+//===- ContainerWriter.h - one file with all of a module --------*- C++ -*-===//
 #ifndef MOE_CONTAINER_CONTAINERWRITER_H
 #define MOE_CONTAINER_CONTAINERWRITER_H
 

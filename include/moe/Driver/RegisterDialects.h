@@ -1,5 +1,4 @@
-//===- RegisterDialects.h - the dialects and passes of all tools -*- C++
-//-*-===//
+//===- RegisterDialects.h - dialects and passes of all tools ----*- C++ -*-===//
 #ifndef MOE_DRIVER_REGISTERDIALECTS_H
 #define MOE_DRIVER_REGISTERDIALECTS_H
 

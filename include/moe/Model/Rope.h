@@ -1,4 +1,4 @@
-//===- Rope.h - frequencies of rotary positions from config.json -*- C++ -*-==//
+//===- Rope.h - rotary frequencies from config.json -------------*- C++ -*-===//
 #ifndef MOE_MODEL_ROPE_H
 #define MOE_MODEL_ROPE_H
 

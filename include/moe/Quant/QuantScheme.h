@@ -23,9 +23,11 @@ public:
   virtual double getErrorBound(mlir::RankedTensorType type) const = 0;
   /// Bytes of one row of type.getDimSize(1) weights.
   virtual uint64_t getRowBytes(mlir::RankedTensorType type) const = 0;
-  virtual llvm::Error encodeRow(mlir::RankedTensorType type, llvm::ArrayRef<float> row,
+  virtual llvm::Error encodeRow(mlir::RankedTensorType type,
+                                llvm::ArrayRef<float> row,
                                 llvm::MutableArrayRef<char> out) const = 0;
-  virtual llvm::Error decodeRow(mlir::RankedTensorType type, llvm::ArrayRef<char> bytes,
+  virtual llvm::Error decodeRow(mlir::RankedTensorType type,
+                                llvm::ArrayRef<char> bytes,
                                 llvm::MutableArrayRef<float> out) const = 0;
 };
 

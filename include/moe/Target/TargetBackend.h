@@ -1,4 +1,4 @@
-//===- TargetBackend.h - from moe IR to code for one kind of device -*- C++ -*-===//
+//===- TargetBackend.h - moe IR to code for a kind of device ----*- C++ -*-===//
 #ifndef MOE_TARGET_TARGETBACKEND_H
 #define MOE_TARGET_TARGETBACKEND_H
 
@@ -23,9 +23,9 @@ struct CodeObject {
   std::string entry;       ///< symbol
   std::string driver;      ///< runtime driver that executes it
   std::string triple, cpu;
-  std::vector<std::string> features; ///< features the code needs
-  uint64_t workspaceFixed = 0;       ///< bytes
-  uint64_t workspacePerRow = 0;      ///< bytes
+  std::vector<std::string> features;   ///< features the code needs
+  uint64_t workspaceFixed = 0;         ///< bytes
+  uint64_t workspacePerRow = 0;        ///< bytes
   std::vector<std::string> operations; ///< names for traces
 };
 
@@ -42,8 +42,8 @@ public:
   virtual llvm::Error buildPipeline(mlir::OpPassManager &manager,
                                     const TargetOptions &options) const = 0;
   /// Code from the lowered module.
-  virtual llvm::Expected<CodeObject> serialize(mlir::ModuleOp module,
-                                               const TargetOptions &options) const = 0;
+  virtual llvm::Expected<CodeObject>
+  serialize(mlir::ModuleOp module, const TargetOptions &options) const = 0;
 };
 
 } // namespace moe

@@ -1,4 +1,4 @@
-//===- BufferPlan.h - places rows of activations in the workspace -*- C++ -*-===//
+//===- BufferPlan.h - rows of activations in the workspace ------*- C++ -*-===//
 #ifndef MOE_LIB_TARGET_CPU_BUFFERPLAN_H
 #define MOE_LIB_TARGET_CPU_BUFFERPLAN_H
 

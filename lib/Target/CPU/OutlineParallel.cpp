@@ -123,8 +123,7 @@ public:
     if (loop.getNumLoops() != 1 || !loop.getInitVals().empty())
       return loop.emitOpError("has ")
              << loop.getNumLoops() << " dimensions and "
-             << loop.getInitVals().size()
-             << " reductions, can outline 1 and 0";
+             << loop.getInitVals().size() << " reductions, can outline 1 and 0";
     if (getConstantIntValue(loop.getLowerBound().front()) != 0 ||
         getConstantIntValue(loop.getStep().front()) != 1)
       return loop.emitOpError("must start at 0 with step 1");
@@ -178,13 +177,13 @@ private:
     Value body = func::ConstantOp::create(b, bodyType, name);
     Value bodyPointer =
         UnrealizedConversionCastOp::create(b, pointer, body).getResult(0);
-    Value count = arith::IndexCastOp::create(b, i64,
-                                             loop.getUpperBound().front());
+    Value count =
+        arith::IndexCastOp::create(b, i64, loop.getUpperBound().front());
     Value parallelFor =
         b.loadField(env, offsetof(moert_abi_env_t, parallel_for), pointer);
-    auto type = LLVM::LLVMFunctionType::get(
-        LLVM::LLVMVoidType::get(b.getContext()),
-        {pointer, pointer, pointer, i64});
+    auto type =
+        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
+                                    {pointer, pointer, pointer, i64});
     LLVM::CallOp::create(
         b, type, ValueRange{parallelFor, env, bodyPointer, cells, count});
   }
@@ -196,8 +195,8 @@ private:
     b.setInsertionPointToStart(&function.front());
     Value size =
         LLVM::ConstantOp::create(b, b.getI64Type(), b.getI64IntegerAttr(count));
-    return LLVM::AllocaOp::create(
-        b, LLVM::LLVMPointerType::get(b.getContext()), b.getI64Type(), size);
+    return LLVM::AllocaOp::create(b, LLVM::LLVMPointerType::get(b.getContext()),
+                                  b.getI64Type(), size);
   }
 
   ModuleOp module;
@@ -216,7 +215,8 @@ struct OutlineParallel
       SmallVector<scf::ParallelOp> loops;
       function.walk([&](scf::ParallelOp loop) { loops.push_back(loop); });
       for (auto [i, loop] : llvm::enumerate(loops)) {
-        std::string name = function.getSymName().str() + ".slice" + std::to_string(i);
+        std::string name =
+            function.getSymName().str() + ".slice" + std::to_string(i);
         if (failed(Outliner(module, loop, name).run()))
           return signalPassFailure();
       }

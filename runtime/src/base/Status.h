@@ -1,4 +1,4 @@
-//===- Status.h - making and passing on moert_status_t ---------*- C++ -*-===//
+//===- Status.h - making and passing on moert_status_t ----------*- C++ -*-===//
 #ifndef MOERT_BASE_STATUS_H
 #define MOERT_BASE_STATUS_H
 

@@ -1,4 +1,4 @@
-//===- Checksum.h - XXH3-64, and looking for bytes that are not 0 -*- C++ -*-=//
+//===- Checksum.h - XXH3-64, and bytes that are not 0 -----------*- C++ -*-===//
 #ifndef MOERT_CONTAINER_CHECKSUM_H
 #define MOERT_CONTAINER_CHECKSUM_H
 

@@ -1,4 +1,4 @@
-//===- Sampler.h - picks the next token from logits ------------*- C++ -*-===//
+//===- Sampler.h - picks the next token from logits -------------*- C++ -*-===//
 #ifndef MOERT_SAMPLER_SAMPLER_H
 #define MOERT_SAMPLER_SAMPLER_H
 

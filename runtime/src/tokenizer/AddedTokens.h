@@ -1,4 +1,4 @@
-//===- AddedTokens.h - tokens that are found before all else ---*- C++ -*-===//
+//===- AddedTokens.h - tokens that are found before all else ----*- C++ -*-===//
 #ifndef MOERT_TOKENIZER_ADDEDTOKENS_H
 #define MOERT_TOKENIZER_ADDEDTOKENS_H
 

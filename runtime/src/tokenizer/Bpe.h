@@ -1,4 +1,4 @@
-//===- Bpe.h - byte-pair encoding of one piece -----------------*- C++ -*-===//
+//===- Bpe.h - byte-pair encoding of one piece ------------------*- C++ -*-===//
 #ifndef MOERT_TOKENIZER_BPE_H
 #define MOERT_TOKENIZER_BPE_H
 

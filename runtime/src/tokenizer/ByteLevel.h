@@ -1,4 +1,4 @@
-//===- ByteLevel.h - bytes as printable characters -------------*- C++ -*-===//
+//===- ByteLevel.h - bytes as printable characters --------------*- C++ -*-===//
 #ifndef MOERT_TOKENIZER_BYTELEVEL_H
 #define MOERT_TOKENIZER_BYTELEVEL_H
 

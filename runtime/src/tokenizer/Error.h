@@ -1,4 +1,4 @@
-//===- Error.h - the exception that stays inside the tokenizer -*- C++ -*-===//
+//===- Error.h - the exception that stays inside the tokenizer --*- C++ -*-===//
 #ifndef MOERT_TOKENIZER_ERROR_H
 #define MOERT_TOKENIZER_ERROR_H
 

@@ -1,4 +1,4 @@
-//===- Json.h - a tokenizer.json read strictly -----------------*- C++ -*-===//
+//===- Json.h - a tokenizer.json read strictly ------------------*- C++ -*-===//
 //
 // The vocabulary and the merges, which are nearly all of such a file, go into
 // flat lists; the rest becomes a small tree.

@@ -1,4 +1,4 @@
-//===- Parts.h - the pipeline inside a Tokenizer ---------------*- C++ -*-===//
+//===- Parts.h - the pipeline inside a Tokenizer ----------------*- C++ -*-===//
 #ifndef MOERT_TOKENIZER_PARTS_H
 #define MOERT_TOKENIZER_PARTS_H
 

@@ -1,4 +1,4 @@
-//===- Pattern.h - what a stage looks for in a text ------------*- C++ -*-===//
+//===- Pattern.h - what a stage looks for in a text -------------*- C++ -*-===//
 #ifndef MOERT_TOKENIZER_PATTERN_H
 #define MOERT_TOKENIZER_PATTERN_H
 

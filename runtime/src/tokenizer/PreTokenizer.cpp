@@ -26,10 +26,9 @@ public:
       : prefix(node.boolean("add_prefix_space", true)) {
     // GPT-2's split; a file that wants another has a Split stage before.
     if (node.boolean("use_regex", true))
-      pattern.emplace(Regex(
-          R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+)"
-          R"(| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)",
-          "ByteLevel"));
+      pattern.emplace(Regex(R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+)"
+                            R"(| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)",
+                            "ByteLevel"));
   }
   void split(Piece piece, Pieces &out) const override {
     std::string prefixed;

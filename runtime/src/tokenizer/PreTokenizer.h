@@ -1,4 +1,4 @@
-//===- PreTokenizer.h - how a text is split before the model ---*- C++ -*-===//
+//===- PreTokenizer.h - how a text is split before the model ----*- C++ -*-===//
 #ifndef MOERT_TOKENIZER_PRETOKENIZER_H
 #define MOERT_TOKENIZER_PRETOKENIZER_H
 

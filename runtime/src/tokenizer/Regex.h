@@ -1,4 +1,4 @@
-//===- Regex.h - a regular expression of a tokenizer.json ------*- C++ -*-===//
+//===- Regex.h - a regular expression of a tokenizer.json -------*- C++ -*-===//
 #ifndef MOERT_TOKENIZER_REGEX_H
 #define MOERT_TOKENIZER_REGEX_H
 

@@ -1,4 +1,4 @@
-//===- Utf8.h - characters of UTF-8 text and their classes -----*- C++ -*-===//
+//===- Utf8.h - characters of UTF-8 text and their classes ------*- C++ -*-===//
 #ifndef MOERT_TOKENIZER_UTF8_H
 #define MOERT_TOKENIZER_UTF8_H
 

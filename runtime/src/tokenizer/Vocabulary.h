@@ -1,4 +1,4 @@
-//===- Vocabulary.h - the model's strings by id and by text ----*- C++ -*-===//
+//===- Vocabulary.h - the model's strings by id and by text -----*- C++ -*-===//
 #ifndef MOERT_TOKENIZER_VOCABULARY_H
 #define MOERT_TOKENIZER_VOCABULARY_H
 
