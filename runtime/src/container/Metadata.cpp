@@ -83,10 +83,19 @@ private:
 
 } // namespace
 
+/// FlatBuffers verifies that a vector lies in the buffer, not that its elements
+/// are where the processor may read them.
+template <typename T>
+static bool isAligned(const flatbuffers::Vector<T> &vector) {
+  return reinterpret_cast<uintptr_t>(vector.Data()) % alignof(T) == 0;
+}
+
 Status ParameterChecker::checkRope() const {
   const fb::RopeTable *rope = parameter.rope();
   if (!rope || !rope->frequencies() || rope->frequencies()->size() == 0)
     return fail("is a rope table without frequencies");
+  if (!isAligned(*rope->frequencies()))
+    return fail("has frequencies that are not aligned");
   if (parameter.size() != 0)
     return fail("is a rope table with ", parameter.size(),
                 " bytes, it must have 0");
@@ -119,6 +128,8 @@ Status ParameterChecker::checkPlace() const {
 Status ParameterChecker::checkShape() const {
   if (!parameter.shape() || parameter.shape()->size() == 0)
     return fail("has no shape");
+  if (!isAligned(*parameter.shape()))
+    return fail("has a shape that is not aligned");
   uint64_t bytes = elementSize(parameter.element());
   if (parameter.kind() == fb::ParameterKind::Expert)
     bytes *= 3; // gate, up and down have equally many elements
