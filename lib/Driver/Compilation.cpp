@@ -22,26 +22,50 @@ using namespace moe;
 // Files
 //===----------------------------------------------------------------------===//
 
-/// Prints to a file that appears only when it is complete, or to `-`.
+/// Writes what waits in a stream. A failure that stays in the stream would end
+/// the process.
+static std::error_code flush(llvm::raw_fd_ostream &stream) {
+  stream.flush();
+  std::error_code code = stream.error();
+  stream.clear_error();
+  return code;
+}
+
+/// Prints to a file that appears only when it is complete.
+static llvm::Error writeFile(const Twine &path,
+                             llvm::function_ref<void(raw_ostream &)> print) {
+  auto part = llvm::sys::fs::TempFile::create(path + ".%%%%%%.part");
+  if (!part)
+    return part.takeError();
+  std::error_code code;
+  {
+    llvm::raw_fd_ostream stream(part->FD, /*shouldClose=*/false);
+    print(stream);
+    code = flush(stream);
+  }
+  if (!code)
+    return part->keep(path);
+  return llvm::joinErrors(llvm::errorCodeToError(code), part->discard());
+}
+
+/// Prints to a file or to `-`.
 static llvm::Error writeText(StringRef path,
                              llvm::function_ref<void(raw_ostream &)> print) {
-  if (path != "-") {
-    llvm::Error error = llvm::writeToOutput(path, [&](raw_ostream &os) {
-      print(os);
-      return llvm::Error::success();
-    });
-    if (!error)
-      return error;
-    std::error_code code = llvm::errorToErrorCode(std::move(error));
-    return llvm::createStringError(path + ": cannot write: " + code.message());
-  }
-  print(llvm::outs());
-  llvm::outs().flush();
-  std::error_code code = llvm::outs().error();
-  llvm::outs().clear_error(); // or it would be fatal at exit
-  if (!code)
+  if (path == "-") {
+    print(llvm::outs());
+    if (std::error_code code = flush(llvm::outs()))
+      return llvm::createStringError("standard output: " + code.message());
     return llvm::Error::success();
-  return llvm::createStringError("standard output: " + code.message());
+  }
+  if (path == "/dev/null") {
+    print(llvm::nulls());
+    return llvm::Error::success();
+  }
+  if (llvm::Error error = writeFile(path, print))
+    return llvm::createStringError(
+        path +
+        ": cannot write: " + llvm::errorToErrorCode(std::move(error)).message());
+  return llvm::Error::success();
 }
 
 /// Says early what would fail after a long compilation, or do harm.
@@ -52,9 +76,11 @@ static llvm::Error verifyOutput(const CompileCommand &command) {
     return llvm::Error::success();
   if (fs::is_directory(path))
     return llvm::createStringError(path + ": is a directory");
-  // A module is renamed into its place; that would replace a device, too.
-  if (fs::exists(path) && !fs::is_regular_file(path) &&
-      command.lastPhase == Phase::Container)
+  // A file is renamed into its place; that would replace a device, too. IR for
+  // the null device is dropped.
+  bool isDropped =
+      path == "/dev/null" && command.lastPhase != Phase::Container;
+  if (fs::exists(path) && !fs::is_regular_file(path) && !isDropped)
     return llvm::createStringError(path + ": is not a regular file");
   if (fs::equivalent(path, command.input))
     return llvm::createStringError(path + ": is the input");

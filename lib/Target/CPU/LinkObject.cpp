@@ -23,6 +23,21 @@ static llvm::Expected<std::string> createTemporary(llvm::StringRef suffix) {
   return path.str().str();
 }
 
+static llvm::Error writeFile(llvm::StringRef path,
+                             llvm::ArrayRef<char> bytes) {
+  std::error_code code;
+  llvm::raw_fd_ostream stream(path, code);
+  if (!code) {
+    stream.write(bytes.data(), bytes.size());
+    stream.close();
+    code = stream.error();
+    stream.clear_error(); // or it would end the process
+  }
+  if (!code)
+    return llvm::Error::success();
+  return llvm::createStringError(path + ": cannot write: " + code.message());
+}
+
 llvm::Expected<std::vector<char>>
 moe::cpu::linkShared(llvm::ArrayRef<char> object) {
   auto objectPath = createTemporary("o");
@@ -34,13 +49,8 @@ moe::cpu::linkShared(llvm::ArrayRef<char> object) {
     return sharedPath.takeError();
   llvm::FileRemover removeShared(*sharedPath);
 
-  llvm::Error written = llvm::writeToOutput(
-      *objectPath, [&](llvm::raw_ostream &stream) -> llvm::Error {
-        stream.write(object.data(), object.size());
-        return llvm::Error::success();
-      });
-  if (written)
-    return std::move(written);
+  if (llvm::Error error = writeFile(*objectPath, object))
+    return std::move(error);
 
   // -z defs: the module must not need anything from outside.
   const char *args[] = {"ld.lld",
