@@ -2,13 +2,14 @@
 """What moe-compile costs: compile_cost.py CHECKPOINT [arguments of moe-compile]
 
 Prints JSON: wall time and peak resident memory of moe-compile, the time that
-`cp` takes for the same bytes (each file synced, both after one warming read),
-and the largest tensor. Needs ./scripts/build.sh.
+`cp` takes for the same bytes, and the largest tensor. The two take turns; the
+checkpoint is in the page cache, neither waits for the disk, and what one wrote
+is flushed before the other starts. Needs ./scripts/build.sh.
 """
 import json
 import os
-import resource
 import shutil
+import statistics
 import struct
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import tempfile
 import time
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+REPETITIONS = 5
 
 
 def largest_tensor(directory):
@@ -31,10 +33,19 @@ def largest_tensor(directory):
     return largest
 
 
-def timed(command):
+def run(command):
+    """Wall time in seconds and peak resident memory in bytes."""
     start = time.monotonic()
-    subprocess.run(command, check=True)
-    return time.monotonic() - start
+    process = subprocess.Popen(command)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status != 0:
+        sys.exit("failed: %s" % " ".join(command))
+    return time.monotonic() - start, usage.ru_maxrss * 1024
+
+
+def spread(values, digits):
+    return {"median": round(statistics.median(values), digits),
+            "min": round(min(values), digits), "max": round(max(values), digits)}
 
 
 def main():
@@ -42,25 +53,31 @@ def main():
     files = [os.path.join(checkpoint, n) for n in os.listdir(checkpoint)]
     subprocess.run(["cat", *files], stdout=subprocess.DEVNULL, check=True)
     work = tempfile.mkdtemp(dir=os.environ.get("TMPDIR") or os.path.join(ROOT, "build"))
+    copies, compiles, peaks = [], [], []
     try:
-        copy = timed(["sh", "-c", 'cp -r "$1" "$2" && sync -f "$2"', "sh", checkpoint,
-                      os.path.join(work, "copy")])
-        shutil.rmtree(os.path.join(work, "copy"))
         output = os.path.join(work, "module.moe")
-        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        seconds = timed([os.path.join(ROOT, "build", "bin", "moe-compile"), checkpoint, "-o", output,
-                         *sys.argv[2:]])
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        print(json.dumps({
-            "compile_seconds": round(seconds, 2),
-            "copy_seconds": round(copy, 2),
-            "compile_over_copy": round(seconds / copy, 2),
-            "peak_resident_bytes": peak * 1024 if peak > before else None,
-            "largest_tensor_bytes": largest_tensor(checkpoint),
-            "module_bytes": os.path.getsize(output),
-        }, indent=1))
+        for _ in range(REPETITIONS):
+            copy = os.path.join(work, "copy")
+            copies.append(run(["cp", "-r", checkpoint, copy])[0])
+            shutil.rmtree(copy)
+            subprocess.run(["sync", "-f", work], check=True)
+            seconds, peak = run([os.path.join(ROOT, "build", "bin", "moe-compile"), checkpoint,
+                                 "-o", output, *sys.argv[2:]])
+            compiles.append(seconds)
+            peaks.append(peak)
+            size = os.path.getsize(output)
+            os.unlink(output)
+            subprocess.run(["sync", "-f", work], check=True)
     finally:
         shutil.rmtree(work)
+    print(json.dumps({
+        "copy_seconds": spread(copies, 2),
+        "compile_seconds": spread(compiles, 2),
+        "compile_over_copy": spread([a / b for a, b in zip(compiles, copies)], 2),
+        "peak_resident_bytes": max(peaks),
+        "largest_tensor_bytes": largest_tensor(checkpoint),
+        "module_bytes": size,
+    }, indent=1))
 
 
 if __name__ == "__main__":
