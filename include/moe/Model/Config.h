@@ -38,6 +38,8 @@ constexpr Bounds<double> epsilon{0.0, 1.0};
 /// holds null counts as absent.
 class Config {
 public:
+  /// Reads a file of at most 16 MiB.
+  static llvm::Expected<Config> read(llvm::StringRef path);
   /// `file` is what errors begin with.
   static llvm::Expected<Config> parse(llvm::StringRef file,
                                       llvm::StringRef text);

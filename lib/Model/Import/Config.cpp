@@ -1,6 +1,7 @@
 //===- Config.cpp - typed, bounded, and nothing overlooked ----------------===//
 #include "moe/Model/Config.h"
 
+#include "File.h"
 #include "Json.h"
 #include "moe/Model/Diagnostics.h"
 #include "llvm/ADT/STLExtras.h"
@@ -13,6 +14,8 @@
 using namespace llvm;
 using namespace moe;
 using nlohmann::json;
+
+static constexpr uint64_t fileLimit = 16 << 20;
 
 /// Shared by the object and the objects inside it.
 struct Config::State {
@@ -111,6 +114,13 @@ Config::Config(std::shared_ptr<State> state, const json *object,
                std::string path)
     : state(std::move(state)), object(object), path(std::move(path)) {
   this->state->objects[this->path].value = object;
+}
+
+Expected<Config> Config::read(StringRef path) {
+  Expected<std::string> text = readText(path, fileLimit);
+  if (!text)
+    return text.takeError();
+  return parse(path, *text);
 }
 
 Expected<Config> Config::parse(StringRef file, StringRef text) {

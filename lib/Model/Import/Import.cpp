@@ -16,16 +16,6 @@ using llvm::Error;
 using llvm::Expected;
 using llvm::Twine;
 
-static constexpr uint64_t configLimit = 16 << 20;
-
-static Expected<Config> readConfig(StringRef directory, StringRef file) {
-  std::string path = pathIn(directory, file);
-  Expected<std::string> text = readText(path, configLimit);
-  if (!text)
-    return text.takeError();
-  return Config::parse(path, *text);
-}
-
 static Error checkDirectory(StringRef directory) {
   if (!exists(directory))
     return fileError(directory, "no such file or directory");
@@ -91,9 +81,9 @@ static Error readEosTokens(StringRef directory, const Config &config,
   std::vector<int64_t> ids = config.getIntegers("eos_token_id", bounds);
   if (Error error = config.takeError())
     return error;
-  StringRef file = "generation_config.json";
-  if (exists(pathIn(directory, file))) {
-    Expected<Config> generation = readConfig(directory, file);
+  std::string path = pathIn(directory, "generation_config.json");
+  if (exists(path)) {
+    Expected<Config> generation = Config::read(path);
     if (!generation)
       return generation.takeError();
     if (generation->has("eos_token_id"))
@@ -116,7 +106,7 @@ Expected<ImportedModel> moe::importCheckpoint(StringRef directory,
                                               MLIRContext &context) {
   if (Error error = checkDirectory(directory))
     return std::move(error);
-  Expected<Config> config = readConfig(directory, "config.json");
+  Expected<Config> config = Config::read(pathIn(directory, "config.json"));
   if (!config)
     return config.takeError();
   Expected<std::unique_ptr<ModelFamily>> family = findFamily(*config, registry);

@@ -15,7 +15,6 @@ using namespace llvm;
 using namespace moe;
 
 static constexpr uint64_t tokenizerLimit = 256 << 20;
-static constexpr uint64_t configLimit = 16 << 20;
 
 using Tokenizer =
     std::unique_ptr<moert_tokenizer_t, decltype(&moert_tokenizer_free)>;
@@ -61,10 +60,7 @@ static std::optional<std::string> readBosToken(const Config &config) {
 
 static Error readTokenizerConfig(StringRef path, const Tokenizer &tokenizer,
                                  ImportedModel &model) {
-  Expected<std::string> text = readText(path, configLimit);
-  if (!text)
-    return text.takeError();
-  Expected<Config> config = Config::parse(path, *text);
+  Expected<Config> config = Config::read(path);
   if (!config)
     return config.takeError();
   model.addBos = config->getBool("add_bos_token", false);
