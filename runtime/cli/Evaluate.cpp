@@ -12,8 +12,8 @@
 
 using namespace moert::cli;
 
-static const int64_t MostAnswerTokens = 32;
-static const int64_t SlotsOfEval = 16;
+static constexpr int64_t mostAnswerTokens = 32;
+static constexpr int64_t mostSlots = 16;
 
 //===-- The file ----------------------------------------------------------===//
 
@@ -111,14 +111,14 @@ void Evaluation::makeRequests() {
     if (size > setup.context)
       fail(setup.options.evalFile, "line ", item.line, " has a prompt of ",
            size, " tokens, the context has ", setup.context);
-    request.most = std::min(MostAnswerTokens, setup.context - size + 1);
+    request.most = std::min(mostAnswerTokens, setup.context - size + 1);
     request.sampler = setup.makeSampler();
     capacity = std::max(capacity, size + request.most - 1);
     requests.push_back(std::move(request));
   }
   texts.resize(items.size());
   decoders.resize(items.size());
-  setup.start(capacity, std::min(SlotsOfEval, int64_t(items.size())));
+  setup.start(capacity, std::min(mostSlots, int64_t(items.size())));
 }
 
 void Evaluation::connect(Runner &runner) {

@@ -13,7 +13,7 @@
 using namespace moert::cli;
 
 /// More prompts than this take turns; the KV states of all would not be small.
-static const int64_t MostSlots = 64;
+static constexpr int64_t mostSlots = 64;
 
 //===-- TextStreams -------------------------------------------------------===//
 
@@ -135,7 +135,7 @@ void Generation::makeRequests() {
         std::max(capacity, size + std::max<int64_t>(request.most - 1, 0));
     requests.push_back(std::move(request));
   }
-  setup.start(capacity, std::min(int64_t(requests.size()), MostSlots));
+  setup.start(capacity, std::min(int64_t(requests.size()), mostSlots));
 }
 
 void Generation::openStreams() {

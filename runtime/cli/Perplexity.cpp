@@ -123,7 +123,7 @@ double WindowScorer::perplexity() const {
 //===-- The mode ----------------------------------------------------------===//
 
 /// Enough for matrix-matrix kernels; more only costs memory.
-static const int64_t BatchRows = 512;
+static constexpr int64_t mostBatchRows = 512;
 
 static int64_t windowOf(const Setup &setup) {
   int64_t window = setup.options.window ? setup.options.window : setup.context;
@@ -221,10 +221,10 @@ int moert::cli::perplexity(const Options &options) {
     reference.emplace(setup, text, ids, window);
 
   const int64_t capacity = std::min(window, int64_t(ids.size()));
-  const int64_t sequences = WindowScorer::sequencesFor(BatchRows, window);
+  const int64_t sequences = WindowScorer::sequencesFor(mostBatchRows, window);
   setup.start(capacity, sequences);
-  WindowScorer scorer(setup.forward(), setup.module.info.vocabulary, BatchRows,
-                      window, setup.module.path);
+  WindowScorer scorer(setup.forward(), setup.module.info.vocabulary,
+                      mostBatchRows, window, setup.module.path);
   if (reference)
     scorer.reference = reference->start(options.threads, capacity, sequences);
   Progress progress("perplexity", int64_t(ids.size()));

@@ -14,7 +14,7 @@ using testing::ElementsAre;
 
 namespace {
 
-constexpr int64_t Vocabulary = 11;
+constexpr int64_t vocabulary = 11;
 
 /// A language whose next token is the sum of all tokens so far; checks that
 /// batches keep the rules of moert_session_forward.
@@ -34,7 +34,7 @@ public:
       history.resize(size_t(batch.positions[row]));
       history.push_back(batch.tokens[row]);
       if (wanted < batch.wanted_rows && batch.wanted[wanted] == row)
-        answer(history, batch.logits + Vocabulary * wanted++);
+        answer(history, batch.logits + vocabulary * wanted++);
     }
     EXPECT_EQ(wanted, batch.wanted_rows);
   }
@@ -50,8 +50,8 @@ private:
     int64_t sum = 0;
     for (int32_t token : history)
       sum += token;
-    for (int64_t i = 0; i < Vocabulary; ++i)
-      logits[i] = i == sum % Vocabulary ? 3.0f : 0.0f;
+    for (int64_t i = 0; i < vocabulary; ++i)
+      logits[i] = i == sum % vocabulary ? 3.0f : 0.0f;
   }
   std::vector<std::vector<int32_t>> histories;
 };
@@ -62,7 +62,7 @@ std::vector<int32_t> expected(std::vector<int32_t> history, int64_t count) {
     int64_t sum = 0;
     for (int32_t token : history)
       sum += token;
-    history.push_back(int32_t(sum % Vocabulary));
+    history.push_back(int32_t(sum % vocabulary));
     result.push_back(history.back());
   }
   return result;
@@ -90,7 +90,7 @@ TEST(CliRunner, TogetherEqualsAlone) {
       requests.push_back(request({9, 9}, 12));
       requests.push_back(request({3, 1, 4, 1, 5}, 0));
       requests.push_back(request({2, 6}, 7));
-      Runner runner(model.function(), {Vocabulary, slots, batchRows}, "toy");
+      Runner runner(model.function(), {vocabulary, slots, batchRows}, "toy");
       runner.run(requests);
       for (const Request &done : requests) {
         EXPECT_EQ(done.tokens, expected(done.prompt, done.most));
@@ -106,7 +106,7 @@ TEST(CliRunner, PrefillsTogetherThenDecodesTogether) {
   std::vector<Request> requests;
   requests.push_back(request({1, 2, 3}, 4));
   requests.push_back(request({5, 6}, 4));
-  Runner runner(model.function(), {Vocabulary, 2, 512}, "toy");
+  Runner runner(model.function(), {vocabulary, 2, 512}, "toy");
   runner.run(requests);
   EXPECT_EQ(model.calls, 4); // the prompts, then three tokens each
   EXPECT_EQ(runner.prefill.tokens, 5);
@@ -119,7 +119,7 @@ TEST(CliRunner, StopsAtTheEndOfText) {
   requests.push_back(request({1, 2}, 20)); // 3, 6, 1, 2, 4, 8, ...
   std::vector<int32_t> seen;
   size_t ended = 0;
-  Runner runner(model.function(), {Vocabulary, 1, 512}, "toy");
+  Runner runner(model.function(), {vocabulary, 1, 512}, "toy");
   runner.isEos = [](int32_t token) { return token == 1; };
   runner.onToken = [&](size_t, int32_t token) {
     seen.push_back(token);
@@ -137,7 +137,7 @@ TEST(CliRunner, StopsWhenTheCallerSaysSo) {
   ToyModel model(1);
   std::vector<Request> requests;
   requests.push_back(request({1, 2}, 20));
-  Runner runner(model.function(), {Vocabulary, 1, 512}, "toy");
+  Runner runner(model.function(), {vocabulary, 1, 512}, "toy");
   runner.onToken = [](size_t, int32_t token) { return token != 6; };
   runner.run(requests);
   EXPECT_THAT(requests[0].tokens, ElementsAre(3, 6));
@@ -149,9 +149,9 @@ TEST(CliRunner, HandsOutTheLogitsOfThePrompt) {
   std::vector<Request> requests;
   requests.push_back(request({1, 2, 3, 4}, 2));
   std::vector<int32_t> likeliest;
-  Runner runner(model.function(), {Vocabulary, 1, 3}, "toy");
+  Runner runner(model.function(), {vocabulary, 1, 3}, "toy");
   runner.onPromptLogits = [&](size_t, const float *row) {
-    likeliest.push_back(int32_t(std::max_element(row, row + Vocabulary) - row));
+    likeliest.push_back(int32_t(std::max_element(row, row + vocabulary) - row));
   };
   runner.run(requests);
   EXPECT_THAT(likeliest, ElementsAre(1, 3, 6, 10));
@@ -163,9 +163,9 @@ TEST(CliRunner, LogitsThatAreNotNumbersEndTheRun) {
   requests.push_back(request({1}, 2));
   Runner runner(
       [](const moert_batch_t &batch) {
-        std::fill_n(batch.logits, batch.wanted_rows * Vocabulary, NAN);
+        std::fill_n(batch.logits, batch.wanted_rows * vocabulary, NAN);
       },
-      {Vocabulary, 1, 512}, "toy.moe");
+      {vocabulary, 1, 512}, "toy.moe");
   try {
     runner.run(requests);
     FAIL();
@@ -195,14 +195,14 @@ TEST(CliPerplexity, LossIsExact) {
 /// depends on whether it is the sum of those before it in its window.
 double expectedLoss(const std::vector<int32_t> &ids, int64_t window) {
   double total = 0;
-  const double norm = std::log(std::exp(3.0) + Vocabulary - 1);
+  const double norm = std::log(std::exp(3.0) + vocabulary - 1);
   for (size_t i = 0; i < ids.size(); ++i) {
     int64_t sum = 0;
     size_t begin = i / size_t(window) * size_t(window);
     for (size_t j = begin; j < i; ++j)
       sum += ids[j];
     if (i > begin)
-      total += norm - (ids[i] == sum % Vocabulary ? 3 : 0);
+      total += norm - (ids[i] == sum % vocabulary ? 3 : 0);
   }
   return total;
 }
@@ -210,11 +210,11 @@ double expectedLoss(const std::vector<int32_t> &ids, int64_t window) {
 TEST(CliPerplexity, WindowsDoNotOverlapInAnyBatch) {
   std::vector<int32_t> ids;
   for (int32_t i = 0; i < 101; ++i)
-    ids.push_back(i % 3 ? i % Vocabulary : (i * i) % Vocabulary);
+    ids.push_back(i % 3 ? i % vocabulary : (i * i) % vocabulary);
   for (int64_t window : {2, 3, 7, 10, 100, 1000})
     for (int64_t rows : {1, 4, 32, 512}) {
       ToyModel model(WindowScorer::sequencesFor(rows, window));
-      WindowScorer scorer(model.function(), Vocabulary, rows, window, "toy");
+      WindowScorer scorer(model.function(), vocabulary, rows, window, "toy");
       int64_t last = 0;
       scorer.onProgress = [&](int64_t done) {
         EXPECT_GE(done, last);
@@ -234,9 +234,9 @@ TEST(CliPerplexity, WindowsDoNotOverlapInAnyBatch) {
 TEST(CliPerplexity, RefusesLogitsThatAreNotNumbers) {
   WindowScorer scorer(
       [](const moert_batch_t &batch) {
-        std::fill_n(batch.logits, batch.wanted_rows * Vocabulary, NAN);
+        std::fill_n(batch.logits, batch.wanted_rows * vocabulary, NAN);
       },
-      Vocabulary, 512, 4, "toy.moe");
+      vocabulary, 512, 4, "toy.moe");
   EXPECT_THROW(scorer.run({1, 2, 3}), Failure);
 }
 
@@ -255,7 +255,7 @@ TEST(CliPerplexity, ComparesWithAReference) {
   std::vector<int32_t> ids = {1, 2, 3, 6, 1, 5, 7};
   for (bool same : {true, false}) {
     ToyModel model(8), reference(8);
-    WindowScorer scorer(model.function(), Vocabulary, 4, 4, "toy");
+    WindowScorer scorer(model.function(), vocabulary, 4, 4, "toy");
     scorer.reference = [&](const moert_batch_t &batch) {
       reference.forward(batch);
       if (!same) // one token of the first batch thinks otherwise

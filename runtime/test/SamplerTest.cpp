@@ -35,22 +35,22 @@ std::string failure(const std::vector<float> &logits) {
   return status.message();
 }
 
-constexpr float Infinity = std::numeric_limits<float>::infinity();
+constexpr float infinity = std::numeric_limits<float>::infinity();
 
 TEST(Sampler, GreedyPicksLargestAndLowestOfEquals) {
   Sampler sampler({});
   EXPECT_EQ(pick(sampler, {0.5f, 2.0f, 1.0f}), 1);
   EXPECT_EQ(pick(sampler, {3.0f, -1.0f, 3.0f}), 0);
-  EXPECT_EQ(pick(sampler, {-Infinity, -5.0f}), 1);
+  EXPECT_EQ(pick(sampler, {-infinity, -5.0f}), 1);
   EXPECT_EQ(pick(sampler, {-7.0f}), 0);
 }
 
 TEST(Sampler, RefusesLogitsThatAreNotNumbers) {
   EXPECT_EQ(failure({1, std::nanf(""), 3}),
             "the logit of token 1 of 3 is not a number");
-  EXPECT_EQ(failure({1, Infinity}),
+  EXPECT_EQ(failure({1, infinity}),
             "the largest of 2 logits is infinite (token 1)");
-  EXPECT_EQ(failure({-Infinity, -Infinity}),
+  EXPECT_EQ(failure({-infinity, -infinity}),
             "the largest of 2 logits is infinite (token 0)");
   EXPECT_EQ(failure({}), "cannot pick one of 0 tokens");
 }
