@@ -13,7 +13,7 @@ packages=(
   flatbuffers-compiler libflatbuffers-dev libcli11-dev libicu-dev libonig-dev
   libxxhash-dev nlohmann-json3-dev zlib1g-dev libzstd-dev
   # tests
-  libbenchmark-dev libgmock-dev libgtest-dev python3 python3-numpy
+  libgmock-dev libgtest-dev python3 python3-numpy
   python3-psutil util-linux
 )
 
