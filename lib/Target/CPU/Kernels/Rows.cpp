@@ -29,24 +29,23 @@ static void forRows(KernelBuilder &b, Value env, Value like,
              [&](Value begin, Value end) { b.loop(begin, end, 1, body); });
 }
 
-void moe::cpu::emitEmbed(KernelBuilder &b, ValueRange args) {
-  Value tokens = args[1], table = args[2], result = args[3];
-  forRows(b, args[0], result, [&](Value row) {
-    Value token = b.loadInt(tokens, row);
+/// result[row] = source[numbers[row]]
+static void emitGather(KernelBuilder &b, Value env, Value source, Value numbers,
+                       Value result) {
+  forRows(b, env, result, [&](Value row) {
+    Value number = b.loadInt(numbers, row);
     forColumns(b, columnsOf(result), [&](Value column, int64_t lanes) {
-      b.store(b.load({table, token}, column, lanes), {result, row}, column);
+      b.store(b.load({source, number}, column, lanes), {result, row}, column);
     });
   });
 }
 
+void moe::cpu::emitEmbed(KernelBuilder &b, ValueRange args) {
+  emitGather(b, args[0], /*source=*/args[2], /*numbers=*/args[1], args[3]);
+}
+
 void moe::cpu::emitPick(KernelBuilder &b, ValueRange args) {
-  Value input = args[1], rows = args[2], result = args[3];
-  forRows(b, args[0], result, [&](Value row) {
-    Value from = b.loadInt(rows, row);
-    forColumns(b, columnsOf(result), [&](Value column, int64_t lanes) {
-      b.store(b.load({input, from}, column, lanes), {result, row}, column);
-    });
-  });
+  emitGather(b, args[0], /*source=*/args[1], /*numbers=*/args[2], args[3]);
 }
 
 void moe::cpu::emitAdd(KernelBuilder &b, ValueRange args) {
