@@ -63,8 +63,8 @@ static llvm::Error writeText(StringRef path,
   }
   if (llvm::Error error = writeFile(path, print))
     return llvm::createStringError(
-        path +
-        ": cannot write: " + llvm::errorToErrorCode(std::move(error)).message());
+        path + ": cannot write: " +
+        llvm::errorToErrorCode(std::move(error)).message());
   return llvm::Error::success();
 }
 
@@ -78,8 +78,7 @@ static llvm::Error verifyOutput(const CompileCommand &command) {
     return llvm::createStringError(path + ": is a directory");
   // A file is renamed into its place; that would replace a device, too. IR for
   // the null device is dropped.
-  bool isDropped =
-      path == "/dev/null" && command.lastPhase != Phase::Container;
+  bool isDropped = path == "/dev/null" && command.lastPhase != Phase::Container;
   if (fs::exists(path) && !fs::is_regular_file(path) && !isDropped)
     return llvm::createStringError(path + ": is not a regular file");
   if (fs::equivalent(path, command.input))

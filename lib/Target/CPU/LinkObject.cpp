@@ -23,8 +23,7 @@ static llvm::Expected<std::string> createTemporary(llvm::StringRef suffix) {
   return path.str().str();
 }
 
-static llvm::Error writeFile(llvm::StringRef path,
-                             llvm::ArrayRef<char> bytes) {
+static llvm::Error writeFile(llvm::StringRef path, llvm::ArrayRef<char> bytes) {
   std::error_code code;
   llvm::raw_fd_ostream stream(path, code);
   if (!code) {
