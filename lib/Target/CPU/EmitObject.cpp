@@ -63,17 +63,17 @@ std::string joinFeatures(const Processor &processor) {
   return text;
 }
 
-/// Splits --features into "+name" and "-name", which the target must know.
+/// Splits --features into "+name" and "-name", of which a processor must be able
+/// to say whether it has them. LLVM also calls its tuning features: no runtime
+/// could ever find them.
 llvm::Expected<SmallVector<llvm::StringRef>>
-parseFeatures(llvm::StringRef text, const llvm::MCSubtargetInfo &target) {
+parseFeatures(llvm::StringRef text) {
+  const llvm::StringMap<bool> known = llvm::sys::getHostCPUFeatures();
   SmallVector<llvm::StringRef> features;
   text.split(features, ',', -1, /*KeepEmpty=*/false);
   for (llvm::StringRef feature : features) {
     llvm::StringRef bare = feature.ltrim("+-");
-    bool isKnown = llvm::any_of(
-        target.getAllProcessorFeatures(),
-        [&](const llvm::SubtargetFeatureKV &kv) { return bare == kv.Key; });
-    if (bare.size() + 1 != feature.size() || !isKnown)
+    if (bare.size() + 1 != feature.size() || !known.contains(bare))
       return llvm::createStringError("unknown feature '" + feature +
                                      "' in --features, want +name or -name");
   }
@@ -136,7 +136,7 @@ llvm::Expected<Processor> moe::cpu::resolveProcessor(llvm::StringRef name,
   if (!probe->isCPUStringValid(processor.name))
     return llvm::createStringError("unknown cpu '" + processor.name + "' for " +
                                    kTriple);
-  auto extra = parseFeatures(features, *probe);
+  auto extra = parseFeatures(features);
   if (!extra)
     return extra.takeError();
 
