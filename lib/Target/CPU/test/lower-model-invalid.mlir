@@ -27,3 +27,207 @@ moe.model @a family "null" context 16 vocabulary 4 from "." {
     return %x, %kv : tensor<?x4xf32>, !moe.kv<1 x 1 x 4 x f32>
   }
 }
+
+// Compiled code checks no index, so what follows would reach beyond buffers.
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    %logits = moe.linear %x by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    // expected-error @below {{returns logits of all rows of the batch, and not of those that moe.pick takes}}
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    // expected-error @below {{mixes picked rows with all rows of the batch}}
+    %s = moe.add %x, %p : tensor<?x4xf32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    // expected-error @below {{picks of rows that are picked already}}
+    %q = moe.pick %p rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    // expected-error @below {{mixes picked rows with all rows of the batch}}
+    %kv1 = moe.kv_append %p, %p into %kv layer 0 at %sequences, %positions : tensor<?x4xf32>, tensor<?xi32>, !moe.kv<1 x 1 x 4 x f32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    // expected-error @below {{takes argument 2 of @forward where the cpu backend needs argument 0}}
+    %x = moe.embed %positions by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    // expected-error @below {{takes argument 0 of @forward where the cpu backend needs argument 3}}
+    %p = moe.pick %x rows %tokens : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  moe.rope_table @rope half frequencies [1.0, 0.1] gain 1.0
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    // expected-error @below {{takes argument 3 of @forward where the cpu backend needs argument 2}}
+    %r = moe.rope %x at %wanted by @rope heads 1 : tensor<?x4xf32>, tensor<?xi32>
+    %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    // expected-error @below {{takes argument 2 of @forward where the cpu backend needs argument 1}}
+    %kv1 = moe.kv_append %x, %x into %kv layer 0 at %positions, %positions : tensor<?x4xf32>, tensor<?xi32>, !moe.kv<1 x 1 x 4 x f32>
+    %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+// The state is written in place.
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    %kv1 = moe.kv_append %x, %x into %kv layer 0 at %sequences, %positions : tensor<?x4xf32>, tensor<?xi32>, !moe.kv<1 x 1 x 4 x f32>
+    // expected-error @below {{uses a state that a later moe.kv_append changes}}
+    %a = moe.attention %x over %kv layer 0 at %sequences, %positions heads 1 scale 0.5 : tensor<?x4xf32>, tensor<?xi32>, !moe.kv<1 x 1 x 4 x f32>
+    %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  // expected-error @below {{has a state of 'bf16', the cpu backend has f32}}
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x bf16>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x bf16>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x bf16>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @router : tensor<4x4xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @g : tensor<4x3x4xbf16> from [#moe.splat<1.0 : f32>]
+  moe.weight @u : tensor<4x3x4xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @d : tensor<4x4x3xbf16> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    %s = moe.linear %x by @router : tensor<?x4xf32> -> tensor<?x4xf32>
+    %e, %w = moe.route %s top 2 softmax scale 1.0 : tensor<?x4xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+    // expected-error @below {{has elements of 'bf16' in @g and of 'f32' in @u, an expert has one type}}
+    %y = moe.experts %x to %e, %w gate @g up @u down @d silu : tensor<?x4xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+    %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @router : tensor<4x4xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @g : tensor<2x3x4xbf16> from [#moe.splat<1.0 : f32>]
+  moe.weight @u : tensor<2x3x4xbf16> from [#moe.splat<1.0 : f32>]
+  moe.weight @d : tensor<2x4x3xbf16> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    %s = moe.linear %x by @router : tensor<?x4xf32> -> tensor<?x4xf32>
+    %e, %w = moe.route %s top 2 softmax scale 1.0 : tensor<?x4xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+    // expected-error @below {{gets experts out of 4, there are 2}}
+    %y = moe.experts %x to %e, %w gate @g up @u down @d silu : tensor<?x4xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+    %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}

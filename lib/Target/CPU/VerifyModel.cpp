@@ -1,0 +1,144 @@
+//===- VerifyModel.cpp - rows, indices and experts that fit ---------------===//
+#include "VerifyModel.h"
+
+#include "moe/Dialect/MoE/IR/Moe.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace moe;
+
+namespace {
+
+/// The arguments of @forward.
+enum Argument { Tokens, Sequences, Positions, Wanted, State };
+
+class Verifier {
+public:
+  explicit Verifier(func::FuncOp forward)
+      : forward(forward), state(forward.getArgument(State)) {}
+
+  LogicalResult run() {
+    if (!forward.getBody().hasOneBlock())
+      return forward.emitOpError("has ")
+             << forward.getBody().getBlocks().size()
+             << " blocks, the cpu backend takes 1";
+    auto kv = cast<KvType>(state.getType());
+    if (!kv.getElementType().isF32())
+      return forward.emitOpError("has a state of ")
+             << kv.getElementType() << ", the cpu backend has f32";
+    for (Operation &op : forward.getBody().front())
+      if (failed(verifyRows(&op)) || failed(verify(&op)))
+        return failure();
+    return success();
+  }
+
+private:
+  /// Where rows of activations come from: every row of the batch, or those
+  /// that moe.pick took. Their numbers differ.
+  LogicalResult verifyRows(Operation *op) {
+    std::optional<bool> isPicked;
+    if (isa<RopeOp, KvAppendOp, AttentionOp>(op))
+      isPicked = false; // positions are of all rows
+    for (Value operand : op->getOperands()) {
+      auto it = picked.find(operand);
+      if (it == picked.end())
+        continue;
+      if (isPicked && *isPicked != it->second)
+        return op->emitOpError("mixes picked rows with all rows of the batch");
+      isPicked = it->second;
+    }
+    if (isa<EmbedOp>(op))
+      isPicked = false;
+    if (isa<PickOp>(op)) {
+      if (isPicked == true)
+        return op->emitOpError("picks of rows that are picked already");
+      isPicked = true;
+    }
+    if (isPicked)
+      for (Value result : op->getResults())
+        if (isa<RankedTensorType>(result.getType()))
+          picked[result] = *isPicked;
+    return success();
+  }
+
+  LogicalResult verify(Operation *op) {
+    return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+        .Case([&](EmbedOp o) { return is(o, o.getTokens(), Tokens); })
+        .Case([&](PickOp o) { return is(o, o.getRows(), Wanted); })
+        .Case([&](RopeOp o) { return is(o, o.getPositions(), Positions); })
+        .Case([&](KvAppendOp o) {
+          if (failed(verifyPlaces(o)))
+            return failure();
+          state = o.getResult();
+          return success();
+        })
+        .Case([&](AttentionOp o) { return verifyPlaces(o); })
+        .Case([&](ExpertsOp o) { return verifyExperts(o); })
+        .Case([&](func::ReturnOp o) { return verifyReturn(o); })
+        .Default(success());
+  }
+
+  LogicalResult is(Operation *op, Value index, Argument argument) {
+    if (index == forward.getArgument(argument))
+      return success();
+    return op->emitOpError("takes argument ")
+           << cast<BlockArgument>(index).getArgNumber()
+           << " of @forward where the cpu backend needs argument "
+           << int(argument);
+  }
+
+  /// Rows of the state are written in place.
+  LogicalResult verifyState(Operation *op, Value used) {
+    if (used == state)
+      return success();
+    return op->emitOpError("uses a state that a later moe.kv_append changes");
+  }
+
+  template <typename OpT> LogicalResult verifyPlaces(OpT op) {
+    if (failed(is(op, op.getSequences(), Sequences)) ||
+        failed(is(op, op.getPositions(), Positions)))
+      return failure();
+    return verifyState(op, op.getKv());
+  }
+
+  LogicalResult verifyExperts(ExpertsOp op) {
+    auto typeOf = [&](FlatSymbolRefAttr symbol) {
+      return cast<WeightOp>(SymbolTable::lookupNearestSymbolFrom(op, symbol))
+          .getTensorType();
+    };
+    RankedTensorType gate = typeOf(op.getGateAttr());
+    for (FlatSymbolRefAttr other : {op.getUpAttr(), op.getDownAttr()})
+      if (typeOf(other).getElementType() != gate.getElementType())
+        return op.emitOpError("has elements of ")
+               << gate.getElementType() << " in " << op.getGateAttr()
+               << " and of " << typeOf(other).getElementType() << " in "
+               << other << ", an expert has one type";
+    auto route = op.getExperts().getDefiningOp<RouteOp>();
+    if (!route)
+      return op.emitOpError("takes experts that no moe.route chose");
+    int64_t chosenOf =
+        cast<ShapedType>(route.getLogits().getType()).getDimSize(1);
+    if (chosenOf <= gate.getDimSize(0))
+      return success();
+    return op.emitOpError("gets experts out of ")
+           << chosenOf << ", there are " << gate.getDimSize(0);
+  }
+
+  LogicalResult verifyReturn(func::ReturnOp op) {
+    auto it = picked.find(op.getOperand(0));
+    if (it != picked.end() && !it->second)
+      return op.emitOpError("returns logits of all rows of the batch, and not "
+                            "of those that moe.pick takes");
+    return verifyState(op, op.getOperand(1));
+  }
+
+  func::FuncOp forward;
+  Value state; ///< as the last moe.kv_append left it
+  llvm::DenseMap<Value, bool> picked;
+};
+
+} // namespace
+
+LogicalResult moe::cpu::verifyModel(func::FuncOp forward) {
+  return Verifier(forward).run();
+}
