@@ -28,8 +28,10 @@ void emitNorm(KernelBuilder &b, NormKind kind, double epsilon, int64_t groups,
 
 // Linear.cpp
 
-/// env, input <?xKxf32>, weight <NxKxT>, [bias <NxT>,] result <?xNxf32>
-void emitLinear(KernelBuilder &b, bool hasBias, mlir::ValueRange arguments);
+/// env, input <?xKxf32>, then for each of several linear maps of that input:
+/// weight <NxKxT>, [bias <1xNxT>,] result <?xNxf32>
+void emitLinears(KernelBuilder &b, mlir::ArrayRef<bool> hasBias,
+                 mlir::ValueRange arguments);
 
 // Attention.cpp
 
@@ -44,17 +46,19 @@ void emitKvAppend(KernelBuilder &b, KvType kv, mlir::ValueRange arguments);
 void emitAttention(KernelBuilder &b, KvType kv, int64_t heads, double scale,
                    std::optional<int64_t> window, mlir::ValueRange arguments);
 
+// Route.cpp
+
+/// env, logits <?xExf32>, scores <?xExf32> (scratch), experts <?xkxi32>,
+/// weights <?xkxf32>
+void emitRoute(KernelBuilder &b, RouteScore score, bool renormalize,
+               double scale, mlir::ValueRange arguments);
+
 // FeedForward.cpp
 
 /// env, input, gate <IxDxT>, up, down <DxIxT>, [shared gate <1xDxT>, share
 /// <?x1xf32>,] gated, upped <?xIxf32> (scratch), result <?xDxf32>
 void emitMlp(KernelBuilder &b, Activation activation, bool isShared,
              mlir::ValueRange arguments);
-/// env, logits <?xExf32>, scores <?xExf32> (scratch), experts <?xkxi32>,
-/// weights <?xkxf32>
-void emitRoute(KernelBuilder &b, RouteScore score, bool renormalize,
-               double scale, mlir::ValueRange arguments);
-
 /// Shape of one bank of experts.
 struct BankShape {
   int64_t experts, width, features, chosen;

@@ -12,13 +12,18 @@ LLD_HAS_DRIVER(elf)
 
 using namespace moe::cpu;
 
+/// The system's words, which begin with a capital letter, as ours.
+static std::string lower(std::error_code code) {
+  return llvm::StringRef(code.message()).lower();
+}
+
 /// A file that goes away with this object, also when a signal ends the process.
 static llvm::Expected<std::string> createTemporary(llvm::StringRef suffix) {
   llvm::SmallString<128> path;
   if (std::error_code code =
           llvm::sys::fs::createTemporaryFile("moe", suffix, path))
-    return llvm::createStringError(code, "cannot create a temporary file: %s",
-                                   code.message().c_str());
+    return llvm::createStringError("cannot create a temporary file: " +
+                                   lower(code));
   llvm::sys::RemoveFileOnSignal(path);
   return path.str().str();
 }
@@ -34,7 +39,7 @@ static llvm::Error writeFile(llvm::StringRef path, llvm::ArrayRef<char> bytes) {
   }
   if (!code)
     return llvm::Error::success();
-  return llvm::createStringError(path + ": cannot write: " + code.message());
+  return llvm::createStringError(path + ": cannot write: " + lower(code));
 }
 
 llvm::Expected<std::vector<char>>

@@ -2,10 +2,11 @@
 #include "BufferPlan.h"
 #include "Kernels.h"
 #include "Passes.h"
+#include "VerifyModel.h"
 #include "moe/Analysis/ParameterPlan.h"
 
 #include "moert/abi/module.h"
-#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -324,18 +325,45 @@ private:
          });
   }
 
+  /// This operation and those right behind it that are linear in the same
+  /// input: queries, keys and values become one kernel.
+  SmallVector<LinearOp> linearsFrom(LinearOp op) {
+    SmallVector<LinearOp> group = {op};
+    Operation *next = op->getNextNode();
+    while (auto linear = dyn_cast_or_null<LinearOp>(next)) {
+      if (linear.getInput() != op.getInput())
+        break;
+      group.push_back(linear);
+      next = linear->getNextNode();
+    }
+    return group;
+  }
+
   void lowerOp(LinearOp op) {
-    beginOperation(op, op.getWeight());
-    SmallVector<Value> args = {env, bufferOf(op.getInput()),
-                               weight(op.getWeightAttr())};
-    bool hasBias = bool(op.getBiasAttr());
-    if (hasBias)
-      args.push_back(weight(op.getBiasAttr()));
-    args.push_back(result(op.getResult(), rowsOf(op.getInput())));
-    call(hasBias ? "linear_bias" : "linear", args,
-         [&](KernelBuilder &k, ValueRange kernelArgs) {
-           emitLinear(k, hasBias, kernelArgs);
-         });
+    if (!fused.insert(op).second)
+      return;
+    SmallVector<LinearOp> group = linearsFrom(op);
+    std::string label;
+    for (LinearOp linear : group)
+      label += (label.empty() ? "" : " ") + linear.getWeight().str();
+    beginOperation(op, label);
+    Value rows = rowsOf(op.getInput());
+    SmallVector<Value> args = {env, bufferOf(op.getInput())};
+    SmallVector<bool> hasBias;
+    std::string name = "linear";
+    for (LinearOp linear : group) {
+      fused.insert(linear);
+      args.push_back(weight(linear.getWeightAttr()));
+      hasBias.push_back(bool(linear.getBiasAttr()));
+      if (hasBias.back()) {
+        args.push_back(weight(linear.getBiasAttr()));
+        name += "_bias" + std::to_string(hasBias.size() - 1);
+      }
+      args.push_back(result(linear.getResult(), rows));
+    }
+    call(name, args, [&](KernelBuilder &k, ValueRange kernelArgs) {
+      emitLinears(k, hasBias, kernelArgs);
+    });
   }
 
   void lowerOp(RopeOp op) {
@@ -473,6 +501,7 @@ private:
   llvm::StringMap<func::FuncOp> kernels;
   llvm::DenseMap<Value, Buffer> buffers;
   SmallVector<uint64_t> scratchOffsets;
+  llvm::SmallPtrSet<Operation *, 8> fused; ///< linears that are lowered already
   std::vector<std::string> operations;
   uint64_t fixedBytes = 0;
   Value env, arguments, parameters, kv, capacity, workspace, batchRows, fixedSize;
@@ -496,6 +525,8 @@ struct LowerModel : moe::cpu::impl::LowerModelPassBase<LowerModel> {
       model.emitOpError("has no function @forward to lower");
       return signalPassFailure();
     }
+    if (failed(verifyModel(forward)))
+      return signalPassFailure();
     ModelLowering lowering(module, model, forward);
     if (failed(lowering.run()))
       return signalPassFailure();

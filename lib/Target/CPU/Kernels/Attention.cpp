@@ -215,63 +215,78 @@ struct HeadAttention {
   }
 };
 
-} // namespace
+/// The kernel's arguments and what one head of one row does with them.
+struct AttentionKernel {
+  KernelBuilder &b;
+  KvType kv;
+  int64_t heads;
+  double scale;
+  std::optional<int64_t> window;
+  Value queries, states, capacity, layer, sequences, positions, result;
 
-void moe::cpu::emitAttention(KernelBuilder &b, KvType kv, int64_t heads,
-                             double scale, std::optional<int64_t> window,
-                             ValueRange args) {
-  static_assert(MOERT_ABI_KV_BLOCK % kLanes == 0);
-  Value queries = args[1], states = args[2], capacity = args[3];
-  Value layer = args[4], sequences = args[5], positions = args[6];
-  Value result = args[7];
-  int64_t dim = kv.getHeadDim(), chunks = (dim + kLanes - 1) / kLanes;
-  Value rows = memref::DimOp::create(b, queries, 0);
-
-  auto attend = [&](Value head, Value row) {
+  HeadAttention headOf(Value head, Value row) const {
     Value sequence = b.loadInt(sequences, row);
     Value end = b.add(b.loadInt(positions, row), 1);
     Value shared = b.div(head, heads / kv.getHeads());
     auto state = [&](int64_t which) {
       return headState(b, kv, states, capacity, sequence, layer, which, shared);
     };
-    HeadAttention attention{b, state(0), state(1), {}, dim, b.index(0), end};
+    HeadAttention attention{
+        b, state(0), state(1), {}, kv.getHeadDim(), b.index(0), end};
     if (window)
       attention.first = b.max(b.index(0), b.sub(end, b.index(*window)));
-    Value column = b.mul(head, dim);
-    for (int64_t c = 0; c < chunks; ++c) {
-      Value q = b.load({queries, row}, b.add(column, c * kLanes),
-                       attention.lanesOf(c));
+    Value column = b.mul(head, attention.dim);
+    for (int64_t i = 0; i < attention.dim; i += kLanes) {
+      Value q = b.load({queries, row}, b.add(column, i),
+                       std::min(kLanes, attention.dim - i));
       attention.query.push_back(b.fmul(q, b.like(q, scale)));
     }
+    return attention;
+  }
 
+  void attend(Value head, Value row) const {
+    HeadAttention attention = headOf(head, row);
+    int64_t chunks = attention.query.size();
     SmallVector<Value> running = {b.f32(-3.0e38), b.f32(0)};
     for (int64_t c = 0; c < chunks; ++c)
       running.push_back(b.zeros(attention.lanesOf(c)));
+    auto blocks = [&](Value begin, Value end, bool masked) {
+      running = b.loop(begin, end, kLanes, running,
+                       [&](Value base, ValueRange carried) {
+                         return attention.block(base, carried, masked);
+                       });
+    };
     Value begin = b.mul(b.div(attention.first, kLanes), kLanes);
     if (!window) {
-      Value whole = b.mul(b.div(end, kLanes), kLanes);
-      running = b.loop(begin, whole, kLanes, running,
-                       [&](Value base, ValueRange carried) {
-                         return attention.block(base, carried, false);
-                       });
+      Value whole = b.mul(b.div(attention.last, kLanes), kLanes);
+      blocks(begin, whole, /*masked=*/false);
       begin = whole;
     }
-    running = b.loop(begin, end, kLanes, running,
-                     [&](Value base, ValueRange carried) {
-                       return attention.block(base, carried, true);
-                     });
+    blocks(begin, attention.last, /*masked=*/true);
+    Value column = b.mul(head, attention.dim);
     for (int64_t c = 0; c < chunks; ++c) {
       Value total = b.broadcast(running[1], attention.lanesOf(c));
       b.store(b.fdiv(running[2 + c], total), {result, row},
               b.add(column, c * kLanes));
     }
-  };
+  }
+};
+
+} // namespace
+
+void moe::cpu::emitAttention(KernelBuilder &b, KvType kv, int64_t heads,
+                             double scale, std::optional<int64_t> window,
+                             ValueRange args) {
+  static_assert(MOERT_ABI_KV_BLOCK % kLanes == 0);
+  AttentionKernel kernel{b,       kv,      heads,   scale,   window,  args[1],
+                         args[2], args[3], args[4], args[5], args[6], args[7]};
+  Value rows = memref::DimOp::create(b, kernel.queries, 0);
   // Heads outermost: later rows cost more, so slices of rows would be uneven.
   Value items = b.mul(rows, heads);
   b.parallel(args[0], items, [&](Value begin, Value end) {
     b.loop(begin, end, 1, [&](Value item) {
-      Value head = arith::DivUIOp::create(b, item, rows);
-      attend(head, arith::RemUIOp::create(b, item, rows));
+      kernel.attend(arith::DivUIOp::create(b, item, rows),
+                    arith::RemUIOp::create(b, item, rows));
     });
   });
 }

@@ -210,68 +210,125 @@ void moe::cpu::emitMlp(KernelBuilder &b, Activation activation, bool isShared,
 // Experts
 //===----------------------------------------------------------------------===//
 
+namespace {
+
+/// Sorts the assignments of rows to experts, as the kernel's arguments name them.
+struct AssignmentSorter {
+  KernelBuilder &b;
+  Value experts, weights, first, cursor, rowOf, ofRow, sorted;
+  Value zero, chosen, rows;
+
+  void put(Value value, Value buffer, ValueRange at) const {
+    Value narrow = arith::IndexCastOp::create(b, b.getI32Type(), value);
+    memref::StoreOp::create(b, narrow, buffer, at);
+  }
+  Value expertOf(Value row, Value j) const {
+    return b.loadInt(experts, {row, j});
+  }
+  void forAll(function_ref<void(Value row, Value j)> body) const {
+    b.loop(zero, rows, 1, [&](Value row) {
+      b.loop(zero, chosen, 1, [&](Value j) { body(row, j); });
+    });
+  }
+
+  /// first[e] = cursor[e] = number of assignments to experts before e.
+  void count(int64_t bank) const {
+    b.loop(zero, b.index(bank + 1), 1, [&](Value e) { put(zero, first, e); });
+    forAll([&](Value row, Value j) {
+      Value next = b.add(expertOf(row, j), 1);
+      put(b.add(b.loadInt(first, next), 1), first, next);
+    });
+    b.loop(zero, b.index(bank), 1, [&](Value e) {
+      Value here = b.loadInt(first, e), next = b.add(e, 1);
+      put(here, cursor, e);
+      put(b.add(b.loadInt(first, next), here), first, next);
+    });
+  }
+
+  /// The number of assignments of the row that come before its j-th one: those
+  /// to lower experts. Were an expert chosen twice, places would still differ.
+  Value placeOf(Value row, Value j, Value expert) const {
+    auto isBefore = [&](Value other) -> Value {
+      Value that = expertOf(row, other);
+      Value isSame =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::eq, that, expert);
+      isSame = arith::AndIOp::create(b, isSame, b.less(other, j));
+      return arith::OrIOp::create(b, b.less(that, expert), isSame);
+    };
+    return b
+        .loop(zero, chosen, 1, zero,
+              [&](Value other, ValueRange carried) -> SmallVector<Value> {
+                Value one = arith::IndexCastUIOp::create(b, b.getIndexType(),
+                                                         isBefore(other));
+                return {b.add(carried.front(), one)};
+              })
+        .front();
+  }
+
+  /// Rows of one expert stay in order.
+  void place() const {
+    forAll([&](Value row, Value j) {
+      Value expert = expertOf(row, j);
+      Value at = b.loadInt(cursor, expert);
+      put(b.add(at, 1), cursor, expert);
+      put(row, rowOf, {at, zero});
+      Value place = placeOf(row, j, expert);
+      put(at, ofRow, {row, place});
+      b.store(b.loadScalar({weights, row}, j), {sorted, row}, place);
+    });
+  }
+};
+
+} // namespace
+
 void moe::cpu::emitSortAssignments(KernelBuilder &b, const BankShape &bank,
                                    ValueRange args) {
-  Value experts = args[0], weights = args[1], first = args[2];
-  Value cursor = args[3], rowOf = args[4], ofRow = args[5], sorted = args[6];
-  Value zero = b.index(0), k = b.index(bank.chosen);
-  Value rows = memref::DimOp::create(b, experts, 0);
-  auto toInt = [&](Value i) -> Value {
-    return arith::IndexCastOp::create(b, b.getI32Type(), i);
-  };
-  auto put = [&](Value value, Value buffer, ValueRange at) {
-    memref::StoreOp::create(b, toInt(value), buffer, at);
-  };
-  auto equal = [&](Value x, Value y) -> Value {
-    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, x, y);
-  };
-  auto expertOf = [&](Value row, Value j) {
-    return b.loadInt(experts, {row, j});
-  };
-  auto forAll = [&](function_ref<void(Value, Value)> body) {
-    b.loop(zero, rows, 1, [&](Value row) {
-      b.loop(zero, k, 1, [&](Value j) { body(row, j); });
+  Value rows = memref::DimOp::create(b, args[0], 0);
+  AssignmentSorter sorter{b,       args[0], args[1],    args[2],
+                          args[3], args[4], args[5],    args[6],
+                          b.index(0), b.index(bank.chosen), rows};
+  sorter.count(bank.experts);
+  sorter.place();
+}
+
+namespace {
+
+/// What one worker does for one expert: assignments [begin, end) times outputs
+/// [from, to).
+struct ExpertSlice {
+  Value expert, begin, end, from, to;
+};
+
+/// Splits the work of all chosen experts evenly, whatever the router does: an
+/// assignment takes as many units as there are groups of 16 outputs, and each
+/// worker gets a run of units, experts outermost. So it reads few, long runs of
+/// weights: with one row, mostly whole experts.
+void parallelExperts(KernelBuilder &b, Value env, Value first, int64_t experts,
+                     int64_t outputs,
+                     function_ref<void(const ExpertSlice &)> body) {
+  Value groups = b.index(llvm::divideCeil(outputs, kLanes)), zero = b.index(0);
+  Value units = b.mul(b.loadInt(first, b.index(experts)), groups);
+  b.parallel(env, units, [&](Value low, Value high) {
+    b.loop(zero, b.index(experts), 1, [&](Value e) {
+      Value begin = b.loadInt(first, e), end = b.loadInt(first, b.add(e, 1));
+      b.when(b.less(begin, end), [&] {
+        Value count = b.sub(end, begin);
+        // The first group of this expert at or after a unit.
+        auto outputAt = [&](Value unit) {
+          Value inside = b.sub(unit, b.mul(begin, groups));
+          inside = b.min(b.max(inside, zero), b.mul(count, groups));
+          Value group = arith::DivUIOp::create(
+              b, b.add(inside, b.sub(count, b.index(1))), count);
+          return b.min(b.mul(group, kLanes), b.index(outputs));
+        };
+        Value from = outputAt(low), to = outputAt(high);
+        b.when(b.less(from, to), [&] { body({e, begin, end, from, to}); });
+      });
     });
-  };
-
-  // first[e] = assignments to experts before e.
-  b.loop(zero, b.index(bank.experts + 1), 1,
-         [&](Value e) { put(zero, first, e); });
-  forAll([&](Value row, Value j) {
-    Value next = b.add(expertOf(row, j), 1);
-    put(b.add(b.loadInt(first, next), 1), first, next);
-  });
-  b.loop(zero, b.index(bank.experts), 1, [&](Value e) {
-    Value here = b.loadInt(first, e), next = b.add(e, 1);
-    put(here, cursor, e);
-    put(b.add(b.loadInt(first, next), here), first, next);
-  });
-
-  // Rows of one expert stay in order. The place of an assignment among those
-  // of its row is the number of lower experts there; were an expert chosen
-  // twice, the places would still be distinct.
-  forAll([&](Value row, Value j) {
-    Value expert = expertOf(row, j);
-    Value at = b.loadInt(cursor, expert);
-    put(b.add(at, 1), cursor, expert);
-    put(row, rowOf, {at, zero});
-    Value place =
-        b.loop(zero, k, 1, zero,
-               [&](Value other, ValueRange carried) -> SmallVector<Value> {
-                 Value that = expertOf(row, other);
-                 Value same = arith::AndIOp::create(
-                     b, equal(that, expert), b.less(other, j));
-                 Value before =
-                     arith::OrIOp::create(b, b.less(that, expert), same);
-                 Value one = arith::IndexCastUIOp::create(
-                     b, b.getIndexType(), before);
-                 return {b.add(carried.front(), one)};
-               })
-            .front();
-    put(at, ofRow, {row, place});
-    b.store(b.loadScalar({weights, row}, j), {sorted, row}, place);
   });
 }
+
+} // namespace
 
 void moe::cpu::emitExperts(KernelBuilder &b, const BankShape &bank,
                            Activation activation, ValueRange args) {
@@ -283,43 +340,39 @@ void moe::cpu::emitExperts(KernelBuilder &b, const BankShape &bank,
                         bank.element.getIntOrFloatBitWidth() / 8;
 
   // An expert's three matrices lie one after the other at its address.
-  auto forExperts = [&](function_ref<void(const Network &, Value, Value)> body) {
-    b.loop(zero, b.index(bank.experts), 1, [&](Value e) {
-      Value begin = b.loadInt(first, e), end = b.loadInt(first, b.add(e, 1));
-      b.when(b.less(begin, end), [&] {
-        Value slot = b.pointerAt(addresses, b.mul(e, sizeof(void *)));
-        Value base = LLVM::LoadOp::create(
-            b, LLVM::LLVMPointerType::get(b.getContext()), slot);
-        auto matrix = [&](int64_t i, int64_t rows, int64_t columns) {
-          return b.bufferAt(b.pointerAt(base, b.index(i * matrixBytes)),
-                            MemRefType::get({rows, columns}, bank.element), {});
-        };
-        Network net{matrix(0, bank.width, bank.features),
-                    matrix(1, bank.width, bank.features),
-                    matrix(2, bank.features, bank.width),
-                    bank.width,
-                    bank.features,
-                    bank.element};
-        body(net, begin, end);
-      });
-    });
+  auto networkOf = [&](Value e) {
+    Value slot = b.pointerAt(addresses, b.mul(e, sizeof(void *)));
+    Value base = LLVM::LoadOp::create(
+        b, LLVM::LLVMPointerType::get(b.getContext()), slot);
+    auto matrix = [&](int64_t i, int64_t rows, int64_t columns) {
+      return b.bufferAt(b.pointerAt(base, b.index(i * matrixBytes)),
+                        MemRefType::get({rows, columns}, bank.element), {});
+    };
+    return Network{matrix(0, bank.width, bank.features),
+                   matrix(1, bank.width, bank.features),
+                   matrix(2, bank.features, bank.width),
+                   bank.width,
+                   bank.features,
+                   bank.element};
   };
 
   auto inputRow = [&](Value row) { return b.loadInt(rowOf, {row, zero}); };
   GatedPass pass{b, input, gated, upped, activation, inputRow};
-  parallelOutputs(b, env, bank.width, [&](Value from, Value to) {
-    forExperts([&](const Network &net, Value begin, Value end) {
-      pass.run(net, begin, end, from, to);
-    });
-  });
+  parallelExperts(b, env, first, bank.experts, bank.width,
+                  [&](const ExpertSlice &s) {
+                    pass.run(networkOf(s.expert), s.begin, s.end, s.from, s.to);
+                  });
+  parallelExperts(b, env, first, bank.experts, bank.features,
+                  [&](const ExpertSlice &s) {
+                    emitDown(b, networkOf(s.expert), gated, parts, s.begin,
+                             s.end, s.from, s.to);
+                  });
 
   Value rows = memref::DimOp::create(b, input, 0);
-  parallelOutputs(b, env, bank.features, [&](Value from, Value to) {
-    forExperts([&](const Network &net, Value begin, Value end) {
-      emitDown(b, net, gated, parts, begin, end, from, to);
-    });
-    b.loop(zero, rows, 1, [&](Value row) {
-      forOutputs(b, from, to, bank.features, [&](Value n, int64_t lanes) {
+  Value features = b.index(bank.features);
+  b.parallel(env, rows, [&](Value firstRow, Value lastRow) {
+    b.loop(firstRow, lastRow, 1, [&](Value row) {
+      forOutputs(b, zero, features, bank.features, [&](Value n, int64_t lanes) {
         Value sum = b.loop(
                          zero, b.index(bank.chosen), 1, b.zeros(lanes),
                          [&](Value j, ValueRange carried) -> SmallVector<Value> {

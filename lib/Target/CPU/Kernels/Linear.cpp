@@ -11,6 +11,9 @@ using namespace moe::cpu;
 
 namespace {
 
+/// Outputs that belong together when work is split.
+constexpr int64_t kPanel = 4;
+
 struct Linear {
   Value input, weight, bias, result;
   int64_t outputs, features;
@@ -39,36 +42,53 @@ struct Linear {
 
 } // namespace
 
-void moe::cpu::emitLinear(KernelBuilder &b, bool hasBias, ValueRange args) {
-  Linear linear;
-  linear.input = args[1];
-  linear.weight = args[2];
-  linear.bias = hasBias ? args[3] : Value();
-  linear.result = args.back();
-  auto weightType = cast<MemRefType>(linear.weight.getType());
-  linear.outputs = weightType.getDimSize(0);
-  linear.features = weightType.getDimSize(1);
-
-  constexpr int64_t kWidth = 4;
+/// Outputs [first, last) for all rows; first is a multiple of 4, last too unless
+/// it is the number of outputs.
+static void emitOutputs(KernelBuilder &b, const Linear &linear, Value first,
+                        Value last) {
+  Type element = cast<MemRefType>(linear.weight.getType()).getElementType();
+  int64_t block = getCacheBlock(linear.features, element, kPanel);
   Value rows = memref::DimOp::create(b, linear.input, 0);
-  Value panels = b.index(llvm::divideCeil(linear.outputs, kWidth));
-  Value outputs = b.index(linear.outputs);
-  int64_t block =
-      getCacheBlock(linear.features, weightType.getElementType(), kWidth);
-  b.parallel(args[0], panels, [&](Value begin, Value end) {
-    Value first = b.mul(begin, kWidth);
-    Value last = b.min(b.mul(end, kWidth), outputs);
-    b.loop(first, last, block, [&](Value blockBegin) {
-      Value blockEnd = b.min(b.add(blockBegin, block), last);
-      b.tiles(b.index(0), rows, kTileRows, [&](Value row, int64_t count) {
-        int64_t width = getTileWeights(count);
-        Value whole = b.wholeSteps(blockBegin, blockEnd, width, linear.outputs);
-        b.loop(blockBegin, whole, width,
-               [&](Value n) { linear.tile(b, row, count, n, width); });
-        if (whole != blockEnd)
-          b.loop(whole, blockEnd, 1,
-                 [&](Value n) { linear.tile(b, row, count, n, 1); });
-      });
+  b.loop(first, last, block, [&](Value blockBegin) {
+    Value blockEnd = b.min(b.add(blockBegin, block), last);
+    b.tiles(b.index(0), rows, kTileRows, [&](Value row, int64_t count) {
+      int64_t width = getTileWeights(count);
+      Value whole = b.wholeSteps(blockBegin, blockEnd, width, linear.outputs);
+      b.loop(blockBegin, whole, width,
+             [&](Value n) { linear.tile(b, row, count, n, width); });
+      if (whole != blockEnd)
+        b.loop(whole, blockEnd, 1,
+               [&](Value n) { linear.tile(b, row, count, n, 1); });
     });
+  });
+}
+
+void moe::cpu::emitLinears(KernelBuilder &b, ArrayRef<bool> hasBias,
+                           ValueRange args) {
+  Value env = args[0], input = args[1];
+  args = args.drop_front(2);
+  SmallVector<Linear> linears;
+  int64_t panels = 0;
+  for (bool biased : hasBias) {
+    auto type = cast<MemRefType>(args.front().getType());
+    linears.push_back({input, args[0], biased ? args[1] : Value(),
+                       args[biased ? 2 : 1], type.getDimSize(0),
+                       type.getDimSize(1)});
+    panels += llvm::divideCeil(linears.back().outputs, kPanel);
+    args = args.drop_front(biased ? 3 : 2);
+  }
+  // One loop over the panels of all matrices: a worker reads long runs.
+  b.parallel(env, b.index(panels), [&](Value begin, Value end) {
+    int64_t before = 0;
+    for (const Linear &linear : linears) {
+      int64_t own = llvm::divideCeil(linear.outputs, kPanel);
+      auto outputAt = [&](Value panel) {
+        Value inside = b.sub(panel, b.index(before));
+        inside = b.min(b.max(inside, b.index(0)), b.index(own));
+        return b.min(b.mul(inside, kPanel), b.index(linear.outputs));
+      };
+      emitOutputs(b, linear, outputAt(begin), outputAt(end));
+      before += own;
+    }
   });
 }
