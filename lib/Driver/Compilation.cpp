@@ -22,6 +22,11 @@ using namespace moe;
 // Files
 //===----------------------------------------------------------------------===//
 
+/// The system's words, which begin with a capital letter, as ours.
+static std::string lower(std::error_code code) {
+  return StringRef(code.message()).lower();
+}
+
 /// Writes what waits in a stream. A failure that stays in the stream would end
 /// the process.
 static std::error_code flush(llvm::raw_fd_ostream &stream) {
@@ -54,7 +59,8 @@ static llvm::Error writeText(StringRef path,
   if (path == "-") {
     print(llvm::outs());
     if (std::error_code code = flush(llvm::outs()))
-      return llvm::createStringError("standard output: " + code.message());
+      return llvm::createStringError("standard output: cannot write: " +
+                                     lower(code));
     return llvm::Error::success();
   }
   if (path == "/dev/null") {
@@ -64,7 +70,7 @@ static llvm::Error writeText(StringRef path,
   if (llvm::Error error = writeFile(path, print))
     return llvm::createStringError(
         path + ": cannot write: " +
-        llvm::errorToErrorCode(std::move(error)).message());
+        lower(llvm::errorToErrorCode(std::move(error))));
   return llvm::Error::success();
 }
 
@@ -93,7 +99,7 @@ static llvm::Error verifyOutput(const CompileCommand &command) {
                                    "' is not a directory");
   if (std::error_code code = fs::access(directory, fs::AccessMode::Write))
     return llvm::createStringError(path + ": cannot write to '" + directory +
-                                   "': " + code.message());
+                                   "': " + lower(code));
   return llvm::Error::success();
 }
 

@@ -7,6 +7,11 @@
 #include "llvm/Support/PrettyStackTrace.h"
 #include <csignal>
 
+static int fail(llvm::StringRef message) {
+  llvm::errs() << "error: " << moe::toOneLine(message) << "\n";
+  return 1;
+}
+
 int moe::compileMain(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   llvm::setBugReportMsg(
@@ -15,12 +20,9 @@ int moe::compileMain(int argc, char **argv) {
   // A file beyond the limit of `ulimit -f` is an error like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
   CompileCommand command;
-  llvm::Error error = parseCommandLine(argc, argv, getRegistry(), command);
-  if (!error)
-    error = compile(command, getRegistry());
-  if (!error)
-    return 0;
-  llvm::errs() << "error: " << toOneLine(llvm::toString(std::move(error)))
-               << "\n";
-  return 1;
+  if (llvm::Error error = parseCommandLine(argc, argv, getRegistry(), command))
+    return fail("command line: " + llvm::toString(std::move(error)));
+  if (llvm::Error error = compile(command, getRegistry()))
+    return fail(llvm::toString(std::move(error)));
+  return 0;
 }
