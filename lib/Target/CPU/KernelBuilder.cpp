@@ -123,6 +123,10 @@ Value KernelBuilder::exp(Value x) {
           *this, DenseElementsAttr::get(vectorType, getI32IntegerAttr(value)));
     return arith::ConstantOp::create(*this, getI32IntegerAttr(value));
   };
+  // Not a number stays one through y; its exponent must only be defined.
+  Value isNumber =
+      arith::CmpFOp::create(*this, arith::CmpFPredicate::ORD, n, n);
+  n = arith::SelectOp::create(*this, isNumber, n, like(n, 0.0));
   Value exponent = arith::FPToSIOp::create(*this, intType, n);
   exponent = arith::AddIOp::create(*this, exponent, constant(127));
   exponent = arith::ShLIOp::create(*this, exponent, constant(23));
