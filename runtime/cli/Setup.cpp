@@ -1,8 +1,10 @@
 //===- Setup.cpp - what every run of a module begins and ends with --------===//
 #include "Setup.h"
 #include "Interrupt.h"
+#include "Output.h"
 
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
 
@@ -26,7 +28,17 @@ Setup::Setup(const Options &options)
          ", but the model has room for ", module.info.context, " positions");
 }
 
+/// Says before the run that its trace cannot be written behind it.
+static void verifyTrace(const std::string &path) {
+  std::error_code ignored;
+  if (std::filesystem::is_other(path, ignored))
+    fail(path, "cannot write: is not a regular file");
+  OutputFile writable(path);
+}
+
 void Setup::start(int64_t capacity, int64_t wantedSequences) {
+  if (!options.trace.empty())
+    verifyTrace(options.trace);
   sequences = wantedSequences;
   running =
       std::make_unique<Session>(module, options.threads, capacity, sequences);
