@@ -132,8 +132,13 @@ CLI::Option *Parser::taking(const char *names, const char *what,
 
 CLI::Option *Parser::text(const char *names, std::string &value,
                           const char *meaning) {
+  std::string name = longName(names);
   return taking(names, "FILE", meaning,
-                [&value](const std::string &text) { value = text; });
+                [&value, name](const std::string &text) {
+                  if (text.empty()) // would mean that it is not given
+                    fail(commandLine, name, " is '' when it should be a file");
+                  value = text;
+                });
 }
 
 CLI::Option *Parser::flag(const char *names, bool &value, const char *meaning) {
