@@ -11,9 +11,11 @@
 #include "moe/Driver/RegisterDialects.h"
 #include "moe/Model/Import.h"
 #include "moe/Model/WeightData.h"
+#include "moe/Support/OutputFile.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
+#include <future>
 
 using namespace mlir;
 using namespace moe;
@@ -21,37 +23,6 @@ using namespace moe;
 //===----------------------------------------------------------------------===//
 // Files
 //===----------------------------------------------------------------------===//
-
-/// The system's words, which begin with a capital letter, as ours.
-static std::string lower(std::error_code code) {
-  return StringRef(code.message()).lower();
-}
-
-/// Writes what waits in a stream. A failure that stays in the stream would end
-/// the process.
-static std::error_code flush(llvm::raw_fd_ostream &stream) {
-  stream.flush();
-  std::error_code code = stream.error();
-  stream.clear_error();
-  return code;
-}
-
-/// Prints to a file that appears only when it is complete.
-static llvm::Error writeFile(const Twine &path,
-                             llvm::function_ref<void(raw_ostream &)> print) {
-  auto part = llvm::sys::fs::TempFile::create(path + ".%%%%%%.part");
-  if (!part)
-    return part.takeError();
-  std::error_code code;
-  {
-    llvm::raw_fd_ostream stream(part->FD, /*shouldClose=*/false);
-    print(stream);
-    code = flush(stream);
-  }
-  if (!code)
-    return part->keep(path);
-  return llvm::joinErrors(llvm::errorCodeToError(code), part->discard());
-}
 
 /// Prints to a file or to `-`.
 static llvm::Error writeText(StringRef path,
@@ -63,15 +34,7 @@ static llvm::Error writeText(StringRef path,
                                      lower(code));
     return llvm::Error::success();
   }
-  if (path == "/dev/null") {
-    print(llvm::nulls());
-    return llvm::Error::success();
-  }
-  if (llvm::Error error = writeFile(path, print))
-    return llvm::createStringError(
-        path + ": cannot write: " +
-        lower(llvm::errorToErrorCode(std::move(error))));
-  return llvm::Error::success();
+  return writeFile(path, print);
 }
 
 /// Says early what would fail after a long compilation, or do harm.
@@ -91,7 +54,8 @@ static llvm::Error verifyOutput(const CompileCommand &command) {
     return llvm::createStringError(path + ": is the input");
   if (fs::exists(path) && fs::access(path, fs::AccessMode::Write))
     return llvm::createStringError(path + ": is read-only");
-  SmallString<128> directory(llvm::sys::path::parent_path(path));
+  std::string target = followLinks(path);
+  SmallString<128> directory(llvm::sys::path::parent_path(target));
   if (directory.empty())
     directory = ".";
   if (!fs::is_directory(directory))
@@ -242,19 +206,18 @@ llvm::Error Compilation::writeModule(TimingScope &scope) {
       createBackend(command.options, registry);
   if (!backend)
     return backend.takeError();
-  TimingScope part = scope.nest("code");
-  llvm::Expected<CodeObject> code =
-      (*backend)->serialize(*lowered, command.options.getTargetOptions());
-  if (!code)
-    return code.takeError();
-  part = scope.nest("weights");
+  // Making code keeps one processor busy, writing weights mostly the disk.
+  auto code = std::async(std::launch::async, [&] {
+    return (*backend)->serialize(*lowered, command.options.getTargetOptions());
+  });
+  TimingScope part = scope.nest("weights, and code beside them");
   ParameterPlan plan(model);
   ContainerInput input;
   input.producer = getProducer("moe-compile");
   input.model = model;
   input.plan = &plan;
   input.backend = (*backend)->getName();
-  input.code = &*code;
+  input.code = [&] { return code.get(); };
   input.tokenizerJson = std::move(imported.tokenizerJson);
   input.bosToken = imported.bosToken;
   input.addBos = imported.addBos;

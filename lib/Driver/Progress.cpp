@@ -4,6 +4,7 @@
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 #include <chrono>
+#include <unistd.h>
 
 using namespace moe;
 
@@ -45,14 +46,22 @@ void Progress::draw() {
   auto over = [this] { return isOver; };
   if (wake.wait_for(lock, patience, over))
     return;
+  // A stream of its own: the main thread may print to errs() meanwhile. It is
+  // flushed a whole line at a time, and a terminal that is gone is no failure.
+  llvm::raw_fd_ostream out(STDERR_FILENO, /*shouldClose=*/false);
+  auto show = [&out] {
+    out.flush();
+    out.clear_error();
+  };
   do {
     std::chrono::duration<double> elapsed =
         std::chrono::steady_clock::now() - begin;
-    llvm::errs() << eraseLine << phase
-                 << llvm::format(", %.0f s", elapsed.count());
+    out << eraseLine << phase << llvm::format(", %.0f s", elapsed.count());
     if (total)
-      llvm::errs() << llvm::format(", %.0f %% of %.1f MB", 100.0 * done / total,
-                                   total / 1e6);
+      out << llvm::format(", %.0f %% of %.1f MB", 100.0 * done / total,
+                          total / 1e6);
+    show();
   } while (!wake.wait_for(lock, interval, over));
-  llvm::errs() << eraseLine;
+  out << eraseLine;
+  show();
 }

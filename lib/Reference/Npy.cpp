@@ -1,6 +1,7 @@
 //===- Npy.cpp - version 1.0 of NumPy's format, float32 only --------------===//
 #include "Npy.h"
 
+#include "moe/Support/OutputFile.h"
 #include "llvm/ADT/bit.h"
 #include "llvm/Support/EndianStream.h"
 #include "llvm/Support/raw_ostream.h"
@@ -23,7 +24,7 @@ static std::string header(const Matrix &matrix) {
 }
 
 Error reference::writeNpy(StringRef path, const Matrix &matrix) {
-  Error error = writeToOutput(path, [&](raw_ostream &out) {
+  return writeFile(path, [&](raw_ostream &out) {
     std::string text = header(matrix);
     support::endian::Writer writer(out, endianness::little);
     out << StringRef("\x93NUMPY\x01\x00", 8);
@@ -31,10 +32,5 @@ Error reference::writeNpy(StringRef path, const Matrix &matrix) {
     out << text;
     for (double value : matrix.values)
       writer.write<float>(float(value));
-    return Error::success();
-  });
-  return handleErrors(std::move(error), [&](const FileError &problem) {
-    return createStringError(
-        path + ": cannot be written: " + problem.messageWithoutFileInfo());
   });
 }

@@ -38,7 +38,7 @@ def line_of(text, offset):
 #===-- Layers ----------------------------------------------------------------===
 
 # A component includes its own headers and those of lower rank.
-RANK = {"Interfaces": 0, "Dialect": 1, "Analysis": 2, "Conversion": 3, "Model": 4,
+RANK = {"Support": 0, "Interfaces": 0, "Dialect": 1, "Analysis": 2, "Conversion": 3, "Model": 4,
         "Quant": 4, "Predictor": 4, "Exit": 4, "Reference": 4, "Target": 4, "Container": 4,
         "Pipelines": 5, "Driver": 6, "tools": 7}
 # Within one rank these arrows are meant: the container holds what a backend made

@@ -9,7 +9,7 @@
 // RUN: not moe-opt --moe-evaluate=tokens=1,4 %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=TOKEN
 // RUN: not moe-opt --moe-evaluate=logits=%t/x.npy %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=NONE
 
-// UNWRITABLE: error: {{.*}}none/logits.npy: cannot be written: No such file or directory
+// UNWRITABLE: error: {{.*}}none/logits.npy: cannot write: no such file or directory
 // LONG: error: 5 tokens given, the context is 4
 // TOKEN: error: moe.embed: token 4 requested, there are 4
 // NONE: error: logits are of tokens, and there are 0 tokens
