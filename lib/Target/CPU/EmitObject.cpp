@@ -116,7 +116,9 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, graphs, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
+  // Kernels are written as they should run: more than the first level only costs
+  // time.
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O1)
       .run(module, modules);
 }
 
@@ -152,9 +154,10 @@ llvm::Expected<Processor> moe::cpu::resolveProcessor(llvm::StringRef name,
   for (llvm::StringRef feature : kUsefulFeatures)
     if (subtarget->checkFeatures(("+" + feature).str()))
       processor.features.push_back(feature.str());
-  // What somebody asks for by name is asked of the machine, useful or not.
+  // What somebody asks for by name, and does not take back, is asked of the
+  // machine, useful or not.
   for (llvm::StringRef feature : *extra)
-    if (feature.front() == '+' &&
+    if (feature.front() == '+' && subtarget->checkFeatures(feature) &&
         !llvm::is_contained(processor.features, feature.drop_front()))
       processor.features.push_back(feature.drop_front().str());
   llvm::sort(processor.features);
@@ -184,7 +187,7 @@ moe::cpu::emitObject(ModuleOp module, const Processor &processor) {
   llvm::Triple triple(processor.triple);
   std::unique_ptr<llvm::TargetMachine> machine((*target)->createTargetMachine(
       triple, processor.name, joinFeatures(processor), llvm::TargetOptions(),
-      llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+      llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
   llvmModule->setTargetTriple(triple);
   llvmModule->setDataLayout(machine->createDataLayout());
   setAttributes(*llvmModule, processor);
