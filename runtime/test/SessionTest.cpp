@@ -4,10 +4,12 @@
 #include "session/RopeTable.h"
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 using namespace moert;
 using namespace moert::test;
@@ -265,11 +267,34 @@ TEST(Session, OptionsOutOfRange) {
               StartsWith(f.error("0 sequences requested, must be between 1")));
   EXPECT_THAT(with(&Options::batch_rows, 0),
               StartsWith(f.error("batches of 0 rows requested")));
+  EXPECT_EQ(with(&Options::batch_rows, (1 << 20) + 1),
+            f.error("batches of 1048577 rows requested, must be between 1 and "
+                    "1048576"));
   EXPECT_EQ(with(&Options::threads, -1),
             "-1 threads requested, must be between 0 and 4096");
   EXPECT_THAT(with(&Options::driver, "abacus"),
               HasSubstr("needs the driver abacus"));
   EXPECT_THAT(with(&Options::size, 3), HasSubstr("session options has size 3"));
+}
+
+/// Rows times experts per token must fit 32 bits.
+TEST(Session, BatchRowsOfManyExperts) {
+  ModuleSpec spec = ModuleSpec::cpu();
+  spec.experts = spec.expertsPerToken = 4096;
+  Fixture f(spec);
+  f.options.batch_rows = 1 << 19;
+  EXPECT_EQ(f.create(), f.error("batches of 524288 rows requested, must be "
+                                "between 1 and 524287"));
+  f.options.batch_rows -= 1;
+  EXPECT_EQ(f.create(), "ok");
+}
+
+/// The size of a single state does not fit either.
+TEST(Session, StateBeyondAllMemory) {
+  ModuleSpec spec = ModuleSpec::cpu();
+  spec.context = 1 << 30;
+  spec.kvHeads = spec.kvLayers = 1 << 20;
+  EXPECT_THAT(Fixture(spec).create(), HasSubstr("do not fit 64 bits"));
 }
 
 TEST(Session, MoreMemoryThanThereIs) {
@@ -430,7 +455,7 @@ TEST(Session, RefusesBatchesThatDoNotFit) {
   f.batch.rows = -1;
   EXPECT_EQ(run(), f.error("batch has -1 rows, must have at least 0"));
   EXPECT_EQ(message(moert_session_forward(f.session, nullptr)),
-            "batch is null");
+            "moert_session_forward: batch is null");
 }
 
 //===----------------------------------------------------------------------===//
@@ -483,6 +508,15 @@ TEST(Trace, IsChromeJson) {
               ElementsAre("process_name", "thread_name", "store", "logits",
                           "forward", "store", "logits", "forward"));
   EXPECT_THAT(spans, ElementsAre("2", "1"));
+  // A link stays one; the file behind it is written.
+  std::string link = f.folder.path("link"), behind = f.folder.path("behind");
+  ASSERT_EQ(::symlink("behind", link.c_str()), 0);
+  for (int i = 0; i < 2; ++i) { // without a file there, and with one
+    ASSERT_EQ(message(moert_session_trace_write(f.session, link.c_str())),
+              "ok");
+    EXPECT_TRUE(std::filesystem::is_symlink(link));
+    EXPECT_TRUE(std::filesystem::is_regular_file(behind));
+  }
   std::string nowhere = f.folder.path("no/trace.json");
   EXPECT_EQ(message(moert_session_trace_write(f.session, nowhere.c_str())),
             nowhere + ": cannot write: no such file or directory");

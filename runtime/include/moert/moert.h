@@ -7,7 +7,8 @@
  *
  * Objects are used by one thread at a time; several sessions may share a module.
  * Option structs start with their size, so that fields can be added: fill them
- * with the matching _init function. No exception leaves this API.
+ * with the matching _init function. No exception leaves this API, and a pointer
+ * that is NULL without being said to be allowed is INVALID_ARGUMENT.
  *===----------------------------------------------------------------------===*/
 #ifndef MOERT_MOERT_H
 #define MOERT_MOERT_H
@@ -39,7 +40,9 @@ typedef struct moert_module_options_t {
 MOERT_API void moert_module_options_init(moert_module_options_t *options);
 
 /* Maps a module file and checks it: header, metadata, checksums, and that this
- * machine can run its code. `options` may be NULL. */
+ * machine can run its code. `options` may be NULL. While a module is open, its
+ * file must be replaced by renaming another over it, never overwritten: what is
+ * mapped would change, or end the process where the file got shorter. */
 MOERT_API MOERT_MUST_USE moert_status_t
 moert_module_open(const char *path, const moert_module_options_t *options,
                   moert_module_t **out_module);
@@ -118,7 +121,7 @@ typedef struct moert_session_options_t {
   int32_t threads;      /* 0: all that this process may use */
   int64_t context;      /* positions per sequence; 0: the model's */
   int64_t sequences;    /* independent sequences; default 1 */
-  int64_t batch_rows;   /* most rows that run at once; default 512 */
+  int64_t batch_rows;   /* most rows that run at once, to 2^20; default 512 */
   const char *driver;   /* NULL: the module's */
 } moert_session_options_t;
 MOERT_API void moert_session_options_init(moert_session_options_t *options);
@@ -158,7 +161,8 @@ moert_session_stats(const moert_session_t *session, moert_session_stats_t *out_s
 
 /* From now on notes when each operation runs. */
 MOERT_API MOERT_MUST_USE moert_status_t moert_session_trace_start(moert_session_t *session);
-/* Writes what was noted as Chrome trace events, beside `path`, then renames. */
+/* Writes what was noted as Chrome trace events to `<path>.<pid>.part` (a symbolic
+ * link is followed first), then renames. */
 MOERT_API MOERT_MUST_USE moert_status_t
 moert_session_trace_write(moert_session_t *session, const char *path);
 

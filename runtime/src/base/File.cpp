@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -73,6 +74,20 @@ MappedFile::~MappedFile() {
 // PartFile
 //===----------------------------------------------------------------------===//
 
+/// Where writing to `path` ends, whether or not there is a file.
+static std::string followLinks(const std::string &path) {
+  std::filesystem::path target(path);
+  constexpr int most = 40; // as the kernel
+  for (int i = 0; i < most; ++i) {
+    std::error_code noLink;
+    std::filesystem::path next = std::filesystem::read_symlink(target, noLink);
+    if (noLink)
+      break;
+    target = target.parent_path() / next;
+  }
+  return target.string();
+}
+
 Status PartFile::create(const std::string &path,
                         std::unique_ptr<PartFile> *out) {
   // Renaming onto a directory fails only at the end, and renaming onto a device
@@ -82,13 +97,14 @@ Status PartFile::create(const std::string &path,
     return makeStatus(MOERT_INVALID_ARGUMENT, path, ": cannot write: is ",
                       S_ISDIR(info.st_mode) ? "a directory"
                                             : "not a regular file");
-  std::string part = path + "." + std::to_string(::getpid()) + ".part";
+  std::string target = followLinks(path);
+  std::string part = target + "." + std::to_string(::getpid()) + ".part";
   ::unlink(part.c_str()); // left by a killed process that had our number
   int fd = ::open(part.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd < 0)
     return makeStatus(MOERT_IO_ERROR, path,
                       ": cannot write: ", errnoText(errno));
-  out->reset(new PartFile(path, std::move(part), fd));
+  out->reset(new PartFile(path, std::move(target), std::move(part), fd));
   return Status();
 }
 
@@ -140,7 +156,7 @@ Status PartFile::finish() {
   // that a power cut tears is refused by its checksums and made again.
   int closed = ::close(fd);
   fd = -1;
-  if (closed != 0 || ::rename(part.c_str(), path.c_str()) != 0) {
+  if (closed != 0 || ::rename(part.c_str(), target.c_str()) != 0) {
     Status status = failure("finish");
     ::unlink(part.c_str());
     return status;

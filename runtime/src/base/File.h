@@ -31,7 +31,8 @@ private:
 
 /// A file that appears under its name only when it is complete: bytes go to
 /// `<path>.<pid>.part`, finish() renames, and destroying the object before
-/// that removes the part.
+/// that removes the part. Where `path` is a symbolic link, all this happens to
+/// what it points to, and the link stays.
 class PartFile {
 public:
   static Status create(const std::string &path, std::unique_ptr<PartFile> *out);
@@ -48,12 +49,15 @@ public:
   Status finish();
 
 private:
-  PartFile(std::string path, std::string part, int fd)
-      : path(std::move(path)), part(std::move(part)), fd(fd) {}
+  PartFile(std::string path, std::string target, std::string part, int fd)
+      : path(std::move(path)), target(std::move(target)), part(std::move(part)),
+        fd(fd) {}
   Status writeAt(uint64_t offset, const void *bytes, size_t size);
   Status failure(const char *what) const;
 
-  std::string path, part;
+  std::string path;   ///< as the caller wrote it, for messages
+  std::string target; ///< behind symbolic links
+  std::string part;
   int fd;
   uint64_t written = 0;
 };

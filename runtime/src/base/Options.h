@@ -1,8 +1,8 @@
-//===- Options.h - C structs that start with their size ---------*- C++ -*-===//
+//===- Options.h - what C callers hand in and get filled --------*- C++ -*-===//
 //
-// A caller that was built against an older header passes a smaller struct; the
-// fields that it does not know keep their defaults. A newer caller passes a
-// larger one; what we do not know is ignored.
+// Structs start with their size. A caller that was built against an older
+// header passes a smaller struct; the fields that it does not know keep their
+// defaults. A newer caller passes a larger one; what we do not know is ignored.
 //===----------------------------------------------------------------------===//
 #ifndef MOERT_BASE_OPTIONS_H
 #define MOERT_BASE_OPTIONS_H
@@ -10,8 +10,25 @@
 #include "base/Status.h"
 #include <algorithm>
 #include <cstring>
+#include <initializer_list>
 
 namespace moert {
+
+/// An argument of a C function, by its name in the header.
+struct Argument {
+  const char *name;
+  const void *value;
+};
+
+/// Refuses the first of them that is NULL.
+inline Status refuseNull(const char *function,
+                         std::initializer_list<Argument> arguments) {
+  for (const Argument &argument : arguments)
+    if (!argument.value)
+      return makeStatus(MOERT_INVALID_ARGUMENT, function, ": ", argument.name,
+                        " is null");
+  return Status();
+}
 
 /// Lays the caller's fields over `defaults`; NULL leaves them as they are.
 template <typename T>

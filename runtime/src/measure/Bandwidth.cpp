@@ -1,5 +1,6 @@
 //===- Bandwidth.cpp - how fast this machine reads its memory -------------===//
 #include "base/Memory.h"
+#include "base/Options.h"
 #include "base/Threads.h"
 #include "measure/Median.h"
 #include "moert/moert.h"
@@ -98,6 +99,9 @@ static double measureBandwidth(int threads, uint64_t bytes, char *memory) {
 moert_status_t moert_measure_read_bandwidth(int32_t threads, uint64_t bytes,
                                             double *outBytesPerSecond) {
   return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(
+        refuseNull("moert_measure_read_bandwidth",
+                   {{"out_bytes_per_second", outBytesPerSecond}}));
     int count;
     MOERT_RETURN_IF_ERROR(chooseThreads(threads, &count));
     uint64_t least = uint64_t(count) * 4096;

@@ -1,4 +1,5 @@
 //===- FmaPeak.cpp - how many multiply-adds this machine can do -----------===//
+#include "base/Options.h"
 #include "base/Threads.h"
 #include "measure/Median.h"
 #include "moert/moert.h"
@@ -82,6 +83,9 @@ static Kernel chooseKernel() {
 moert_status_t moert_measure_fma_peak(int32_t threads,
                                       double *outOperationsPerSecond) {
   return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(
+        refuseNull("moert_measure_fma_peak",
+                   {{"out_operations_per_second", outOperationsPerSecond}}));
     int count;
     MOERT_RETURN_IF_ERROR(chooseThreads(threads, &count));
     Kernel kernel = chooseKernel();

@@ -1,4 +1,5 @@
 //===- SamplerApi.cpp - moert_sampler_*: the sampler as C -----------------===//
+#include "base/Options.h"
 #include "moert/moert.h"
 #include "sampler/Sampler.h"
 
@@ -16,9 +17,12 @@ void moert_sampler_options_init(moert_sampler_options_t *options) {
 moert_status_t moert_sampler_create(const moert_sampler_options_t *options,
                                     moert_sampler_t **out_sampler) {
   return guarded([&]() -> Status {
-    if (!options || !out_sampler || options->size < sizeof(*options))
+    MOERT_RETURN_IF_ERROR(
+        refuseNull("moert_sampler_create",
+                   {{"options", options}, {"out_sampler", out_sampler}}));
+    if (options->size < sizeof(*options))
       return Status(MOERT_INVALID_ARGUMENT,
-                    "sampler options are missing or not initialised");
+                    "sampler options are not initialised");
     SamplerOptions wanted{options->temperature, options->top_k, options->top_p,
                           options->seed};
     MOERT_RETURN_IF_ERROR(Sampler::check(wanted));
@@ -30,9 +34,9 @@ moert_status_t moert_sampler_create(const moert_sampler_options_t *options,
 moert_status_t moert_sampler_pick(moert_sampler_t *sampler, const float *logits,
                                   int64_t count, int32_t *out_token) {
   return guarded([&]() -> Status {
-    if (!sampler || !logits || !out_token)
-      return Status(MOERT_INVALID_ARGUMENT,
-                    "sampler, logits and token must not be null");
+    MOERT_RETURN_IF_ERROR(refuseNull(
+        "moert_sampler_pick",
+        {{"sampler", sampler}, {"logits", logits}, {"out_token", out_token}}));
     return sampler->sampler.pick(logits, count, *out_token);
   });
 }

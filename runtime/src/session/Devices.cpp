@@ -1,5 +1,5 @@
 //===- Devices.cpp - the devices of this machine as JSON ------------------===//
-#include "base/Status.h"
+#include "base/Options.h"
 #include "moert/abi/driver.h"
 #include "moert/moert.h"
 #include <cstdlib>
@@ -20,6 +20,8 @@ static Json describeDriver(const moert_driver_t &driver) {
 
 moert_status_t moert_list_devices(char **outJson) {
   return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(
+        refuseNull("moert_list_devices", {{"out_json", outJson}}));
     Json devices = Json::array();
     for (auto *driver = moert_drivers(); *driver; ++driver)
       devices.push_back(describeDriver(**driver));

@@ -8,8 +8,6 @@ using namespace moert;
 
 Status moert_module_t::open(const char *path, const ReadOptions &options,
                             std::unique_ptr<moert_module_t> *out) {
-  if (!path || !out)
-    return Status(MOERT_INVALID_ARGUMENT, "module path or result is null");
   std::unique_ptr<Container> container;
   MOERT_RETURN_IF_ERROR(Container::open(path, options, &container));
   *out = fromContainer(std::move(container));
@@ -82,6 +80,8 @@ moert_status_t moert_module_open(const char *path,
                                  const moert_module_options_t *options,
                                  moert_module_t **outModule) {
   return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(refuseNull(
+        "moert_module_open", {{"path", path}, {"out_module", outModule}}));
     moert_module_options_t chosen;
     moert_module_options_init(&chosen);
     MOERT_RETURN_IF_ERROR(readOptions("module options", options, &chosen));
@@ -102,6 +102,9 @@ moert_status_t moert_module_open(const char *path,
 moert_status_t moert_module_open_for_inspection(const char *path,
                                                 moert_module_t **outModule) {
   return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(
+        refuseNull("moert_module_open_for_inspection",
+                   {{"path", path}, {"out_module", outModule}}));
     std::unique_ptr<moert_module_t> module;
     MOERT_RETURN_IF_ERROR(moert_module_t::open(path, ReadOptions(), &module));
     *outModule = module.release();
@@ -114,6 +117,8 @@ void moert_module_close(moert_module_t *module) { delete module; }
 moert_status_t moert_module_info(const moert_module_t *module,
                                  moert_module_info_t *outInfo) {
   return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(refuseNull(
+        "moert_module_info", {{"module", module}, {"out_info", outInfo}}));
     const fb::Module &metadata = module->metadata();
     const fb::Model &model = *metadata.model();
     moert_module_info_t info = {};
@@ -148,6 +153,8 @@ int moert_module_is_eos(const moert_module_t *module, int32_t token) {
 moert_status_t moert_module_describe(const moert_module_t *module,
                                      char **outJson) {
   return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(refuseNull(
+        "moert_module_describe", {{"module", module}, {"out_json", outJson}}));
     std::string json = describeModule(*module);
     char *copy = static_cast<char *>(std::malloc(json.size() + 1));
     if (!copy)
@@ -161,6 +168,9 @@ moert_status_t moert_module_describe(const moert_module_t *module,
 moert_status_t moert_module_tokenizer(moert_module_t *module,
                                       const moert_tokenizer_t **outTokenizer) {
   return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(
+        refuseNull("moert_module_tokenizer",
+                   {{"module", module}, {"out_tokenizer", outTokenizer}}));
     if (!module->tokenizer) {
       if (!module->container->hasSection(MOERT_SECTION_TOKENIZER))
         return makeStatus(MOERT_NOT_FOUND, module->origin(),

@@ -36,6 +36,12 @@ static bool product(std::initializer_list<uint64_t> factors, uint64_t *out) {
   return true;
 }
 
+/// Compiled code numbers the experts of all rows with 32 bits.
+static int64_t mostBatchRows(int64_t expertsPerToken) {
+  return std::min(int64_t(1) << 20, std::numeric_limits<int32_t>::max() /
+                                        std::max(expertsPerToken, int64_t(1)));
+}
+
 Status moert_session_t::resolveOptions() {
   const std::string &origin = module.origin();
   const fb::Model &model = *module.metadata().model();
@@ -49,10 +55,11 @@ Status moert_session_t::resolveOptions() {
   if (options.sequences < 1 || options.sequences > most)
     return makeStatus(MOERT_OUT_OF_RANGE, origin, ": ", options.sequences,
                       " sequences requested, must be between 1 and ", most);
-  if (options.batch_rows < 1 || options.batch_rows > most)
+  int64_t mostRows = mostBatchRows(model.experts_per_token());
+  if (options.batch_rows < 1 || options.batch_rows > mostRows)
     return makeStatus(MOERT_OUT_OF_RANGE, origin, ": batches of ",
                       options.batch_rows,
-                      " rows requested, must be between 1 and ", most);
+                      " rows requested, must be between 1 and ", mostRows);
   // No batch has more rows than there are positions.
   options.batch_rows =
       std::min(options.batch_rows, options.context * options.sequences);
@@ -78,7 +85,7 @@ Status moert_session_t::openDevice() {
 
 Status moert_session_t::allocateStates() {
   const fb::Kv &shape = *module.metadata().kv();
-  uint64_t sequences = options.sequences, stride, total;
+  uint64_t sequences = options.sequences, stride = 0, total = 0;
   capacity = (options.context + MOERT_ABI_KV_BLOCK - 1) / MOERT_ABI_KV_BLOCK *
              MOERT_ABI_KV_BLOCK;
   bool fits =

@@ -15,6 +15,9 @@ moert_status_t moert_session_create(moert_module_t *module,
                                     const moert_session_options_t *options,
                                     moert_session_t **outSession) {
   return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(
+        refuseNull("moert_session_create",
+                   {{"module", module}, {"out_session", outSession}}));
     moert_session_options_t chosen;
     moert_session_options_init(&chosen);
     MOERT_RETURN_IF_ERROR(readOptions("session options", options, &chosen));
@@ -39,8 +42,8 @@ void moert_batch_init(moert_batch_t *batch) {
 moert_status_t moert_session_forward(moert_session_t *session,
                                      const moert_batch_t *batch) {
   return guarded([&]() -> Status {
-    if (!batch)
-      return Status(MOERT_INVALID_ARGUMENT, "batch is null");
+    MOERT_RETURN_IF_ERROR(refuseNull("moert_session_forward",
+                                     {{"session", session}, {"batch", batch}}));
     moert_batch_t known;
     moert_batch_init(&known);
     MOERT_RETURN_IF_ERROR(readOptions("batch", batch, &known));
@@ -50,12 +53,18 @@ moert_status_t moert_session_forward(moert_session_t *session,
 
 moert_status_t moert_session_stats(const moert_session_t *session,
                                    moert_session_stats_t *outStats) {
-  return guarded(
-      [&] { return writeResult("session stats", session->stats, outStats); });
+  return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(
+        refuseNull("moert_session_stats",
+                   {{"session", session}, {"out_stats", outStats}}));
+    return writeResult("session stats", session->stats, outStats);
+  });
 }
 
 moert_status_t moert_session_trace_start(moert_session_t *session) {
   return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(
+        refuseNull("moert_session_trace_start", {{"session", session}}));
     session->trace = std::make_unique<Trace>();
     return Status();
   });
@@ -64,6 +73,8 @@ moert_status_t moert_session_trace_start(moert_session_t *session) {
 moert_status_t moert_session_trace_write(moert_session_t *session,
                                          const char *path) {
   return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(refuseNull("moert_session_trace_write",
+                                     {{"session", session}, {"path", path}}));
     if (!session->trace)
       return makeStatus(MOERT_INVALID_ARGUMENT, path, ": no trace was started");
     std::vector<std::string> operations;

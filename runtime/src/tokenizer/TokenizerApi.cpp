@@ -1,4 +1,5 @@
 //===- TokenizerApi.cpp - the tokenizer for C -----------------------------===//
+#include "base/Options.h"
 #include "tokenizer/Tokenizer.h"
 
 #include <cstdlib>
@@ -11,10 +12,19 @@ struct moert_decoder_t {
   std::string text; ///< what the last call handed out
 };
 
+/// No text is no null: the pointer of an empty one is never read.
+static const void *textOrEmpty(const char *text, size_t length) {
+  return length == 0 ? "" : text;
+}
+
 moert_status_t moert_tokenizer_parse(const char *json, size_t length,
                                      const char *origin,
                                      moert_tokenizer_t **out_tokenizer) {
   return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(refuseNull("moert_tokenizer_parse",
+                                     {{"json", textOrEmpty(json, length)},
+                                      {"origin", origin},
+                                      {"out_tokenizer", out_tokenizer}}));
     std::unique_ptr<Tokenizer> tokenizer;
     MOERT_RETURN_IF_ERROR(Tokenizer::parse({json, length}, origin, &tokenizer));
     *out_tokenizer = const_cast<moert_tokenizer_t *>(toC(tokenizer.release()));
@@ -34,6 +44,11 @@ moert_status_t moert_tokenizer_encode(const moert_tokenizer_t *tokenizer,
                                       const char *text, size_t length,
                                       int32_t **out_ids, size_t *out_count) {
   return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(refuseNull("moert_tokenizer_encode",
+                                     {{"tokenizer", tokenizer},
+                                      {"text", textOrEmpty(text, length)},
+                                      {"out_ids", out_ids},
+                                      {"out_count", out_count}}));
     std::vector<int32_t> ids;
     MOERT_RETURN_IF_ERROR(fromC(tokenizer)->encode({text, length}, &ids));
     // At least one byte: malloc(0) may be null.
@@ -54,6 +69,9 @@ moert_status_t moert_decoder_create(const moert_tokenizer_t *tokenizer,
                                     int skip_special,
                                     moert_decoder_t **out_decoder) {
   return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(
+        refuseNull("moert_decoder_create",
+                   {{"tokenizer", tokenizer}, {"out_decoder", out_decoder}}));
     *out_decoder = new moert_decoder_t{
         Decoder(*fromC(tokenizer), skip_special != 0), std::string()};
     return Status();
@@ -72,7 +90,11 @@ static Status handOut(Status made, const moert_decoder_t &decoder,
 
 moert_status_t moert_decoder_push(moert_decoder_t *decoder, int32_t id,
                                   const char **out_text, size_t *out_length) {
-  return guarded([&] {
+  return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(
+        refuseNull("moert_decoder_push", {{"decoder", decoder},
+                                          {"out_text", out_text},
+                                          {"out_length", out_length}}));
     return handOut(decoder->decoder.push(id, &decoder->text), *decoder,
                    out_text, out_length);
   });
@@ -80,7 +102,11 @@ moert_status_t moert_decoder_push(moert_decoder_t *decoder, int32_t id,
 
 moert_status_t moert_decoder_finish(moert_decoder_t *decoder,
                                     const char **out_text, size_t *out_length) {
-  return guarded([&] {
+  return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(
+        refuseNull("moert_decoder_finish", {{"decoder", decoder},
+                                            {"out_text", out_text},
+                                            {"out_length", out_length}}));
     return handOut(decoder->decoder.finish(&decoder->text), *decoder, out_text,
                    out_length);
   });
