@@ -1,5 +1,6 @@
 //===- Api.cpp - the C API with owners and exceptions ---------------------===//
 #include "Api.h"
+#include "Output.h"
 
 using namespace moert::cli;
 
@@ -108,5 +109,6 @@ void Session::startTrace() {
 }
 
 void Session::writeTrace(const std::string &file) {
+  RemovedOnSignal guard(partPathOf(followLinks(file)));
   check(moert_session_trace_write(session.get(), file.c_str()), file);
 }

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -72,18 +73,32 @@ std::string moert::cli::readFile(const std::string &path) {
   return text;
 }
 
-OutputFile::OutputFile(const std::string &path) : path(path), target(path) {
+std::string moert::cli::followLinks(const std::string &path) {
+  std::filesystem::path target(path);
+  constexpr int most = 40; // as the kernel
+  for (int i = 0; i < most; ++i) {
+    std::error_code noLink;
+    std::filesystem::path next = std::filesystem::read_symlink(target, noLink);
+    if (noLink)
+      break;
+    target = target.parent_path() / next;
+  }
+  return target.string();
+}
+
+std::string moert::cli::partPathOf(const std::string &target) {
+  return target + "." + std::to_string(::getpid()) + ".part";
+}
+
+OutputFile::OutputFile(const std::string &path)
+    : path(path), target(followLinks(path)) {
   struct stat info;
   bool exists = ::stat(path.c_str(), &info) == 0;
   if (exists && !S_ISREG(info.st_mode)) {
     fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
   } else {
-    if (exists)
-      if (char *real = ::realpath(path.c_str(), nullptr)) {
-        target = real;
-        std::free(real);
-      }
-    part = target + "." + std::to_string(::getpid()) + ".part";
+    part = partPathOf(target);
+    guard.emplace(part);
     fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   }
   if (fd < 0)

@@ -2,9 +2,12 @@
 #ifndef MOERT_CLI_OUTPUT_H
 #define MOERT_CLI_OUTPUT_H
 
+#include "Interrupt.h"
+
 #include <chrono>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,9 +32,14 @@ void writeJson(const Json &object);
 /// The whole of a file, or throws.
 std::string readFile(const std::string &path);
 
+/// Where a file is written that will be `path`: beside what stands behind its
+/// symbolic links, also if nothing stands there yet.
+std::string followLinks(const std::string &path);
+std::string partPathOf(const std::string &target);
+
 /// A file that appears only when it is complete: written beside, renamed by
-/// finish(), removed if that is never called. Pipes and devices are written
-/// directly.
+/// finish(), removed if that is never called. Symbolic links are followed,
+/// pipes and devices are written directly.
 class OutputFile {
 public:
   explicit OutputFile(const std::string &path);
@@ -46,6 +54,7 @@ private:
   std::string path;   ///< as the user wrote it, for messages
   std::string target; ///< behind symbolic links
   std::string part;   ///< empty: written directly
+  std::optional<RemovedOnSignal> guard;
   int fd;
 };
 

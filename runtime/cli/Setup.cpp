@@ -113,5 +113,5 @@ int Setup::exitCode(Json &result) {
   if (!interrupted())
     return 0;
   result["interrupted"] = true;
-  return interruptedExitCode;
+  return interruptedExitCode();
 }

@@ -107,6 +107,17 @@ TEST_F(CliOutput, WritesThroughSymbolicLinks) {
   EXPECT_TRUE(S_ISLNK(info.st_mode));
 }
 
+TEST_F(CliOutput, WritesThroughLinksToNoFile) {
+  std::string link = folder + "/link";
+  ASSERT_EQ(::symlink("file", link.c_str()), 0);
+  OutputFile(link).finish();
+  EXPECT_THAT(files(), testing::UnorderedElementsAre("file", "link"));
+  EXPECT_EQ(readFile(folder + "/file"), "");
+  struct stat info;
+  ASSERT_EQ(::lstat(link.c_str(), &info), 0);
+  EXPECT_TRUE(S_ISLNK(info.st_mode));
+}
+
 TEST_F(CliOutput, SaysWhyAFileCannotBeWritten) {
   EXPECT_EQ(failureOf([&] { OutputFile file(folder + "/no/such"); }),
             folder + "/no/such: cannot write: no such file or directory");
