@@ -82,9 +82,6 @@ llvm::Error moe::writeContainer(const ContainerInput &input, StringRef path) {
           toError(moert::ContainerWriter::create(path.str(), &writer)))
     return error;
   RemovedOnSignal guard(writer->partPath());
-  if (llvm::Error error = addSection(*writer, MOERT_SECTION_CODE,
-                                     MOERT_SECTION_REQUIRED, input.code->bytes))
-    return error;
   if (llvm::Error error =
           addSection(*writer, MOERT_SECTION_TOKENIZER, 0, input.tokenizerJson))
     return error;
@@ -94,9 +91,15 @@ llvm::Error moe::writeContainer(const ContainerInput &input, StringRef path) {
   std::vector<uint64_t> checksums;
   if (llvm::Error error = writeWeights(input, *writer, checksums))
     return error;
+  llvm::Expected<CodeObject> code = input.code();
+  if (!code)
+    return code.takeError();
+  if (llvm::Error error = addSection(*writer, MOERT_SECTION_CODE,
+                                     MOERT_SECTION_REQUIRED, code->bytes))
+    return error;
   if (llvm::Error error =
           addSection(*writer, MOERT_SECTION_METADATA, MOERT_SECTION_REQUIRED,
-                     buildMetadata(input, *facts, checksums)))
+                     buildMetadata(input, *code, *facts, checksums)))
     return error;
   return toError(writer->finish());
 }

@@ -78,8 +78,8 @@ static Offset<fb::Parameter> parameter(FlatBufferBuilder &builder,
 }
 
 static Offset<fb::Target> target(FlatBufferBuilder &builder,
-                                 const ContainerInput &input) {
-  const CodeObject &code = *input.code;
+                                 const ContainerInput &input,
+                                 const CodeObject &code) {
   return fb::CreateTarget(builder, builder.CreateString(input.backend),
                           builder.CreateString(code.driver),
                           text(builder, code.triple), text(builder, code.cpu),
@@ -99,6 +99,7 @@ static Offset<fb::Model> model(FlatBufferBuilder &builder,
 }
 
 std::vector<uint8_t> moe::buildMetadata(const ContainerInput &input,
+                                        const CodeObject &code,
                                         const ModelFacts &facts,
                                         llvm::ArrayRef<uint64_t> checksums) {
   FlatBufferBuilder builder;
@@ -112,14 +113,13 @@ std::vector<uint8_t> moe::buildMetadata(const ContainerInput &input,
       storedWeights += slice.size * 8 /
                        slice.weight.getTensorType().getElementTypeBitWidth();
   }
-  const CodeObject &code = *input.code;
   auto kv = fb::CreateKv(builder, facts.kv.getLayers(), facts.kv.getHeads(),
                          facts.kv.getHeadDim(),
                          getElement(facts.kv.getElementType()));
   builder.Finish(
       fb::CreateModule(
           builder, text(builder, input.producer),
-          model(builder, input, facts, storedWeights), target(builder, input),
+          model(builder, input, facts, storedWeights), target(builder, input, code),
           kv, builder.CreateVector(parameters), text(builder, code.entry),
           code.workspaceFixed, code.workspacePerRow,
           texts(builder, code.operations), storedBytes * 8,

@@ -10,6 +10,7 @@ namespace moe {
 /// The FlatBuffer of runtime/schema/module.fbs. `checksums` has one value for
 /// each parameter of the plan.
 std::vector<uint8_t> buildMetadata(const ContainerInput &input,
+                                   const CodeObject &code,
                                    const ModelFacts &facts,
                                    llvm::ArrayRef<uint64_t> checksums);
 

@@ -13,7 +13,8 @@ struct ContainerInput {
   ModelOp model;
   const ParameterPlan *plan = nullptr;
   std::string backend; ///< --target name
-  const CodeObject *code = nullptr;
+  /// Waits for the code; called once, after the weights are written.
+  std::function<llvm::Expected<CodeObject>()> code;
   std::string tokenizerJson; ///< empty: the module has none
   std::string ir;            ///< text for section IR; empty: none
   int32_t bosToken = -1;
