@@ -1,5 +1,5 @@
 # moe_add_fuzzer(<name> sources... LINK_LIBS libs...): a libFuzzer binary and a
-# ten-second test of it that starts from corpus/<name> beside the CMakeLists.txt.
+# test of it of some seconds that starts from corpus/<name> beside the CMakeLists.txt.
 # Libraries under test are compiled with ${MOE_FUZZ_FLAGS} -fsanitize=fuzzer-no-link.
 set(MOE_FUZZ_FLAGS -fsanitize=address,undefined -fno-sanitize=vptr,function
   -fno-sanitize-recover=undefined -g1)
@@ -13,7 +13,10 @@ function(moe_add_fuzzer name)
   target_link_options(${name} PRIVATE ${MOE_FUZZ_FLAGS} -fsanitize=fuzzer)
   target_include_directories(${name} PRIVATE ${ARG_INCLUDES})
   target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS})
-  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${name}-found)
-  add_test(NAME ${name} COMMAND ${name} -max_total_time=10 -rss_limit_mb=2048 -timeout=5
-    ${CMAKE_CURRENT_BINARY_DIR}/${name}-found ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
+  # From one seed and the kept corpus, so that a failure can be had again; a long
+  # hunt is the binary run by hand, without -seed and -runs.
+  set(found ${CMAKE_CURRENT_BINARY_DIR}/${name}-found)
+  add_test(NAME ${name} COMMAND sh -c "rm -rf '${found}' && mkdir '${found}' && \
+'$<TARGET_FILE:${name}>' -seed=1 -runs=50000 -max_total_time=20 -rss_limit_mb=2048 -timeout=5 \
+'${found}' '${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name}'")
 endfunction()

@@ -33,7 +33,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (tokenizer::repaired(out) != out)
       std::abort();
   }
-  if (decoder.push(static_cast<int32_t>(tokenizer->size()), &out).ok())
+  // Ids that only a model has are no text, and none is below zero.
+  if (!decoder.push(static_cast<int32_t>(tokenizer->size()), &out).ok() ||
+      !out.empty() || decoder.push(-1, &out).ok())
     std::abort();
   (void)decoder.finish(&out).ok();
   return 0;
