@@ -22,7 +22,7 @@ const Expectation expectations[] = {
   {#driver, #property, Outcome::Unsupported, reason},
 #define FAILS(driver, property, reason)                                        \
   {#driver, #property, Outcome::Fail, reason},
-#include "expectations.def"
+#include "Expectations.def"
 #undef UNSUPPORTED
 #undef FAILS
 };
@@ -65,7 +65,7 @@ TEST_P(Conformance, Holds) {
     GTEST_SKIP() << present.message();
 
   Outcome::Kind expected = Outcome::Pass;
-  const char *reason = "nothing else is listed in expectations.def";
+  const char *reason = "nothing else is listed in its expectations.def";
   for (const Expectation &entry : expectations)
     if (std::strcmp(entry.driver, param.driver->name) == 0 &&
         std::strcmp(entry.property, param.property.name) == 0) {
