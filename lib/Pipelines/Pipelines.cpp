@@ -99,6 +99,11 @@ llvm::Error moe::verifyOptions(const CompileOptions &options,
   if (!registry.schemes.count(options.quantize))
     return unknownMember("quantisation scheme", options.quantize,
                          registry.schemes);
+  // Phase `quantize` has no pass yet: a scheme must not be taken and dropped.
+  if (options.quantize != "none")
+    return llvm::createStringError(
+        "quantisation scheme '" + options.quantize +
+        "' cannot be applied by this version, only 'none' can");
   return llvm::Error::success();
 }
 

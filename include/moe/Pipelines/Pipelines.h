@@ -73,7 +73,7 @@ llvm::Expected<const PhaseInfo *> findPhase(llvm::StringRef name);
 llvm::Expected<std::unique_ptr<TargetBackend>>
 createBackend(const CompileOptions &options, const Registry &registry);
 
-/// Fails unless target and scheme are known.
+/// Fails unless target and scheme are known and the scheme can be applied.
 llvm::Error verifyOptions(const CompileOptions &options,
                           const Registry &registry);
 

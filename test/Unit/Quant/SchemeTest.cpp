@@ -6,6 +6,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/MLIRContext.h"
 #include "moe/Driver/Registry.h"
+#include "moe/Pipelines/Pipelines.h"
 #include "moe/Quant/QuantScheme.h"
 #include <cmath>
 #include <gtest/gtest.h>
@@ -137,6 +138,22 @@ std::string caseName(const testing::TestParamInfo<Case> &info) {
 
 INSTANTIATE_TEST_SUITE_P(All, SchemeTest, testing::ValuesIn(allCases()),
                          caseName);
+
+//===----------------------------------------------------------------------===//
+// What is known but not applied
+//===----------------------------------------------------------------------===//
+
+TEST(VerifyOptions, RefusesASchemeThatNoPassApplies) {
+  Registry registry = getRegistry();
+  registry.schemes["copy"] = registry.schemes.at("none");
+  CompileOptions options;
+  options.target = "null";
+  ASSERT_FALSE(bool(verifyOptions(options, registry)));
+  options.quantize = "copy";
+  EXPECT_EQ(llvm::toString(verifyOptions(options, registry)),
+            "quantisation scheme 'copy' cannot be applied by this version, "
+            "only 'none' can");
+}
 
 //===----------------------------------------------------------------------===//
 // Only `none`
