@@ -1,34 +1,81 @@
 //===- QuantScheme.h - how weights become fewer bits ------------*- C++ -*-===//
+//
+// A scheme says two things: what its bits mean (a moe.code, which every target
+// can decode) and how to choose them. Packing, rotation, feedback of errors and
+// threads are the encoder's (Encoder.h), so that a scheme is one short file.
+//===----------------------------------------------------------------------===//
 #ifndef MOE_QUANT_QUANTSCHEME_H
 #define MOE_QUANT_QUANTSCHEME_H
 
-#include "mlir/IR/BuiltinTypes.h"
+#include "moe/Dialect/MoE/IR/Moe.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
-#include "llvm/Support/Error.h"
+#include <memory>
 #include <vector>
 
 namespace moe {
 
-/// An encoding of weight matrices, row by row. A member is a folder in
-/// lib/Quant. `none`, which keeps the checkpoint's element type, is the
-/// template.
+/// How long the search for good codes may take.
+enum class Effort { Fast, Normal, Max };
+
+/// Up to 16 rows of a matrix, in the basis in which they are stored, row-major.
+struct Tile {
+  llvm::ArrayRef<float> values; ///< [rows][columns]
+  int64_t rows = 0, columns = 0;
+  /// Mean square of the input that meets each column; empty: all alike.
+  llvm::ArrayRef<float> importance;
+
+  llvm::ArrayRef<float> getRow(int64_t row) const {
+    return values.slice(row * columns, columns);
+  }
+};
+
+/// Scales and zeros of a tile as they are stored.
+struct TileScales {
+  CodeAttr code;
+  int64_t columns = 0;
+  std::vector<uint16_t> scales; ///< f16 [group][16 / scale rows]
+  std::vector<uint8_t> zeros;   ///< [group][16]; empty without zeros
+
+  TileScales(CodeAttr code, int64_t columns);
+  float getScale(int64_t row, int64_t group) const;
+  /// Rounds to f16, upwards, so that what fitted still fits.
+  void setScale(int64_t row, int64_t group, float scale);
+  int64_t getZero(int64_t row, int64_t group) const;
+};
+
+/// Chooses the codes of one row, from left to right.
+class RowEncoder {
+public:
+  virtual ~RowEncoder() = default;
+  /// A new row starts; `scales` outlives it.
+  virtual void begin(const TileScales &scales, int64_t row) = 0;
+  /// Chooses codes for the columns [column, column + count), one for each
+  /// weight or pair, such that they decode to near `targets`. Targets behind
+  /// `count` are a look ahead: they may be others when their turn comes.
+  /// Columns are whole steps of 64 but for the last call of a row.
+  virtual void encode(int64_t column, llvm::ArrayRef<float> targets,
+                      int64_t count, llvm::MutableArrayRef<uint8_t> codes) = 0;
+};
+
+/// An encoding of weight matrices. A member is a folder in lib/Quant.
 class QuantScheme {
 public:
   virtual ~QuantScheme() = default;
   virtual llvm::StringRef getName() const = 0;
-  /// Bits that one weight of this matrix takes, everything counted.
-  virtual double getBitsPerWeight(mlir::RankedTensorType type) const = 0;
-  /// Bound of |w - decode(encode(w))| / max|row| that encode guarantees.
-  virtual double getErrorBound(mlir::RankedTensorType type) const = 0;
-  /// Bytes of one row of type.getDimSize(1) weights.
-  virtual uint64_t getRowBytes(mlir::RankedTensorType type) const = 0;
-  virtual llvm::Error encodeRow(mlir::RankedTensorType type,
-                                llvm::ArrayRef<float> row,
-                                llvm::MutableArrayRef<char> out) const = 0;
-  virtual llvm::Error decodeRow(mlir::RankedTensorType type,
-                                llvm::ArrayRef<char> bytes,
-                                llvm::MutableArrayRef<float> out) const = 0;
+  /// What the bits mean; null if weights keep the checkpoint's element type.
+  virtual CodeAttr getCode(mlir::MLIRContext *context) const = 0;
+  /// Bound of |w - decoded| / max|w over the weights that share its scale|, in
+  /// the stored basis, for nearest rounding (no feedback).
+  virtual double getErrorBound() const = 0;
+  /// Mean squared error relative to the mean square of N(0,1) weights, at normal
+  /// effort, as measured by benchmarks/: what a bit budget is spent by.
+  virtual double getGaussianError() const = 0;
+  /// By default, for every scale a search for the least squared error.
+  virtual void chooseScales(const Tile &tile, TileScales &scales) const;
+  /// By default, the nearest level or pair of levels.
+  virtual std::unique_ptr<RowEncoder> createRowEncoder(CodeAttr code,
+                                                       Effort effort) const;
 };
 
 } // namespace moe

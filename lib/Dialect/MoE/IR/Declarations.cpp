@@ -85,6 +85,24 @@ static std::optional<int64_t> countBytes(RankedTensorType type) {
 
 uint64_t WeightOp::getByteSize() { return *countBytes(getTensorType()); }
 
+int64_t WeightOp::getMatrices() {
+  RankedTensorType type = getTensorType();
+  return type.getRank() == 3 ? type.getDimSize(0) : 1;
+}
+
+int64_t WeightOp::getRows() {
+  RankedTensorType type = getTensorType();
+  return type.getRank() > 1 ? type.getDimSize(type.getRank() - 2) : 1;
+}
+
+int64_t WeightOp::getColumns() { return getTensorType().getShape().back(); }
+
+uint64_t WeightOp::getStoredSize() {
+  if (CodeAttr code = getCodeAttr())
+    return getMatrices() * code.getMatrixBytes(getRows(), getColumns());
+  return getByteSize();
+}
+
 // weight_c1
 static LogicalResult verifyTensor(WeightOp weight) {
   RankedTensorType type = weight.getTensorType();
@@ -137,8 +155,35 @@ static LogicalResult verifyAmount(WeightOp weight) {
   return success();
 }
 
+// weight_c4
+static LogicalResult verifyStorage(WeightOp weight) {
+  int64_t rank = weight.getTensorType().getRank();
+  if (weight.getCode() && rank != 2 && rank != 3)
+    return weight.emitOpError() << "of rank " << rank
+                                << " is stored as a code when only rank 2 and 3 "
+                                   "should be";
+  auto verifyRotation = [&](StringRef what, std::optional<uint64_t> block,
+                            int64_t size) -> LogicalResult {
+    if (!block)
+      return success();
+    if (!weight.getCode())
+      return weight.emitOpError()
+             << "has rotated " << what << " when it is not stored as a code";
+    if (*block >= 2 && llvm::isPowerOf2_64(*block) && size % *block == 0)
+      return success();
+    return weight.emitOpError()
+           << "rotates blocks of " << *block << " " << what
+           << " when that should be a power of two that divides " << size;
+  };
+  if (failed(verifyRotation("columns", weight.getColumnRotation(),
+                            weight.getColumns())))
+    return failure();
+  return verifyRotation("rows", weight.getRowRotation(), weight.getRows());
+}
+
 LogicalResult WeightOp::verify() {
-  if (failed(verifyTensor(*this)) || failed(verifySources(*this)))
+  if (failed(verifyTensor(*this)) || failed(verifySources(*this)) ||
+      failed(verifyStorage(*this)))
     return failure();
   return verifyAmount(*this);
 }

@@ -8,6 +8,20 @@ using namespace moe;
 // MlpOp
 //===----------------------------------------------------------------------===//
 
+LogicalResult MlpOp::verify() {
+  // mlp_c5
+  bool isQuantized = isa<QuantizedType>(getInput().getType().getElementType());
+  bool wantsRows = getSharedGate() && isQuantized;
+  if (bool(getGateInput()) != wantsRows)
+    return emitOpError() << "names " << (getGateInput() ? 1 : 0)
+                         << " inputs of the shared gate when it should name "
+                         << (wantsRows ? 1 : 0);
+  if (wantsRows && getGateInput().getType() != getType())
+    return emitOpError() << "shared gate takes " << getGateInput().getType()
+                         << " when it should take " << getType();
+  return success();
+}
+
 LogicalResult MlpOp::verifySymbolUses(SymbolTableCollection &symbols) {
   int64_t features = getFeatures(getType());
   // mlp_c1
@@ -16,6 +30,12 @@ LogicalResult MlpOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (failed(gate) ||
       failed(verifyWeight(*this, symbols, {"up", getUpAttr()}, *gate)))
     return failure();
+  // mlp_c4
+  if (failed(verifyStored(*this, symbols, {"gate", getGateAttr()},
+                          getInput().getType())) ||
+      failed(verifyStored(*this, symbols, {"up", getUpAttr()},
+                          getInput().getType())))
+    return failure();
   // mlp_c2
   if (failed(verifyWeight(*this, symbols, {"down", getDownAttr()},
                           {features, (*gate)[0]})))
@@ -23,8 +43,10 @@ LogicalResult MlpOp::verifySymbolUses(SymbolTableCollection &symbols) {
   // mlp_c3
   if (!getSharedGateAttr())
     return success();
-  return verifyWeight(*this, symbols, {"shared gate", getSharedGateAttr()},
-                      {1, features});
+  SymbolUse shared{"shared gate", getSharedGateAttr()};
+  if (failed(verifyPlain(*this, symbols, shared)))
+    return failure();
+  return verifyWeight(*this, symbols, shared, {1, features});
 }
 
 //===----------------------------------------------------------------------===//
@@ -78,6 +100,12 @@ LogicalResult ExpertsOp::verifySymbolUses(SymbolTableCollection &symbols) {
       failed(verifyWeight(*this, symbols, {"up", getUpAttr()}, *gate)))
     return failure();
   int64_t count = (*gate)[0], width = (*gate)[1];
+  // experts_c6
+  if (failed(verifyStored(*this, symbols, {"gate", getGateAttr()},
+                          getInput().getType())) ||
+      failed(verifyStored(*this, symbols, {"up", getUpAttr()},
+                          getInput().getType())))
+    return failure();
   // experts_c2
   if (failed(verifyWeight(*this, symbols, {"down", getDownAttr()},
                           {count, features, width})))

@@ -12,6 +12,20 @@ using namespace moe;
 #include "moe/Dialect/MoE/IR/MoeDialect.cpp.inc"
 #include "moe/Dialect/MoE/IR/MoeEnums.cpp.inc"
 
+/// A list of integers in brackets.
+static ParseResult parseNumbers(AsmParser &parser,
+                                SmallVector<int64_t> &numbers) {
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
+    return parser.parseInteger(numbers.emplace_back());
+  });
+}
+
+static void printNumbers(AsmPrinter &printer, ArrayRef<int64_t> numbers) {
+  printer << "[";
+  llvm::interleaveComma(numbers, printer);
+  printer << "]";
+}
+
 #define GET_TYPEDEF_CLASSES
 #include "moe/Dialect/MoE/IR/MoeTypes.cpp.inc"
 
@@ -49,6 +63,18 @@ LogicalResult KvType::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "elements are " << elementType
                        << " when they should be f32, f16 or bf16";
   return success();
+}
+
+LogicalResult
+QuantizedType::verify(function_ref<InFlightDiagnostic()> emitError,
+                      int64_t rotation) {
+  // quantized_c1
+  if (rotation == 0 ||
+      (rotation >= 2 && rotation <= 65536 && llvm::isPowerOf2_64(rotation)))
+    return success();
+  return emitError() << "the rotated block has " << rotation
+                     << " features when it should be a power of two between 2 "
+                        "and 65536";
 }
 
 LogicalResult ExtentAttr::verify(function_ref<InFlightDiagnostic()> emitError,

@@ -21,6 +21,9 @@ LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &symbols) {
                    {anySize, getFeatures(getType())});
   if (failed(table))
     return failure();
+  // embed_c4
+  if (failed(verifyPlain(*this, symbols, {"table", getTableAttr()})))
+    return failure();
   // embed_c3
   auto model = (*this)->getParentOfType<ModelOp>();
   if (model && table->front() < int64_t(model.getVocabulary()))
@@ -63,6 +66,30 @@ LogicalResult NormOp::verifySymbolUses(SymbolTableCollection &symbols) {
                       getFeatures(getType()) / int64_t(getGroups()));
 }
 
+Type moe::getFloatRows(Type rows) {
+  auto type = cast<RankedTensorType>(rows);
+  return type.clone(Float32Type::get(type.getContext()));
+}
+
+LogicalResult QuantizeOp::verify() {
+  int64_t block =
+      cast<QuantizedType>(getType().getElementType()).getRotation();
+  // quantize_c1
+  int64_t features = getFeatures(getType());
+  if (block && features % block != 0)
+    return emitOpError() << "rotates blocks of " << block << " features when "
+                         << features << " should be a multiple of that";
+  // quantize_c2
+  if (getInput().getType().getShape() != getType().getShape())
+    return emitOpError() << "result is " << getType() << " when the input is "
+                         << getInput().getType();
+  // quantize_c3
+  if (getArrivedRotated() && !block)
+    return emitOpError("has an input that arrived rotated when its result is "
+                       "not rotated");
+  return success();
+}
+
 LogicalResult LinearOp::verify() {
   // linear_c3
   return verifySameRows(
@@ -75,6 +102,10 @@ LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &symbols) {
   // linear_c1
   if (failed(verifyWeight(*this, symbols, {"weight", getWeightAttr()},
                           {outputs, inputs})))
+    return failure();
+  // linear_c4
+  if (failed(verifyStored(*this, symbols, {"weight", getWeightAttr()},
+                          getInput().getType())))
     return failure();
   // linear_c2
   if (!getBiasAttr())

@@ -58,6 +58,38 @@ FailureOr<ArrayRef<int64_t>> moe::verifyWeight(Operation *op,
   return error;
 }
 
+LogicalResult moe::verifyStored(Operation *op, SymbolTableCollection &symbols,
+                                SymbolUse use, RankedTensorType input) {
+  FailureOr<WeightOp> weight = lookUp<WeightOp>(op, symbols, use);
+  if (failed(weight))
+    return failure();
+  auto quantized = dyn_cast<QuantizedType>(input.getElementType());
+  if (bool(quantized) != bool(weight->getCode()))
+    return op->emitOpError()
+           << use.role << " " << use.symbol << " is "
+           << (weight->getCode() ? "stored as a code" : "not stored as a code")
+           << " when the input has elements of " << input.getElementType();
+  int64_t rotation = weight->getColumnRotation().value_or(0);
+  if (!quantized || quantized.getRotation() == rotation)
+    return success();
+  return op->emitOpError() << use.role << " " << use.symbol
+                           << " has columns rotated by blocks of " << rotation
+                           << " when the input has features rotated by blocks "
+                              "of "
+                           << quantized.getRotation();
+}
+
+LogicalResult moe::verifyPlain(Operation *op, SymbolTableCollection &symbols,
+                               SymbolUse use) {
+  FailureOr<WeightOp> weight = lookUp<WeightOp>(op, symbols, use);
+  if (failed(weight))
+    return failure();
+  if (!weight->getCode())
+    return success();
+  return op->emitOpError() << use.role << " " << use.symbol
+                           << " is stored as a code, which it should not be";
+}
+
 LogicalResult moe::verifySameRows(Operation *op, ArrayRef<Rows> operands) {
   const Rows *known = nullptr;
   for (const Rows &operand : operands) {

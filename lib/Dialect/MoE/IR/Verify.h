@@ -28,6 +28,17 @@ mlir::FailureOr<llvm::ArrayRef<int64_t>>
 verifyWeight(mlir::Operation *op, mlir::SymbolTableCollection &symbols,
              SymbolUse use, llvm::ArrayRef<int64_t> shape);
 
+/// Fails unless the weight is stored as a code if and only if the input that
+/// meets its columns is quantised, and both are rotated alike.
+mlir::LogicalResult verifyStored(mlir::Operation *op,
+                                 mlir::SymbolTableCollection &symbols,
+                                 SymbolUse use, mlir::RankedTensorType input);
+
+/// Fails when the weight is stored as a code.
+mlir::LogicalResult verifyPlain(mlir::Operation *op,
+                                mlir::SymbolTableCollection &symbols,
+                                SymbolUse use);
+
 /// A tensor operand or result with its name.
 struct Rows {
   llvm::StringRef name;

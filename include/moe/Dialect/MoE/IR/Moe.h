@@ -22,6 +22,11 @@
 #define GET_ATTRDEF_CLASSES
 #include "moe/Dialect/MoE/IR/MoeAttrs.h.inc"
 
+namespace moe {
+/// f32 rows in the shape of others.
+mlir::Type getFloatRows(mlir::Type rows);
+} // namespace moe
+
 #define GET_OP_CLASSES
 #include "moe/Dialect/MoE/IR/MoeOps.h.inc"
 

@@ -55,6 +55,25 @@ def Moe_KvType : TypeDef<Moe_Dialect, "Kv"> {
   let genVerifyDecl = 1;
 }
 
+def Moe_QuantizedType : TypeDef<Moe_Dialect, "Quantized"> {
+  let mnemonic = "quantized";
+  let summary = "an element of a row of 8-bit levels with one scale";
+  let description = [{
+    The element type of quantised activations: a level in [-127, 127] that is
+    multiplied by a scale, one f32 for each row. With `rotated B` the levels are
+    those of the row after `moe.quantize` rotated its blocks of B features.
+
+    Constraints:
+    * (quantized_c1) the block is a power of two between 2 and 65536.
+
+    Example: `tensor<?x256x!moe.quantized<i8 rotated 256>>`.
+  }];
+  let parameters = (ins DefaultValuedParameter<"int64_t", "0",
+    "features of a rotated block; 0: not rotated">:$rotation);
+  let assemblyFormat = "`<` `i8` (`rotated` $rotation^)? `>`";
+  let genVerifyDecl = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Enumerations
 //===----------------------------------------------------------------------===//
@@ -169,6 +188,110 @@ def Moe_ValuesAttr : Moe_Attr<"Values", "values"> {
   let parameters = (ins
     AttrParameter<"::mlir::DenseF64ArrayAttr", "the elements">:$elements);
   let assemblyFormat = "`<` $elements `>`";
+}
+
+//===----------------------------------------------------------------------===//
+// Attributes: how a weight is stored
+//===----------------------------------------------------------------------===//
+
+def Moe_CodeLayout : I32EnumAttr<"CodeLayout", "where the bits of a code lie", [
+  I32EnumAttrCase<"Planes", 0, "planes">,
+  I32EnumAttrCase<"Pairs", 1, "pairs">]> {
+  let cppNamespace = "::moe";
+  let genSpecializedAttr = 0;
+}
+
+def Moe_CodeAttr : Moe_Attr<"Code", "code"> {
+  let summary = "how the bits of a stored matrix become numbers";
+  let description = [{
+    Describes a quantised matrix of N rows (outputs) and K columns (inputs)
+    completely: whoever has the description and the bytes has the weights, so
+    every target can decode every scheme. docs/Quantization.md draws the bytes.
+
+    Rows are stored in *tiles* of 16, columns in *steps* of 64; both are filled
+    up. Every weight is `scale * (level - offset - zero)` with a level in
+    [0, 255], a scale of type f16 and, with `zeros`, a zero of type u8.
+
+    * `planes`: each weight has a field of `bits` bits, and its level is
+      `levels[field]`, or the field itself where no levels are given.
+    * `pairs`: two neighbouring weights share a code of 7 bits; each lane of
+      every other pair of a row is one stream of codes. `levels` lists the first
+      weight's level of each code, then, if 256 are given, the second's. With
+      `window = [a, b]` the code is a trellis: the 16 bits that end with the
+      pair's own 7 (the latest bits on top, zeros before the first) are a state
+      s, and h = s + a * (s mod 256) + b * (s / 256), modulo 65536; the levels
+      are `levels[h mod 128]` and `levels[h / 256 mod 128]`.
+
+    A scale (and zero) belongs to `columns` columns of one row. With
+    `columns = 0` a scale belongs to whole rows: to the fewest rows, a power of
+    two up to 16, that have at least `weights` weights.
+
+    Constraints:
+    * (code_c1) the name is a word of letters, digits and dashes.
+    * (code_c2) planes have 1 to 8 bits and no window; pairs have 7 bits.
+    * (code_c3) there are as many levels as codes (planes may have none; pairs
+      may have twice as many unless they have a window), each in [0, 255].
+    * (code_c4) the offset lies in [0, 255].
+    * (code_c5) columns is 0 or a multiple of 32 that divides 64 or is a
+      multiple of it; zeros demand columns.
+    * (code_c6) weights is at least 1.
+    * (code_c7) a window is two numbers a, b in [-128, 127], and no state gives
+      a * (s mod 256) + b * (s / 256) beyond 16 bits.
+
+    Example:
+    `#moe.code<"q4", planes, bits = 4, columns = 128, zeros = true>`
+  }];
+  let parameters = (ins
+    StringRefParameter<"scheme">:$name,
+    EnumParameter<Moe_CodeLayout>:$layout,
+    "int64_t":$bits,
+    DefaultValuedParameter<"int64_t", "0", "columns of a scale; 0: all">:$columns,
+    DefaultValuedParameter<"int64_t", "1", "fewest weights of a scale">:$weights,
+    DefaultValuedParameter<"int64_t", "0", "level of weight 0">:$offset,
+    DefaultValuedParameter<"bool", "false", "scales have a zero">:$zeros,
+    DefaultValuedParameter<"bool", "false", "columns are rotated">:$rotated,
+    OptionalArrayRefParameter<"int64_t", "a and b of a trellis">:$window,
+    OptionalArrayRefParameter<"int64_t", "level of each code">:$levels);
+  let assemblyFormat = [{
+    `<` $name `,` $layout `,` struct($bits, $columns, $weights, $offset, $zeros,
+      $rotated, custom<Numbers>($window), custom<Numbers>($levels)) `>`
+  }];
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    static constexpr int64_t tileRows = 16, stepColumns = 64;
+
+    bool isTrellis() const { return !getWindow().empty(); }
+    /// Columns of whole steps.
+    static int64_t getPaddedColumns(int64_t columns) {
+      return (columns + stepColumns - 1) / stepColumns * stepColumns;
+    }
+    static int64_t getTiles(int64_t rows) {
+      return (rows + tileRows - 1) / tileRows;
+    }
+    /// Bytes of the codes of one step of one tile.
+    int64_t getStepBytes() const;
+    /// Bits of a weight's code alone: 3.5 for pairs.
+    double getCodeBits() const;
+    /// Scales along a row, 1 if a scale has whole rows.
+    int64_t getGroups(int64_t columns) const;
+    /// Rows that share a scale.
+    int64_t getScaleRows(int64_t columns) const;
+    /// Features of a rotated block of rows of that many columns: the largest
+    /// power of two, up to 1024, that divides them; 0 unless rotated.
+    int64_t getRotation(int64_t columns) const;
+
+    /// A stored matrix is codes, scales, zeros, each filled up to 64 bytes:
+    /// codes u8 [tile][step][getStepBytes()],
+    /// scales f16 [tile][group][16 / getScaleRows()],
+    /// zeros u8 [tile][group][16].
+    uint64_t getCodeBytes(int64_t rows, int64_t columns) const;
+    uint64_t getScaleBytes(int64_t rows, int64_t columns) const;
+    uint64_t getZeroBytes(int64_t rows, int64_t columns) const;
+    uint64_t getMatrixBytes(int64_t rows, int64_t columns) const {
+      return getCodeBytes(rows, columns) + getScaleBytes(rows, columns) +
+             getZeroBytes(rows, columns);
+    }
+  }];
 }
 
 #endif // MOE_DIALECT_MOE_IR_MOEDIALECT_TD

@@ -25,6 +25,12 @@ class Moe_Table<Type element> : RankedTensorOf<[element],
 
 /// Activations: one row per token, f32.
 def Moe_Rows : Moe_Table<F32>;
+/// Activations as 8-bit levels with one scale per row.
+def Moe_QuantizedElement : Type<
+    CPred<"::llvm::isa<::moe::QuantizedType>($_self)">, "!moe.quantized">;
+def Moe_QuantizedRows : Moe_Table<Moe_QuantizedElement>;
+/// What a linear map takes: f32 for plain weights, levels for coded ones.
+def Moe_RowsOrQuantized : Moe_Table<AnyTypeOf<[F32, Moe_QuantizedElement]>>;
 /// One number per row: token, sequence, position or row index.
 def Moe_Indices : 1DTensorOf<[I32]>;
 /// Chosen experts: one row per token.
@@ -34,6 +40,11 @@ def Moe_Choice : Moe_Table<I32>;
 class Moe_SameType<string known, string other>
     : TypesMatchWith<known # " and " # other # " have one type", known, other,
                      "$_self">;
+
+/// The type of `result` is not written: f32 rows in the shape of `known`.
+class Moe_FloatRowsOf<string known, string result>
+    : TypesMatchWith<result # " has f32 rows in the shape of " # known, known,
+                     result, "::moe::getFloatRows($_self)">;
 
 class Moe_Op<string mnemonic, list<Trait> traits = []>
     : Op<Moe_Dialect, mnemonic, traits>;
@@ -126,24 +137,48 @@ def Moe_WeightOp : Moe_Op<"weight", [Symbol, HasParent<"ModelOp">]> {
     * (weight_c2) the sources are extents, or exactly one splat, random or values.
     * (weight_c3) the extents' lengths add up to the tensor's bytes; values list
       every element.
+    * (weight_c4) a stored weight has rank 2 or 3, and rotations divide what they
+      rotate: columns the columns, rows the rows of one matrix.
+
+    With `stored as` a code, the module holds codes instead of elements: the
+    sources say which values are encoded. `columns rotated B` says that each
+    block of B columns is multiplied by the rotation of `moe.quantize` before,
+    so that rotated rows meet rotated columns; `rows rotated B` does the same to
+    blocks of B rows, so that results come out rotated.
 
     Example:
     ```mlir
     moe.weight @head : tensor<8x4xbf16> from [#moe.extent<"model.safetensors", 72, 64>]
     moe.weight @norm : tensor<4xf32> from [#moe.splat<1.0 : f32>]
+    moe.weight @q : tensor<64x64xbf16> stored as #moe.code<"q8", planes, bits = 8, offset = 128>
+      from [#moe.random<1, 0.5 : f32>]
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
-    Arg<TypeAttrOf<AnyRankedTensor>, "shape and element type">:$type,
+    Arg<TypeAttrOf<AnyRankedTensor>, "shape and element type of the values">:$type,
+    Arg<OptionalAttr<Moe_CodeAttr>, "how the values are stored">:$code,
+    Arg<OptionalAttr<I64Attr>, "columns of a rotated block">:$column_rotation,
+    Arg<OptionalAttr<I64Attr>, "rows of a rotated block">:$row_rotation,
     Arg<ArrayAttr, "where the values come from">:$sources);
-  let assemblyFormat = "$sym_name `:` $type `from` $sources attr-dict";
+  let assemblyFormat = [{
+    $sym_name `:` $type (`stored` `as` $code^)?
+    (`columns` `rotated` $column_rotation^)? (`rows` `rotated` $row_rotation^)?
+    `from` $sources attr-dict
+  }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     ::mlir::RankedTensorType getTensorType() {
       return ::llvm::cast<::mlir::RankedTensorType>(getType());
     }
-    /// Bytes of all elements.
+    /// Bytes of all elements of the values.
     uint64_t getByteSize();
+    /// Bytes that the module holds: of the codes, if it has one.
+    uint64_t getStoredSize();
+    /// Matrices that follow one another: experts of a bank, else 1.
+    int64_t getMatrices();
+    /// Rows and columns of one of them; a vector is one row.
+    int64_t getRows();
+    int64_t getColumns();
   }];
 }
 
@@ -199,6 +234,7 @@ def Moe_EmbedOp : Moe_WeightUser<"embed", [{"x"}]> {
     * (embed_c1) the table is a weight of rank 2 whose second dimension is the result's.
     * (embed_c2) tokens and result have the same number of rows.
     * (embed_c3) the table has a row for every token of the model's vocabulary.
+    * (embed_c4) the table is not stored as a code.
 
     Example:
     ```mlir
@@ -291,17 +327,25 @@ def Moe_LinearOp
     `result[r, n] = sum_k input[r, k] * f32(weight[n, k]) + f32(bias[n])`, in
     f32.
 
+    With a stored weight (see `moe.weight`) the input is quantised: for each
+    group g of columns that share a scale, in ascending order,
+    `sum = fma(scale[n, g], f32(sum_k level[r, k] * (code[n, k] - offset -
+    zero[n, g])), sum)`, the inner sum in exact integers; the result is
+    `sum * scale of the row`, plus the bias.
+
     Constraints:
     * (linear_c1) the weight has rank 2: result features x input features.
     * (linear_c2) the bias, if any, has rank 1 and one element per result feature.
     * (linear_c3) input and result have the same number of rows.
+    * (linear_c4) the input is quantised if and only if the weight is stored as a
+      code, and rotated like its columns.
 
     Example:
     ```mlir
     %q = moe.linear %h by @layers.0.q bias @layers.0.q_bias : tensor<?x256xf32> -> tensor<?x512xf32>
     ```
   }];
-  let arguments = (ins Arg<Moe_Rows, "rows to multiply">:$input,
+  let arguments = (ins Arg<Moe_RowsOrQuantized, "rows to multiply">:$input,
     Arg<FlatSymbolRefAttr, "weight: result features x input features">:$weight,
     Arg<OptionalAttr<FlatSymbolRefAttr>, "weight: result features">:$bias);
   let results = (outs Res<Moe_Rows, "products">:$result);
@@ -326,6 +370,63 @@ def Moe_AddOp : Moe_ComputeOp<"add", [{"sum"}], [SameOperandsAndResultType]> {
     Arg<Moe_Rows, "second summand">:$rhs);
   let results = (outs Res<Moe_Rows, "sum">:$result);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($lhs)";
+}
+
+def Moe_QuantizeOp : Moe_ComputeOp<"quantize", [{"levels"}]> {
+  let summary = "turn each row into 8-bit levels and one scale";
+  let description = [{
+    With `rotated B` in the result's type, every block of B features is first
+    rotated: multiplied by signs s[j] of its features j, and by a Hadamard
+    matrix: for h = 1, 2, 4, ... < B, each pair (u, v) of places j and j + h, in
+    blocks of 2h, becomes (u + v, u - v); then all are multiplied by 1 / sqrt(B)
+    rounded to f32. s[j] is -1 where bit 63 of mix(j + 1) is set, mix being the
+    finaliser of SplitMix64 (moe/Quant/Rotation.h). All in f32, in this order.
+
+    Then, with m = max |x| of the row, level[i] = round(x[i] * (127 / m)), ties
+    to even, and scale = m / 127; a row of zeros has levels and scale 0. What a
+    coded `moe.linear` computes from it is exact but for its scales.
+
+    `arrived rotated` says that the input is in the rotated basis already, so
+    that nothing is rotated here: the map that made it has rotated rows.
+
+    Constraints:
+    * (quantize_c1) the result's block, if any, divides the features.
+    * (quantize_c2) input and result have one shape.
+    * (quantize_c3) only a rotated result can have arrived rotated.
+
+    Source: the rotation follows QuIP# (Tseng et al., 2024) and QuaRot (Ashkboos
+    et al., 2024).
+
+    Example:
+    ```mlir
+    %levels = moe.quantize %h : tensor<?x256xf32> -> tensor<?x256x!moe.quantized<i8 rotated 256>>
+    ```
+  }];
+  let arguments = (ins Arg<Moe_Rows, "rows to quantise">:$input,
+    Arg<UnitAttr, "the input is rotated already">:$arrived_rotated);
+  let results = (outs Res<Moe_QuantizedRows, "levels">:$result);
+  let assemblyFormat = [{
+    $input (`arrived` `rotated` $arrived_rotated^)? attr-dict
+    `:` type($input) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Moe_DequantizeOp : Moe_ComputeOp<"dequantize", [{"values"}], [
+    Moe_FloatRowsOf<"input", "result">]> {
+  let summary = "turn levels back into features";
+  let description = [{
+    `result[r, i] = scale[r] * f32(level[r, i])`, then the rotation is undone:
+    the same Hadamard matrix, then the signs.
+
+    Example:
+    ```mlir
+    %h1 = moe.dequantize %levels : tensor<?x256x!moe.quantized<i8>>
+    ```
+  }];
+  let arguments = (ins Arg<Moe_QuantizedRows, "levels">:$input);
+  let results = (outs Res<Moe_Rows, "features">:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input)";
 }
 
 def Moe_ClampOp : Moe_ComputeOp<"clamp", [{"clamped"}], [
@@ -493,7 +594,7 @@ def Moe_FeedForward : OpDocGroup {
 let opDocGroup = Moe_FeedForward in {
 
 def Moe_MlpOp : Moe_WeightUser<"mlp", [{nameAfter(getGate(), "mlp")}], [
-    SameOperandsAndResultType]> {
+    Moe_FloatRowsOf<"input", "result">]> {
   let summary = "gated feed-forward network, dense or as a shared expert";
   let description = [{
     `down (act(gate x) * (up x))`. As a shared expert it may have a gate of its
@@ -503,24 +604,36 @@ def Moe_MlpOp : Moe_WeightUser<"mlp", [{nameAfter(getGate(), "mlp")}], [
     Constraints:
     * (mlp_c1) gate and up are weights of width x features.
     * (mlp_c2) down is a weight of features x width.
-    * (mlp_c3) the shared gate, if any, is a weight of 1 x features.
+    * (mlp_c3) the shared gate, if any, is a weight of 1 x features, and then
+      not stored as a code.
+    * (mlp_c4) gate and up are stored as codes, with columns rotated alike, if and
+      only if the input is quantised, and rotated like them.
+
+    * (mlp_c5) `of` names the rows that the shared gate takes, in the shape of the
+      input, if and only if there is a shared gate and the input is quantised.
+
+    Stored matrices multiply as in `moe.linear`. If down is stored, act(gate x) *
+    (up x) is quantised as by `moe.quantize`, rotated like down's columns.
 
     Example:
     ```mlir
     %y = moe.mlp %x gate @g up @u down @d silu gated by @s : tensor<?x256xf32>
     ```
   }];
-  let arguments = (ins Arg<Moe_Rows, "rows x">:$input,
+  let arguments = (ins Arg<Moe_RowsOrQuantized, "rows x">:$input,
     Arg<FlatSymbolRefAttr, "weight: width x features">:$gate,
     Arg<FlatSymbolRefAttr, "weight: width x features">:$up,
     Arg<FlatSymbolRefAttr, "weight: features x width">:$down,
     Arg<Moe_ActivationAttr, "non-linearity act">:$activation,
-    Arg<OptionalAttr<FlatSymbolRefAttr>, "weight: 1 x features">:$sharedGate);
+    Arg<OptionalAttr<FlatSymbolRefAttr>, "weight: 1 x features">:$sharedGate,
+    Arg<Optional<Moe_Rows>, "rows x, as the shared gate takes them">:$gateInput);
   let results = (outs Res<Moe_Rows, "what the network adds">:$result);
   let assemblyFormat = [{
     $input `gate` $gate `up` $up `down` $down `` $activation
-    (`gated` `by` $sharedGate^)? attr-dict `:` type($input)
+    (`gated` `by` $sharedGate^)? (`of` $gateInput^)? attr-dict
+    `:` type($input) (`,` type($gateInput)^)?
   }];
+  let hasVerifier = 1;
 }
 
 def Moe_RouteOp : Moe_Op<"route", [Pure,
@@ -570,7 +683,7 @@ def Moe_RouteOp : Moe_Op<"route", [Pure,
 
 def Moe_ExpertsOp : Moe_WeightUser<"experts",
     [{nameAfter(getGate(), "experts")}], [
-    Moe_SameType<"input", "result">]> {
+    Moe_FloatRowsOf<"input", "result">]> {
   let summary = "run the chosen experts of each row and add them up";
   let description = [{
     `result[r] = sum_j weights[r, j] * down[e] (act(gate[e] x) * (up[e] x))`
@@ -583,6 +696,11 @@ def Moe_ExpertsOp : Moe_WeightUser<"experts",
     * (experts_c3) experts and weights have the same number of columns.
     * (experts_c4) no row chooses more experts than there are.
     * (experts_c5) input, experts and weights have the same number of rows.
+    * (experts_c6) gate and up are stored as codes, with columns rotated alike, if
+      and only if the input is quantised, and rotated like them.
+
+    Stored matrices multiply as in `moe.linear`; if down is stored, what it takes
+    is quantised as by `moe.quantize`, rotated like down's columns.
 
     Example:
     ```mlir
@@ -590,7 +708,7 @@ def Moe_ExpertsOp : Moe_WeightUser<"experts",
       : tensor<?x256xf32>, tensor<?x2xi32>, tensor<?x2xf32>
     ```
   }];
-  let arguments = (ins Arg<Moe_Rows, "rows x">:$input,
+  let arguments = (ins Arg<Moe_RowsOrQuantized, "rows x">:$input,
     Arg<Moe_Choice, "experts of each row, no expert twice">:$experts,
     Arg<Moe_Rows, "weight of each chosen expert">:$weights,
     Arg<FlatSymbolRefAttr, "weight: experts x width x features">:$gate,
