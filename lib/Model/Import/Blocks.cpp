@@ -80,5 +80,6 @@ Value moe::mlpBlock(ModelBuilder &builder, Value rows, const MlpBlock &block) {
                                 block.sharedGate, {1, block.hidden});
   return MlpOp::create(builder.getBuilder(), builder.getLocation(),
                        rows.getType(), rows, gate.getValue(), up.getValue(),
-                       down.getValue(), block.activation, sharedGate);
+                       down.getValue(), block.activation, sharedGate,
+                       /*gateInput=*/Value());
 }

@@ -165,6 +165,11 @@ def Moe_WeightOp : Moe_Op<"weight", [Symbol, HasParent<"ModelOp">]> {
     (`columns` `rotated` $column_rotation^)? (`rows` `rotated` $row_rotation^)?
     `from` $sources attr-dict
   }];
+  let builders = [OpBuilder<(ins "::llvm::StringRef":$name,
+      "::mlir::RankedTensorType":$type, "::mlir::ArrayAttr":$sources), [{
+    build($_builder, $_state, name, type, /*code=*/{}, /*column_rotation=*/{},
+          /*row_rotation=*/{}, sources);
+  }]>];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     ::mlir::RankedTensorType getTensorType() {
