@@ -48,7 +48,7 @@ private:
     if (isNew) {
       Parameter parameter;
       parameter.name = symbol.getValue().str();
-      parameter.size = weight.getByteSize();
+      parameter.size = weight.getStoredSize();
       parameter.data.push_back({weight, 0, parameter.size});
       parameters.push_back(std::move(parameter));
     }
@@ -59,7 +59,7 @@ private:
   WeightOp dense(FlatSymbolRefAttr symbol) {
     WeightOp weight = whole(symbol);
     if (read.insert(weight).second)
-      activeBytes += weight.getByteSize();
+      activeBytes += weight.getStoredSize();
     return weight;
   }
 
@@ -67,7 +67,7 @@ private:
     WeightOp weight = whole(op.getTableAttr());
     if (!read.contains(weight))
       activeBytes +=
-          weight.getByteSize() / weight.getTensorType().getDimSize(0);
+          weight.getStoredSize() / weight.getTensorType().getDimSize(0);
   }
 
   void linear(LinearOp op) {
@@ -113,14 +113,14 @@ private:
       parameter.layer = layer;
       parameter.expert = e;
       for (WeightOp bank : banks) {
-        uint64_t bytes = bank.getByteSize() / count;
+        uint64_t bytes = bank.getStoredSize() / count;
         parameter.data.push_back({bank, e * bytes, bytes});
         parameter.size += bytes;
       }
       parameters.push_back(std::move(parameter));
     }
     for (WeightOp bank : banks) {
-      activeBytes += bank.getByteSize() / count * chosen;
+      activeBytes += bank.getStoredSize() / count * chosen;
       macs += bank.getTensorType().getNumElements() / count * chosen;
     }
   }

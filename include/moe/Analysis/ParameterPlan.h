@@ -15,7 +15,8 @@
 
 namespace moe {
 
-/// Bytes [offset, offset + size) of a weight.
+/// Bytes [offset, offset + size) of a weight as it is stored: of its elements,
+/// or of its code.
 struct WeightSlice {
   WeightOp weight;
   uint64_t offset = 0;
