@@ -242,6 +242,14 @@ void Parser::addOtherModes() {
   note(text("--reference", options.reference,
             "Module that --perplexity compares with, token by token"),
        group, in(Mode::Perplexity));
+  note(text("--save-logits", options.saveLogits,
+            "Write the logits that --perplexity scores, float32 [positions, "
+            "vocabulary], to a .npy file"),
+       group, in(Mode::Perplexity));
+  note(text("--kl-reference", options.klReference,
+            "Logits of --save-logits that --perplexity compares with, as with "
+            "--reference"),
+       group, in(Mode::Perplexity));
   note(taking("--eval", "FILE.jsonl",
               R"(Exact-match accuracy; lines {"prompt","answer","task"})",
               [this](const std::string &v) { options.evalFile = v; }),
@@ -389,6 +397,8 @@ void Parser::checkMeaning() const {
     fail(commandLine, "one module expected, also got '", rest.front(), "'");
   if (options.module.empty() && options.mode != Mode::ListDevices)
     fail(commandLine, "no module given (see --help)");
+  if (!options.reference.empty() && !options.klReference.empty())
+    fail(commandLine, "--reference and --kl-reference exclude each other");
   if (options.mode == Mode::Generate) {
     checkPrompt();
     checkSampling();

@@ -36,6 +36,7 @@ struct Options {
   std::string perplexityFile;
   int64_t window = 0;    ///< 0: the context
   std::string reference; ///< module to compare with; empty: none
+  std::string saveLogits, klReference; ///< files; empty: none
 
   std::string evalFile;
 

@@ -129,10 +129,13 @@ void OutputFile::finish() {
     fail(path, "cannot write: ", systemError(errno));
 }
 
-std::string moert::cli::npyHeader(int64_t rows, int64_t columns) {
+std::string moert::cli::npyHeader(int64_t rows, int64_t columns,
+                                  const std::string &comment) {
   std::string text = "{'descr': '<f4', 'fortran_order': False, 'shape': (" +
                      std::to_string(rows) + ", " + std::to_string(columns) +
                      "), }";
+  if (!comment.empty())
+    text += " # " + comment;
   // The data starts at a multiple of 64.
   const size_t preamble = 10;
   text.append(63 - (preamble + text.size()) % 64, ' ');

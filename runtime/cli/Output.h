@@ -70,8 +70,10 @@ private:
   int64_t columns;
 };
 
-/// Magic, version and description of such an array.
-std::string npyHeader(int64_t rows, int64_t columns);
+/// Magic, version and description of such an array, and a comment that NumPy
+/// reads over.
+std::string npyHeader(int64_t rows, int64_t columns,
+                      const std::string &comment = "");
 
 /// One line on the terminal that says how far we are, from the second second
 /// on; nothing where standard error is not a terminal.

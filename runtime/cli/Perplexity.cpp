@@ -1,6 +1,7 @@
 //===- Perplexity.cpp - how well a model predicts a text ------------------===//
 #include "Perplexity.h"
 #include "Interrupt.h"
+#include "LogitsFile.h"
 #include "Modes.h"
 #include "Setup.h"
 
@@ -11,35 +12,6 @@
 #include <optional>
 
 using namespace moert::cli;
-
-/// log of the sum of exp; NaN if any logit is.
-static double logSumOfExp(const float *logits, int64_t count) {
-  // A comparison with NaN is false, so the maximum alone could hide one; the
-  // sum does not.
-  double largest = *std::max_element(logits, logits + count);
-  double sum = 0;
-  for (int64_t i = 0; i < count; ++i)
-    sum += std::exp(double(logits[i]) - largest);
-  return std::log(sum) + largest;
-}
-
-double moert::cli::negativeLogLikelihood(const float *logits, int64_t count,
-                                         int32_t target) {
-  return logSumOfExp(logits, count) - double(logits[target]);
-}
-
-double moert::cli::klDivergence(const float *reference, const float *logits,
-                                int64_t count) {
-  double referenceSum = logSumOfExp(reference, count);
-  double sum = logSumOfExp(logits, count), divergence = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    double expected = double(reference[i]) - referenceSum;
-    double probability = std::exp(expected);
-    if (probability > 0)
-      divergence += probability * (expected - (double(logits[i]) - sum));
-  }
-  return divergence;
-}
 
 //===-- WindowScorer ------------------------------------------------------===//
 
@@ -87,15 +59,12 @@ void WindowScorer::score() {
 }
 
 void WindowScorer::compare() {
-  batch.run(reference, referenceLogits);
-  for (int64_t row = 0; row < batch.rows(); ++row) {
-    const float *logits = batch.logitsOf(row);
-    const float *expected = referenceLogits.data() + row * vocabulary;
-    totalKlDivergence += klDivergence(expected, logits, vocabulary);
-    sameLikeliest +=
-        std::max_element(logits, logits + vocabulary) - logits ==
-        std::max_element(expected, expected + vocabulary) - expected;
-  }
+  reference(batch, referenceLogits);
+  for (int64_t row = 0; row < batch.rows(); ++row)
+    if (!comparison.add(referenceLogits.data() + row * vocabulary,
+                        batch.logitsOf(row), vocabulary))
+      fail(referenceOrigin, "the logits behind token ", comparison.rows,
+           " of the text are not numbers");
 }
 
 void WindowScorer::run(const std::vector<int32_t> &ids) {
@@ -105,6 +74,8 @@ void WindowScorer::run(const std::vector<int32_t> &ids) {
       return;
     batch.run(forward);
     score();
+    if (onLogits)
+      onLogits(batch.logitsOf(0), batch.rows());
     if (reference)
       compare();
     if (onProgress)
@@ -138,32 +109,80 @@ static int64_t windowOf(const Setup &setup) {
 
 namespace {
 
-/// The module that --reference names, run on the same windows.
+/// The text of --perplexity, as the module reads it.
+struct ScoredText {
+  std::string bytes;
+  std::vector<int32_t> ids;
+  int64_t window;
+  LogitsFacts facts;
+};
+
+/// What --reference or --kl-reference names.
 class Reference {
 public:
-  Reference(const Setup &setup, const std::string &text,
-            const std::vector<int32_t> &ids, int64_t window)
-      : module(setup.options.reference, setup.purpose()) {
+  virtual ~Reference() = default;
+  /// Makes room for running it, if it runs.
+  virtual void start(int64_t capacity, int64_t sequences) = 0;
+  /// Fills in the logits of the rows of a batch.
+  virtual void read(const RowBatch &batch, std::vector<float> &logits) = 0;
+  virtual const std::string &origin() const = 0;
+};
+
+/// A module that runs on the same windows.
+class ReferenceModule : public Reference {
+public:
+  ReferenceModule(const Setup &setup, const ScoredText &text)
+      : module(setup.options.reference, setup.purpose()),
+        threads(setup.options.threads) {
     if (module.info.vocabulary != setup.module.info.vocabulary)
       fail(module.path, "has a vocabulary of ", module.info.vocabulary,
            ", the module to compare has ", setup.module.info.vocabulary);
-    if (module.info.context < window)
+    if (module.info.context < text.window)
       fail(module.path, "has room for ", module.info.context,
-           " positions, the window has ", window);
-    if (module.encode(text, false) != ids)
+           " positions, the window has ", text.window);
+    if (module.encode(text.bytes, false) != text.ids)
       fail(module.path, "has another tokenizer than ", setup.module.path);
   }
-  Forward start(int32_t threads, int64_t capacity, int64_t sequences) {
+  void start(int64_t capacity, int64_t sequences) override {
     session.emplace(module, threads, capacity, sequences);
-    return [this](const moert_batch_t &batch) { session->forward(batch); };
   }
+  void read(const RowBatch &batch, std::vector<float> &logits) override {
+    batch.run([this](const moert_batch_t &b) { session->forward(b); }, logits);
+  }
+  const std::string &origin() const override { return module.path; }
 
 private:
   Module module;
+  int32_t threads;
   std::optional<Session> session;
 };
 
+/// Logits that another run saved.
+class ReferenceFile : public Reference {
+public:
+  ReferenceFile(const std::string &path, const LogitsFacts &facts)
+      : reader(path, facts) {}
+  void start(int64_t, int64_t) override {}
+  void read(const RowBatch &batch, std::vector<float> &logits) override {
+    reader.read(batch.rows(), logits);
+  }
+  const std::string &origin() const override { return reader.path; }
+
+private:
+  LogitsReader reader;
+};
+
 } // namespace
+
+static std::unique_ptr<Reference> makeReference(const Setup &setup,
+                                                const ScoredText &text) {
+  if (!setup.options.reference.empty())
+    return std::make_unique<ReferenceModule>(setup, text);
+  if (!setup.options.klReference.empty())
+    return std::make_unique<ReferenceFile>(setup.options.klReference,
+                                           text.facts);
+  return nullptr;
+}
 
 static void checkIds(const std::vector<int32_t> &ids, const Setup &setup) {
   if (ids.size() < 2)
@@ -186,9 +205,10 @@ static void printPerplexity(const WindowScorer &scorer, const Json &result) {
   if (!scorer.reference)
     return;
   std::snprintf(text, sizeof(text),
-                "kl divergence %.6f nats per token, same likeliest token %.2f "
-                "%%\n",
-                result["kl_divergence"].get<double>(),
+                "kl divergence %.6f (standard error %.6f) nats per token, same "
+                "likeliest token %.2f %%\n",
+                scorer.comparison.meanKlDivergence,
+                scorer.comparison.standardError(),
                 100 * result["top1_agreement"].get<double>());
   writeOut(text);
 }
@@ -204,38 +224,61 @@ static Json resultOf(const WindowScorer &scorer, int64_t window,
       {"windows", scorer.windows},
       {"tokens_per_second", scored / seconds}};
   if (scorer.reference) {
-    result["kl_divergence"] = scorer.totalKlDivergence / scored;
-    result["top1_agreement"] = double(scorer.sameLikeliest) / scored;
+    result["kl_divergence"] = scorer.comparison.meanKlDivergence;
+    result["kl_divergence_standard_error"] = scorer.comparison.standardError();
+    result["top1_agreement"] = double(scorer.comparison.sameLikeliest) / scored;
   }
   return result;
 }
 
+static ScoredText readText(const Setup &setup) {
+  ScoredText text;
+  text.window = windowOf(setup);
+  text.bytes = readFile(setup.options.perplexityFile);
+  text.ids = setup.module.encode(text.bytes, false);
+  checkIds(text.ids, setup);
+  text.facts = LogitsFacts(text.ids, text.window, setup.module.info.vocabulary);
+  return text;
+}
+
 int moert::cli::perplexity(const Options &options) {
   Setup setup(options);
-  const int64_t window = windowOf(setup);
-  const std::string text = readFile(options.perplexityFile);
-  std::vector<int32_t> ids = setup.module.encode(text, false);
-  checkIds(ids, setup);
-  std::optional<Reference> reference;
-  if (!options.reference.empty())
-    reference.emplace(setup, text, ids, window);
+  const ScoredText text = readText(setup);
+  std::unique_ptr<Reference> reference = makeReference(setup, text);
+  std::optional<LogitsWriter> saved;
+  if (!options.saveLogits.empty())
+    saved.emplace(options.saveLogits, text.facts);
 
-  const int64_t capacity = std::min(window, int64_t(ids.size()));
-  const int64_t sequences = WindowScorer::sequencesFor(mostBatchRows, window);
+  const int64_t size = int64_t(text.ids.size());
+  const int64_t capacity = std::min(text.window, size);
+  const int64_t sequences =
+      WindowScorer::sequencesFor(mostBatchRows, text.window);
   setup.start(capacity, sequences);
   WindowScorer scorer(setup.forward(), setup.module.info.vocabulary,
-                      mostBatchRows, window, setup.module.path);
-  if (reference)
-    scorer.reference = reference->start(options.threads, capacity, sequences);
-  Progress progress("perplexity", int64_t(ids.size()));
+                      mostBatchRows, text.window, setup.module.path);
+  if (reference) {
+    reference->start(capacity, sequences);
+    scorer.referenceOrigin = reference->origin();
+    scorer.reference = [&](const RowBatch &batch, std::vector<float> &logits) {
+      reference->read(batch, logits);
+    };
+  }
+  if (saved)
+    scorer.onLogits = [&](const float *logits, int64_t rows) {
+      saved->append(logits, rows);
+    };
+  Progress progress("perplexity", size);
   scorer.onProgress = [&](int64_t done) { progress.update(done); };
   Clock::time_point start = Clock::now();
-  scorer.run(ids);
+  scorer.run(text.ids);
   progress.clear();
 
-  Json result = resultOf(scorer, window, secondsSince(start));
+  Json result = resultOf(scorer, text.window, secondsSince(start));
   int code = Setup::exitCode(result);
   setup.finish(result);
+  // Logits of a part of the text belong to nothing that a header could name.
+  if (saved && scorer.scored == text.facts.rows())
+    saved->finish();
   if (options.json)
     writeJson(result);
   else if (scorer.scored > 0)

@@ -2,6 +2,7 @@
 #ifndef MOERT_CLI_PERPLEXITY_H
 #define MOERT_CLI_PERPLEXITY_H
 
+#include "Comparison.h"
 #include "Runner.h"
 
 #include <functional>
@@ -9,13 +10,6 @@
 #include <vector>
 
 namespace moert::cli {
-
-/// -log softmax(logits)[target], in float64; NaN if any logit is.
-double negativeLogLikelihood(const float *logits, int64_t count,
-                             int32_t target);
-
-/// How many nats softmax(logits) loses against softmax(reference), in float64.
-double klDivergence(const float *reference, const float *logits, int64_t count);
 
 /// Scores a text in windows that do not overlap. The first token of a window is
 /// context only; a last, shorter window counts too. Several windows run in one
@@ -27,8 +21,12 @@ public:
   /// KV states that a scorer of so many rows per batch needs.
   static int64_t sequencesFor(int64_t batchRows, int64_t window);
 
-  /// A model to compare with, if any.
-  Forward reference;
+  /// Gives the logits [rows][vocabulary] of a model to compare with for the
+  /// rows of a batch; called in the order of the text. None: no comparison.
+  std::function<void(const RowBatch &, std::vector<float> &)> reference;
+  std::string referenceOrigin; ///< for messages
+  /// Takes the logits of the next `rows` scored positions.
+  std::function<void(const float *logits, int64_t rows)> onLogits;
   /// Called with the number of tokens that were dealt with.
   std::function<void(int64_t)> onProgress;
   /// Stops early when the user interrupts.
@@ -36,8 +34,7 @@ public:
 
   int64_t scored = 0, windows = 0;
   double totalNegativeLogLikelihood = 0;
-  double totalKlDivergence = 0; ///< from the reference
-  int64_t sameLikeliest = 0;    ///< tokens of which the reference thinks alike
+  Comparison comparison; ///< with the reference
   double meanNegativeLogLikelihood() const;
   double perplexity() const;
 

@@ -202,6 +202,13 @@ TEST(CliOptions, RejectsContradictions) {
             "command line: --stats has no meaning with --list-devices");
   EXPECT_EQ(failure({"m", "-p", "a", "--window", "8"}),
             "command line: --window needs --perplexity");
+  EXPECT_EQ(failure({"m", "--perplexity", "f", "--reference", "r",
+                     "--kl-reference", "k"}),
+            "command line: --reference and --kl-reference exclude each other");
+  EXPECT_EQ(failure({"m", "-p", "a", "--save-logits", "l"}),
+            "command line: --save-logits needs --perplexity");
+  EXPECT_EQ(failure({"m", "--eval", "f", "--kl-reference", "l"}),
+            "command line: --kl-reference has no meaning with --eval");
   EXPECT_EQ(failure({"m", "--bench", "--reference", "r"}),
             "command line: --reference has no meaning with --bench");
   EXPECT_EQ(failure({"m", "-p", "a", "--tg", "8"}),

@@ -256,19 +256,67 @@ TEST(CliPerplexity, ComparesWithAReference) {
   for (bool same : {true, false}) {
     ToyModel model(8), reference(8);
     WindowScorer scorer(model.function(), vocabulary, 4, 4, "toy");
-    scorer.reference = [&](const moert_batch_t &batch) {
-      reference.forward(batch);
+    scorer.reference = [&](const RowBatch &batch, std::vector<float> &logits) {
+      batch.run(reference.function(), logits);
       if (!same) // one token of the first batch thinks otherwise
-        batch.logits[0] += reference.calls == 1 ? 10 : 0;
+        logits[0] += reference.calls == 1 ? 10 : 0;
     };
     scorer.run(ids);
     EXPECT_EQ(scorer.scored, 5);
-    EXPECT_EQ(scorer.sameLikeliest, same ? 5 : 4);
+    EXPECT_EQ(scorer.comparison.rows, 5);
+    EXPECT_EQ(scorer.comparison.sameLikeliest, same ? 5 : 4);
     if (same)
-      EXPECT_NEAR(scorer.totalKlDivergence, 0, 1e-12);
+      EXPECT_NEAR(scorer.comparison.meanKlDivergence, 0, 1e-12);
     else
-      EXPECT_GT(scorer.totalKlDivergence, 1);
+      EXPECT_GT(scorer.comparison.meanKlDivergence, 0.2);
   }
+}
+
+TEST(CliPerplexity, RefusesAReferenceThatIsNotNumbers) {
+  ToyModel model(8);
+  WindowScorer scorer(model.function(), vocabulary, 4, 4, "toy");
+  scorer.referenceOrigin = "saved.npy";
+  scorer.reference = [&](const RowBatch &batch, std::vector<float> &logits) {
+    logits.assign(size_t(batch.rows() * vocabulary), 0);
+    logits[size_t(vocabulary)] = NAN;
+  };
+  try {
+    scorer.run({1, 2, 3, 6});
+    FAIL();
+  } catch (const Failure &failure) {
+    EXPECT_STREQ(failure.what(), "saved.npy: the logits behind token 1 of the "
+                                 "text are not numbers");
+  }
+}
+
+TEST(CliPerplexity, HandsOutLogitsInTheOrderOfTheText) {
+  std::vector<int32_t> ids = {1, 2, 3, 6, 1, 5, 7, 0, 2};
+  std::vector<float> all[2];
+  for (int64_t rows : {2, 512}) {
+    ToyModel model(WindowScorer::sequencesFor(rows, 4));
+    WindowScorer scorer(model.function(), vocabulary, rows, 4, "toy");
+    std::vector<float> &logits = all[rows == 2];
+    scorer.onLogits = [&](const float *from, int64_t count) {
+      logits.insert(logits.end(), from, from + count * vocabulary);
+    };
+    scorer.run(ids);
+    EXPECT_EQ(int64_t(logits.size()), scorer.scored * vocabulary);
+  }
+  EXPECT_EQ(all[0], all[1]);
+}
+
+TEST(CliPerplexity, StandardErrorIsThatOfTheMean) {
+  const float equal[] = {1, 1}, skewed[] = {0, float(std::log(3.0))};
+  const double one = klDivergence(equal, skewed, 2);
+  Comparison comparison;
+  EXPECT_TRUE(std::isnan(comparison.standardError()));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(comparison.add(equal, equal, 2));
+    EXPECT_TRUE(comparison.add(equal, skewed, 2));
+  }
+  EXPECT_NEAR(comparison.meanKlDivergence, one / 2, 1e-15);
+  // Of 0, x, 0, x: variance x^2 / 3, of the mean x^2 / 12.
+  EXPECT_NEAR(comparison.standardError(), one / std::sqrt(12.0), 1e-15);
 }
 
 //===-- Evaluation --------------------------------------------------------===//
