@@ -33,15 +33,21 @@ struct Tile {
 /// Scales and zeros of a tile as they are stored.
 struct TileScales {
   CodeAttr code;
-  int64_t columns = 0;
-  std::vector<uint16_t> scales; ///< f16 [group][16 / scale rows]
+  int64_t columns;
+  int64_t groups;    ///< along a row
+  int64_t scaleRows; ///< rows that share a scale
+  std::vector<uint16_t> scales; ///< f16 [group][16 / scaleRows]
   std::vector<uint8_t> zeros;   ///< [group][16]; empty without zeros
+  /// The largest scale set that f16 cannot hold; the encoder refuses it.
+  float overflow = 0;
 
   TileScales(CodeAttr code, int64_t columns);
   float getScale(int64_t row, int64_t group) const;
-  /// Rounds to f16, upwards, so that what fitted still fits.
+  /// Rounds to f16, upwards, so that what fitted still fits. Rows that share a
+  /// scale set it together.
   void setScale(int64_t row, int64_t group, float scale);
   int64_t getZero(int64_t row, int64_t group) const;
+  void setZero(int64_t row, int64_t group, int64_t zero);
 };
 
 /// Chooses the codes of one row, from left to right.
@@ -53,9 +59,15 @@ public:
   /// Chooses codes for the columns [column, column + count), one for each
   /// weight or pair, such that they decode to near `targets`. Targets behind
   /// `count` are a look ahead: they may be others when their turn comes.
-  /// Columns are whole steps of 64 but for the last call of a row.
+  /// `count` is a multiple of getStep() but for the last call of a row; pairs
+  /// always get an even one, with a target of 0 behind an odd row's end.
   virtual void encode(int64_t column, llvm::ArrayRef<float> targets,
                       int64_t count, llvm::MutableArrayRef<uint8_t> codes) = 0;
+  /// Columns that are chosen at once when errors are fed into what follows: a
+  /// divisor of 64, the fewer the better as far as the code allows.
+  virtual int64_t getStep() const { return 64; }
+  /// Targets behind them that the choice gains from; at most 64.
+  virtual int64_t getLookAhead() const { return 0; }
 };
 
 /// An encoding of weight matrices. A member is a folder in lib/Quant.
@@ -66,7 +78,8 @@ public:
   /// What the bits mean; null if weights keep the checkpoint's element type.
   virtual CodeAttr getCode(mlir::MLIRContext *context) const = 0;
   /// Bound of |w - decoded| / max|w over the weights that share its scale|, in
-  /// the stored basis, for nearest rounding (no feedback).
+  /// the stored basis, for nearest rounding (no feedback). Scales have no finer
+  /// steps than 2^-24, which adds up to 255 of them.
   virtual double getErrorBound() const = 0;
   /// Mean squared error relative to the mean square of N(0,1) weights, at normal
   /// effort, as measured by benchmarks/: what a bit budget is spent by.

@@ -7,9 +7,9 @@
 
 namespace moe {
 
-/// s[j] of moe.quantize: -1 if bit 63 of mix(j + 1) is set, else 1; mix is the
-/// finaliser of SplitMix64.
-float getRotationSign(int64_t feature);
+/// s[j] of moe.quantize, j being a place in a block: -1 if bit 63 of mix(j + 1)
+/// is set, else 1; mix is the finaliser of SplitMix64.
+float getRotationSign(int64_t place);
 
 /// Rotates each block of the row in place, in f32 and in the order that
 /// moe.quantize states, which fixes every bit. A block of 0 does nothing.

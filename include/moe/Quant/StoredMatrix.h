@@ -25,7 +25,7 @@ public:
 
 private:
   CodeAttr code;
-  int64_t rows, columns;
+  int64_t columns;
   llvm::ArrayRef<char> codes, scales, zeros;
 };
 

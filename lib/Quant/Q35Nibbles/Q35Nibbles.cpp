@@ -1,0 +1,37 @@
+//===- Q35Nibbles.cpp - pairs of 4 and 3 bits, a scale for each 128 -------===//
+#include "moe/Driver/Registry.h"
+#include "moe/Quant/QuantScheme.h"
+
+using namespace mlir;
+using namespace moe;
+
+namespace {
+/// The bits of a pair are two numbers in two's complement: the first weight's in
+/// the upper 4, the second's in the lower 3. The second's steps are twice as
+/// wide, so that both span the same range.
+class Q35Nibbles : public QuantScheme {
+public:
+  StringRef getName() const override { return "q35-4x3"; }
+
+  CodeAttr getCode(MLIRContext *context) const override {
+    SmallVector<int64_t> levels(256);
+    for (int64_t code = 0; code < 128; ++code) {
+      int64_t first = llvm::SignExtend64(code >> 3, 4);
+      int64_t second = llvm::SignExtend64(code & 7, 3);
+      levels[code] = 2 * first + 16;
+      levels[128 + code] = 4 * second + 17;
+    }
+    return CodeAttr::get(context, getName(), CodeLayout::Pairs, /*bits=*/7,
+                         /*columns=*/128, /*weights=*/1, /*offset=*/0,
+                         /*zeros=*/true, /*rotated=*/false, /*window=*/{},
+                         /*levels=*/levels);
+  }
+
+  double getErrorBound() const override { return 0.8; }
+  double getGaussianError() const override { return 0.0220; }
+};
+} // namespace
+
+extern "C" void moeRegister_scheme_Q35Nibbles(Registry &registry) {
+  registry.schemes["q35-4x3"] = [] { return std::make_unique<Q35Nibbles>(); };
+}
