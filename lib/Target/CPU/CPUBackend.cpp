@@ -46,7 +46,10 @@ public:
     auto processor = cpu::resolveProcessor(options.cpu, options.features);
     if (!processor)
       return processor.takeError();
-    manager.addPass(cpu::createLowerModelPass());
+    cpu::LowerModelPassOptions lowering;
+    lowering.features.assign(processor->features.begin(),
+                             processor->features.end());
+    manager.addPass(cpu::createLowerModelPass(lowering));
     manager.addPass(createCSEPass());
     manager.addPass(cpu::createOutlineParallelPass());
     manager.addPass(createCSEPass());

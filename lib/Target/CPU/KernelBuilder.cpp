@@ -303,6 +303,25 @@ Value KernelBuilder::loadField(Value pointer, int64_t byteOffset, Type type) {
   return LLVM::LoadOp::create(*this, type, address);
 }
 
+Value KernelBuilder::rowsOf(Value buffer) {
+  return memref::DimOp::create(*this, buffer, 0);
+}
+
+Value KernelBuilder::addressOf(RowRef row) {
+  auto type = cast<MemRefType>(row.buffer.getType());
+  int64_t bytes = type.getDimSize(1) * type.getElementTypeBitWidth() / 8;
+  Value base =
+      memref::ExtractAlignedPointerAsIndexOp::create(*this, row.buffer);
+  Value address = arith::IndexCastOp::create(*this, getI64Type(),
+                                             add(base, mul(row.row, bytes)));
+  return LLVM::IntToPtrOp::create(
+      *this, LLVM::LLVMPointerType::get(getContext()), address);
+}
+
+Value KernelBuilder::select(Value condition, Value yes, Value no) {
+  return arith::SelectOp::create(*this, condition, yes, no);
+}
+
 Value KernelBuilder::pointerAt(Value pointer, Value byteOffset) {
   Value offset = arith::IndexCastOp::create(*this, getI64Type(), byteOffset);
   return LLVM::GEPOp::create(*this, LLVM::LLVMPointerType::get(getContext()),

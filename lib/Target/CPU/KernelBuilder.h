@@ -54,6 +54,7 @@ public:
   Value fma(Value a, Value b, Value c);
   Value fmax(Value a, Value b);
   Value broadcast(Value scalar, int64_t lanes);
+  Value select(Value condition, Value yes, Value no);
   /// Relative error below 2 units in the last place; arguments are clamped to
   /// where the result is a normal number.
   Value exp(Value x);
@@ -64,6 +65,9 @@ public:
   Value loadScalar(RowRef row, Value column);
   void store(Value vectorOrScalar, RowRef row, Value column);
   Value loadInt(Value buffer, mlir::ValueRange indices); ///< as index
+  Value rowsOf(Value buffer);
+  /// Address of the first element of a row.
+  Value addressOf(RowRef row);
 
   /// The lanes of a vector of 1 to 16, filled up with zeros to 16.
   Value padded(Value vector);

@@ -7,7 +7,7 @@
 #ifndef MOE_LIB_TARGET_CPU_KERNELS_H
 #define MOE_LIB_TARGET_CPU_KERNELS_H
 
-#include "KernelBuilder.h"
+#include "StoredKernels.h"
 #include "moe/Dialect/MoE/IR/Moe.h"
 
 namespace moe::cpu {
@@ -55,25 +55,40 @@ void emitRoute(KernelBuilder &b, RouteScore score, bool renormalize,
 
 // FeedForward.cpp
 
-/// env, input, gate <IxDxT>, up, down <DxIxT>, [shared gate <1xDxT>, share
-/// <?x1xf32>,] gated, upped <?xIxf32> (scratch), result <?xDxf32>
-void emitMlp(KernelBuilder &b, Activation activation, bool isShared,
+/// A gated network: gate and up <width x features>, down <features x width>.
+struct NetworkShape {
+  Activation activation;
+  int64_t width, features;
+  mlir::Type element;      ///< of matrices that are not stored
+  CodeAttr gate, up, down; ///< of those that are
+  int64_t downRotation = 0;
+};
+/// env, input <?xDxf32> or its levels, scales, sums, gate, up, down (matrices, or
+/// addresses of stored ones), [input <?xDxf32>, shared gate <1xDxT>, share
+/// <?x1xf32>,] gated, upped <?xIxf32> (scratch), [gated's levels, scales, sums,]
+/// result <?xDxf32>
+void emitMlp(KernelBuilder &b, KernelLibrary &library,
+             const NetworkShape &shape, bool isShared,
              mlir::ValueRange arguments);
+
+// Experts.cpp
+
 /// Shape of one bank of experts.
 struct BankShape {
-  int64_t experts, width, features, chosen;
-  mlir::Type element;
+  int64_t experts, chosen;
+  NetworkShape network;
 };
 /// experts <?xkxi32>, weights <?xkxf32>, first <(E+1)xi32>, cursor <Exi32>,
 /// row of assignment <?x1xi32>, assignments of row <?xkxi32>, their weights
 /// <?xkxf32>: sorts assignments by expert, then row.
 void emitSortAssignments(KernelBuilder &b, const BankShape &bank,
                          mlir::ValueRange arguments);
-/// env, input <?xDxf32>, bank (pointer to the experts' addresses), first, row of
-/// assignment, assignments of row, their weights (as above), gated, upped
-/// <?xIxf32>, parts <?xDxf32> (scratch, a row per assignment), result <?xDxf32>
-void emitExperts(KernelBuilder &b, const BankShape &bank, Activation activation,
-                 mlir::ValueRange arguments);
+/// env, input <?xDxf32> or its levels, scales, sums, bank (pointer to the experts'
+/// addresses), first, row of assignment, assignments of row, their weights (as
+/// above), gated, upped <?xIxf32>, [gated's levels, scales, sums,] parts <?xDxf32>
+/// (scratch, a row per assignment), result <?xDxf32>
+void emitExperts(KernelBuilder &b, KernelLibrary &library,
+                 const BankShape &bank, mlir::ValueRange arguments);
 
 // DotTile.cpp
 

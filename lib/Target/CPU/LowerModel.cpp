@@ -29,6 +29,13 @@ struct Buffer {
   bool inWorkspace = true;
 };
 
+/// The buffers of a quantised value.
+struct QuantizedBuffer {
+  QuantizedRows parts;
+  Value rows;
+  SmallVector<uint64_t, 3> offsets;
+};
+
 std::string nameOf(Type element) {
   std::string text;
   llvm::raw_string_ostream(text) << element;
@@ -43,9 +50,11 @@ std::string nameOf(double value) {
 
 class ModelLowering {
 public:
-  ModelLowering(ModuleOp module, ModelOp model, func::FuncOp forward)
+  ModelLowering(ModuleOp module, ModelOp model, func::FuncOp forward,
+                SimdLevel level)
       : module(module), model(model), forward(forward), plan(model),
-        b(forward.getLoc(), OpBuilder::atBlockEnd(module.getBody())) {}
+        b(forward.getLoc(), OpBuilder::atBlockEnd(module.getBody())),
+        library(module, forward.getLoc(), level) {}
 
   LogicalResult run() {
     beginEntry();
@@ -60,7 +69,7 @@ public:
     return success();
   }
 
-  int64_t getKernelCount() const { return kernels.size(); }
+  int64_t getKernelCount() const { return library.size(); }
 
 private:
   //===--- The entry function ---------------------------------------------===//
@@ -175,8 +184,16 @@ private:
     SmallVector<Value> values(op->getOperands());
     llvm::append_range(values, op->getResults());
     for (Value value : values) {
+      if (!isDead(value))
+        continue;
+      auto levels = quantized.find(value);
+      if (levels != quantized.end()) {
+        for (uint64_t offset : levels->second.offsets)
+          buffersPlan.release(offset);
+        quantized.erase(levels);
+      }
       auto it = buffers.find(value);
-      if (it == buffers.end() || !it->second.inWorkspace || !isDead(value))
+      if (it == buffers.end() || !it->second.inWorkspace)
         continue;
       buffersPlan.release(it->second.offset);
       buffers.erase(it);
@@ -184,7 +201,58 @@ private:
   }
 
   Value bufferOf(Value value) { return buffers.at(value).memref; }
-  Value rowsOf(Value value) { return buffers.at(value).rows; }
+  Value rowsOf(Value value) {
+    return isQuantized(value) ? quantized.at(value).rows
+                              : buffers.at(value).rows;
+  }
+
+  //===--- Quantised values -----------------------------------------------===//
+
+  static bool isQuantized(Value value) {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    return type && isa<QuantizedType>(type.getElementType());
+  }
+
+  static int64_t rotationOf(Value value) {
+    auto type = cast<RankedTensorType>(value.getType());
+    return cast<QuantizedType>(type.getElementType()).getRotation();
+  }
+
+  /// Columns and element type of each part of quantised rows.
+  SmallVector<std::pair<int64_t, Type>, 3> partsOf(int64_t features) {
+    int64_t columns = CodeAttr::getPaddedColumns(features);
+    return {{columns, b.getI8Type()},
+            {1, b.getF32Type()},
+            {columns / sumColumns + 1, b.getI32Type()}};
+  }
+
+  void defineQuantized(Value value, Value rows) {
+    int64_t features = cast<RankedTensorType>(value.getType()).getDimSize(1);
+    QuantizedBuffer &buffer = quantized[value];
+    buffer.rows = rows;
+    Value *parts[] = {&buffer.parts.levels, &buffer.parts.scales,
+                      &buffer.parts.sums};
+    for (auto [part, shape] : llvm::zip_equal(parts, partsOf(features))) {
+      Buffer memory = allocate(rows, shape.first, shape.second);
+      buffer.offsets.push_back(memory.offset);
+      *part = memory.memref;
+    }
+  }
+
+  /// Appends what a kernel takes for quantised scratch rows.
+  void addQuantizedScratch(SmallVectorImpl<Value> &args, Value rows,
+                           int64_t perRow, int64_t features) {
+    for (auto [columns, element] : partsOf(features))
+      args.push_back(scratch(rows, perRow, columns, element));
+  }
+
+  /// Appends rows as a kernel takes them: a buffer, or three.
+  void addRows(SmallVectorImpl<Value> &args, Value value) {
+    if (!isQuantized(value))
+      return args.push_back(bufferOf(value));
+    const QuantizedRows &parts = quantized.at(value).parts;
+    args.append({parts.levels, parts.scales, parts.sums});
+  }
 
   //===--- Parameters -----------------------------------------------------===//
 
@@ -192,16 +260,38 @@ private:
     return b.pointerAt(parameters, b.index(index * sizeof(void *)));
   }
 
-  /// A weight as a matrix; a vector becomes one row.
+  WeightOp weightOf(FlatSymbolRefAttr symbol) {
+    return cast<WeightOp>(SymbolTable::lookupSymbolIn(model, symbol));
+  }
+
+  /// A weight as a matrix; a vector becomes one row. A stored weight is its
+  /// address.
   Value weight(FlatSymbolRefAttr symbol) {
-    auto op = cast<WeightOp>(SymbolTable::lookupSymbolIn(model, symbol));
+    WeightOp op = weightOf(symbol);
+    Value address = LLVM::LoadOp::create(
+        b, pointerType(), parameterSlot(plan.getIndex(symbol.getValue())));
+    if (op.getCode())
+      return address;
     SmallVector<int64_t> shape(op.getTensorType().getShape());
     if (shape.size() == 1)
       shape.insert(shape.begin(), 1);
-    Value address = LLVM::LoadOp::create(
-        b, pointerType(), parameterSlot(plan.getIndex(symbol.getValue())));
     return b.bufferAt(
         address, MemRefType::get(shape, op.getTensorType().getElementType()), {});
+  }
+
+  StoredWeight storedWeight(WeightOp op) {
+    return {op.getCodeAttr(), op.getRows(), op.getColumns(), {}};
+  }
+
+  /// A piece of a kernel's name: how a matrix is stored.
+  std::string storageName(WeightOp op) {
+    std::string name = "_";
+    if (CodeAttr code = op.getCodeAttr())
+      name += library.nameOf(code);
+    else
+      name += nameOf(op.getTensorType().getElementType());
+    return name + "_" + std::to_string(op.getRows()) + "x" +
+           std::to_string(op.getColumns());
   }
 
   Value ropeTable(FlatSymbolRefAttr symbol) {
@@ -229,18 +319,7 @@ private:
     SmallVector<Type> types;
     for (Value arg : args)
       types.push_back(arg.getType());
-    auto [it, isNew] = kernels.try_emplace(name);
-    if (isNew) {
-      auto type = b.getFunctionType(types, {});
-      KernelBuilder kernel(forward.getLoc(),
-                           OpBuilder::atBlockEnd(module.getBody()));
-      it->second = func::FuncOp::create(kernel, name, type);
-      it->second.setPrivate();
-      kernel.setInsertionPointToStart(it->second.addEntryBlock());
-      emit(kernel, it->second.getArguments());
-      func::ReturnOp::create(kernel);
-    }
-    func::CallOp::create(b, it->second, args);
+    func::CallOp::create(b, library.get(name, types, emit), args);
   }
 
   /// Tells the runtime, if it asked, that operation `index` starts.
@@ -270,8 +349,9 @@ private:
 
   LogicalResult lower(Operation *op) {
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-        .Case<EmbedOp, PickOp, NormOp, LinearOp, AddOp, ClampOp, RopeOp,
-              KvAppendOp, AttentionOp, MlpOp, RouteOp, ExpertsOp>([&](auto o) {
+        .Case<EmbedOp, PickOp, NormOp, LinearOp, AddOp, ClampOp, QuantizeOp,
+              DequantizeOp, RopeOp, KvAppendOp, AttentionOp, MlpOp, RouteOp,
+              ExpertsOp>([&](auto o) {
           lowerOp(o);
           return success();
         })
@@ -348,11 +428,14 @@ private:
       label += (label.empty() ? "" : " ") + linear.getWeight().str();
     beginOperation(op, label);
     Value rows = rowsOf(op.getInput());
-    SmallVector<Value> args = {env, bufferOf(op.getInput())};
+    SmallVector<Value> args = {env};
+    addRows(args, op.getInput());
     SmallVector<bool> hasBias;
-    std::string name = "linear";
+    SmallVector<StoredLinear> stored;
+    std::string name = "linear", storage;
     for (LinearOp linear : group) {
       fused.insert(linear);
+      WeightOp weightOp = weightOf(linear.getWeightAttr());
       args.push_back(weight(linear.getWeightAttr()));
       hasBias.push_back(bool(linear.getBiasAttr()));
       if (hasBias.back()) {
@@ -360,10 +443,44 @@ private:
         name += "_bias" + std::to_string(hasBias.size() - 1);
       }
       args.push_back(result(linear.getResult(), rows));
+      stored.push_back({storedWeight(weightOp), hasBias.back()});
+      storage += storageName(weightOp);
     }
-    call(name, args, [&](KernelBuilder &k, ValueRange kernelArgs) {
-      emitLinears(k, hasBias, kernelArgs);
+    if (!isQuantized(op.getInput()))
+      return call(name, args, [&](KernelBuilder &k, ValueRange kernelArgs) {
+        emitLinears(k, hasBias, kernelArgs);
+      });
+    call(name + storage, args, [&](KernelBuilder &k, ValueRange kernelArgs) {
+      emitStoredLinears(k, library, stored, kernelArgs);
     });
+  }
+
+  void lowerOp(QuantizeOp op) {
+    beginOperation(op, "");
+    Value input = bufferOf(op.getInput()), rows = rowsOf(op.getInput());
+    int64_t rotation = op.getArrivedRotated() ? 0 : rotationOf(op.getResult());
+    defineQuantized(op.getResult(), rows);
+    Value work = input;
+    if (rotation)
+      work = scratch(rows, 1, columnsOf(input), b.getF32Type());
+    SmallVector<Value> args = {env, input, work};
+    addRows(args, op.getResult());
+    call("quantize_" + std::to_string(rotation), args,
+         [&](KernelBuilder &k, ValueRange kernelArgs) {
+           emitQuantize(k, library, rotation, kernelArgs);
+         });
+  }
+
+  void lowerOp(DequantizeOp op) {
+    beginOperation(op, "");
+    int64_t rotation = rotationOf(op.getInput());
+    SmallVector<Value> args = {env};
+    addRows(args, op.getInput());
+    args.push_back(result(op.getResult(), rowsOf(op.getInput())));
+    call("dequantize_" + std::to_string(rotation), args,
+         [&](KernelBuilder &k, ValueRange kernelArgs) {
+           emitDequantize(k, library, rotation, kernelArgs);
+         });
   }
 
   void lowerOp(RopeOp op) {
@@ -415,26 +532,53 @@ private:
          });
   }
 
+  /// The network that an operation runs, and a piece of its kernel's name.
+  template <typename OpT>
+  std::pair<NetworkShape, std::string> networkOf(OpT op) {
+    WeightOp gate = weightOf(op.getGateAttr()), up = weightOf(op.getUpAttr());
+    WeightOp down = weightOf(op.getDownAttr());
+    NetworkShape shape;
+    shape.activation = op.getActivation();
+    shape.width = gate.getRows();
+    shape.features = gate.getColumns();
+    shape.element = (gate.getCode() ? down : gate)
+                        .getTensorType().getElementType();
+    shape.gate = gate.getCodeAttr();
+    shape.up = up.getCodeAttr();
+    shape.down = down.getCodeAttr();
+    shape.downRotation = down.getColumnRotation().value_or(0);
+    std::string name = "_" + stringifyActivation(op.getActivation()).str() +
+                       storageName(gate) + storageName(up) + storageName(down);
+    if (shape.downRotation)
+      name += "_rotated" + std::to_string(shape.downRotation);
+    return {shape, name};
+  }
+
   void lowerOp(MlpOp op) {
     beginOperation(op, op.getGate());
     Value rows = rowsOf(op.getInput());
     Type f32 = b.getF32Type();
-    SmallVector<Value> args = {env, bufferOf(op.getInput()),
-                               weight(op.getGateAttr()), weight(op.getUpAttr()),
-                               weight(op.getDownAttr())};
-    int64_t width = cast<MemRefType>(args[2].getType()).getDimSize(0);
+    auto [shape, name] = networkOf(op);
+    SmallVector<Value> args = {env};
+    addRows(args, op.getInput());
+    for (FlatSymbolRefAttr symbol :
+         {op.getGateAttr(), op.getUpAttr(), op.getDownAttr()})
+      args.push_back(weight(symbol));
     bool isShared = bool(op.getSharedGateAttr());
     if (isShared) {
+      args.push_back(
+          bufferOf(op.getGateInput() ? op.getGateInput() : op.getInput()));
       args.push_back(weight(op.getSharedGateAttr()));
       args.push_back(scratch(rows, 1, 1, f32));
     }
-    args.push_back(scratch(rows, 1, width, f32));
-    args.push_back(scratch(rows, 1, width, f32));
+    args.push_back(scratch(rows, 1, shape.width, f32));
+    args.push_back(scratch(rows, 1, shape.width, f32));
+    if (shape.down)
+      addQuantizedScratch(args, rows, 1, shape.width);
     args.push_back(result(op.getResult(), rows));
-    std::string name = "mlp_" + stringifyActivation(op.getActivation()).str();
-    call(isShared ? name + "_shared" : name, args,
-         [&](KernelBuilder &k, ValueRange kernelArgs) {
-           emitMlp(k, op.getActivation(), isShared, kernelArgs);
+    call("mlp" + name + (isShared ? "_shared" : ""), args,
+         [&, shape = shape](KernelBuilder &k, ValueRange kernelArgs) {
+           emitMlp(k, library, shape, isShared, kernelArgs);
          });
   }
 
@@ -459,13 +603,11 @@ private:
 
   void lowerOp(ExpertsOp op) {
     beginOperation(op, op.getGate());
-    auto gate = cast<WeightOp>(
-                    SymbolTable::lookupSymbolIn(model, op.getGateAttr()))
-                    .getTensorType();
-    BankShape bank{gate.getDimSize(0), gate.getDimSize(1), gate.getDimSize(2),
+    auto [shape, name] = networkOf(op);
+    BankShape bank{weightOf(op.getGateAttr()).getMatrices(),
                    cast<ShapedType>(op.getExperts().getType()).getDimSize(1),
-                   gate.getElementType()};
-    Value rows = rowsOf(op.getInput()), input = bufferOf(op.getInput());
+                   shape};
+    Value rows = rowsOf(op.getInput());
     Type f32 = b.getF32Type(), i32 = b.getI32Type();
     uint64_t fixed = 0;
     Value first = fixedScratch(bank.experts + 1, fixed);
@@ -479,17 +621,19 @@ private:
          [&](KernelBuilder &k, ValueRange args) {
            emitSortAssignments(k, bank, args);
          });
-    Value gated = scratch(rows, bank.chosen, bank.width, f32);
-    Value upped = scratch(rows, bank.chosen, bank.width, f32);
-    Value parts = scratch(rows, bank.chosen, bank.features, f32);
-    std::string name = "experts_" + stringifyActivation(op.getActivation()).str() +
-                       "_" + nameOf(bank.element);
-    call(name,
-         {env, input, parameterSlot(plan.getFirstExpert(op)), first, rowOf,
-          ofRow, sorted, gated, upped, parts, result(op.getResult(), rows)},
-         [&](KernelBuilder &k, ValueRange args) {
-           emitExperts(k, bank, op.getActivation(), args);
-         });
+    SmallVector<Value> args = {env};
+    addRows(args, op.getInput());
+    args.append({parameterSlot(plan.getFirstExpert(op)), first, rowOf, ofRow,
+                 sorted});
+    args.push_back(scratch(rows, bank.chosen, shape.width, f32));
+    args.push_back(scratch(rows, bank.chosen, shape.width, f32));
+    if (shape.down)
+      addQuantizedScratch(args, rows, bank.chosen, shape.width);
+    args.push_back(scratch(rows, bank.chosen, shape.features, f32));
+    args.push_back(result(op.getResult(), rows));
+    call("experts" + name, args, [&](KernelBuilder &k, ValueRange kernelArgs) {
+      emitExperts(k, library, bank, kernelArgs);
+    });
   }
 
   ModuleOp module;
@@ -498,8 +642,9 @@ private:
   ParameterPlan plan;
   KernelBuilder b;
   BufferPlan buffersPlan;
-  llvm::StringMap<func::FuncOp> kernels;
+  KernelLibrary library;
   llvm::DenseMap<Value, Buffer> buffers;
+  llvm::DenseMap<Value, QuantizedBuffer> quantized;
   SmallVector<uint64_t> scratchOffsets;
   llvm::SmallPtrSet<Operation *, 8> fused; ///< linears that are lowered already
   std::vector<std::string> operations;
@@ -527,7 +672,7 @@ struct LowerModel : moe::cpu::impl::LowerModelPassBase<LowerModel> {
     }
     if (failed(verifyModel(forward)))
       return signalPassFailure();
-    ModelLowering lowering(module, model, forward);
+    ModelLowering lowering(module, model, forward, SimdLevel::get(features));
     if (failed(lowering.run()))
       return signalPassFailure();
     numKernels = lowering.getKernelCount();

@@ -18,6 +18,9 @@ def LowerModelPass : Pass<"moe-cpu-lower-model", "::mlir::ModuleOp"> {
     call @linear_bf16_512x256(%env, %x, %w, %y)
     ```
 
+    Kernels of stored weights compute in exact integers: `features` chooses the
+    instructions, and not the results.
+
     The module gets the attributes `moe.operations`, `moe.workspace_fixed` and
     `moe.workspace_per_row`, which the container repeats.
   }];
@@ -26,6 +29,9 @@ def LowerModelPass : Pass<"moe-cpu-lower-model", "::mlir::ModuleOp"> {
     "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
     "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
     "::mlir::vector::VectorDialect"];
+  let options = [ListOption<"features", "features", "std::string",
+    "Features of the processor, LLVM's names; more than AVX2 is used by kernels "
+    "of stored weights">];
   let statistics = [Statistic<"numKernels", "kernels", "kernels written">];
 }
 

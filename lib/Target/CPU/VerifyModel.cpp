@@ -102,17 +102,25 @@ private:
   }
 
   LogicalResult verifyExperts(ExpertsOp op) {
-    auto typeOf = [&](FlatSymbolRefAttr symbol) {
-      return cast<WeightOp>(SymbolTable::lookupNearestSymbolFrom(op, symbol))
-          .getTensorType();
+    auto weightOf = [&](FlatSymbolRefAttr symbol) {
+      return cast<WeightOp>(SymbolTable::lookupNearestSymbolFrom(op, symbol));
     };
-    RankedTensorType gate = typeOf(op.getGateAttr());
-    for (FlatSymbolRefAttr other : {op.getUpAttr(), op.getDownAttr()})
-      if (typeOf(other).getElementType() != gate.getElementType())
+    FlatSymbolRefAttr symbols[] = {op.getGateAttr(), op.getUpAttr(),
+                                   op.getDownAttr()};
+    FlatSymbolRefAttr plain; // the first that is not stored as a code
+    for (FlatSymbolRefAttr symbol : symbols) {
+      if (weightOf(symbol).getCode())
+        continue;
+      if (!plain)
+        plain = symbol;
+      Type known = weightOf(plain).getTensorType().getElementType();
+      Type other = weightOf(symbol).getTensorType().getElementType();
+      if (other != known)
         return op.emitOpError("has elements of ")
-               << gate.getElementType() << " in " << op.getGateAttr()
-               << " and of " << typeOf(other).getElementType() << " in "
-               << other << ", an expert has one type";
+               << known << " in " << plain << " and of " << other << " in "
+               << symbol << ", an expert has one type";
+    }
+    RankedTensorType gate = weightOf(op.getGateAttr()).getTensorType();
     auto route = op.getExperts().getDefiningOp<RouteOp>();
     if (!route)
       return op.emitOpError("takes experts that no moe.route chose");

@@ -9,7 +9,18 @@ using namespace mlir;
 using namespace moe;
 
 /// Every part of a stored matrix starts on a cache line.
-static constexpr uint64_t partAlignment = 64;
+static uint64_t alignPart(uint64_t bytes) {
+  constexpr uint64_t alignment = 64;
+  return llvm::SaturatingAdd(bytes, alignment - 1) / alignment * alignment;
+}
+
+/// The product, or the largest number if it is larger.
+static uint64_t multiply(std::initializer_list<int64_t> factors) {
+  uint64_t product = 1;
+  for (int64_t factor : factors)
+    product = llvm::SaturatingMultiply<uint64_t>(product, factor);
+  return product;
+}
 
 //===----------------------------------------------------------------------===//
 // What a description demands
@@ -30,8 +41,8 @@ static LogicalResult verifyName(EmitError emitError, StringRef name) {
 static LogicalResult verifyBits(EmitError emitError, CodeLayout layout,
                                 int64_t bits) {
   if (layout == CodeLayout::Pairs && bits != 7)
-    return emitError() << "pairs have " << bits << " bits when they should "
-                       << "have 7";
+    return emitError() << "pairs have " << bits
+                       << " bits when they should have 7";
   if (bits < 1 || bits > 8)
     return emitError() << "planes have " << bits
                        << " bits when they should have 1 to 8";
@@ -47,11 +58,12 @@ static LogicalResult verifyLevels(EmitError emitError, CodeLayout layout,
   bool fits = count == codes || (!isPairs && count == 0) ||
               (isPairs && !isTrellis && count == 2 * codes);
   if (!fits)
-    return emitError() << count << " levels listed for " << codes << " codes";
+    return emitError() << count << " levels are listed for " << codes
+                       << " codes";
   for (int64_t level : levels)
     if (level < 0 || level > 255)
-      return emitError() << "level " << level
-                         << " should lie between 0 and 255";
+      return emitError() << "a level is " << level
+                         << " when it should lie between 0 and 255";
   return success();
 }
 
@@ -65,8 +77,7 @@ static LogicalResult verifyColumns(EmitError emitError, int64_t columns,
                        << " columns when it should have 0, 32 or a multiple of "
                        << CodeAttr::stepColumns;
   if (zeros && columns == 0)
-    return emitError() << "zeros belong to 0 columns when they should belong "
-                          "to 32 or more";
+    return emitError() << "a zero has 0 columns when it should have 32 or more";
   return success();
 }
 
@@ -76,21 +87,22 @@ static LogicalResult verifyWindow(EmitError emitError, CodeLayout layout,
   if (window.empty())
     return success();
   if (layout != CodeLayout::Pairs)
-    return emitError() << "planes have a window, which only pairs may have";
+    return emitError() << "planes have a window of " << window.size()
+                       << " numbers when they should have 0";
   if (window.size() != 2)
     return emitError() << "a window has " << window.size()
                        << " numbers when it should have 2";
   int64_t least = 0, most = 0;
   for (int64_t factor : window) {
     if (factor < -128 || factor > 127)
-      return emitError() << "factor " << factor
-                         << " of a window should lie between -128 and 127";
+      return emitError() << "a number of a window is " << factor
+                         << " when it should lie between -128 and 127";
     (factor < 0 ? least : most) += 255 * factor;
   }
   if (least < INT16_MIN || most > INT16_MAX)
-    return emitError() << "a window mixes states to " << least << " .. " << most
-                       << " when they should lie between " << INT16_MIN
-                       << " and " << INT16_MAX;
+    return emitError() << "a window adds " << least << " to " << most
+                       << " to a state when that should lie between "
+                       << INT16_MIN << " and " << INT16_MAX;
   return success();
 }
 
@@ -107,8 +119,7 @@ LogicalResult CodeAttr::verify(EmitError emitError, StringRef name,
     return failure();
   // code_c4
   if (offset < 0 || offset > 255)
-    return emitError() << "the offset is " << offset
-                       << " when it should lie between 0 and 255";
+    return emitError() << "offset is " << offset << " when it should lie between 0 and 255";
   // code_c6
   if (weights < 1)
     return emitError() << "a scale has " << weights
@@ -130,7 +141,8 @@ double CodeAttr::getCodeBits() const {
 }
 
 int64_t CodeAttr::getGroups(int64_t columns) const {
-  return getColumns() ? llvm::divideCeil(columns, getColumns()) : 1;
+  return getColumns() ? llvm::divideCeil(getPaddedColumns(columns), getColumns())
+                      : 1;
 }
 
 int64_t CodeAttr::getScaleRows(int64_t columns) const {
@@ -150,19 +162,24 @@ int64_t CodeAttr::getRotation(int64_t columns) const {
 }
 
 uint64_t CodeAttr::getCodeBytes(int64_t rows, int64_t columns) const {
-  uint64_t steps = getPaddedColumns(columns) / stepColumns;
-  return getTiles(rows) * steps * getStepBytes();
+  return multiply({getTiles(rows), getPaddedColumns(columns) / stepColumns,
+                   getStepBytes()});
 }
 
 uint64_t CodeAttr::getScaleBytes(int64_t rows, int64_t columns) const {
-  uint64_t scales = getTiles(rows) * getGroups(columns) *
-                    (tileRows / getScaleRows(columns));
-  return llvm::alignTo(scales * sizeof(uint16_t), partAlignment);
+  return alignPart(multiply({getTiles(rows), getGroups(columns),
+                             tileRows / getScaleRows(columns),
+                             sizeof(uint16_t)}));
 }
 
 uint64_t CodeAttr::getZeroBytes(int64_t rows, int64_t columns) const {
   if (!getZeros())
     return 0;
-  return llvm::alignTo(getTiles(rows) * getGroups(columns) * tileRows,
-                       partAlignment);
+  return alignPart(multiply({getTiles(rows), getGroups(columns), tileRows}));
+}
+
+uint64_t CodeAttr::getMatrixBytes(int64_t rows, int64_t columns) const {
+  return llvm::SaturatingAdd(getCodeBytes(rows, columns),
+                             getScaleBytes(rows, columns),
+                             getZeroBytes(rows, columns));
 }
