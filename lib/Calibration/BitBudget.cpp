@@ -13,14 +13,16 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <tuple>
 
 using namespace llvm;
 using namespace moe;
 
-/// Steps into which the bytes to spend are divided; below, a step is one byte
-/// and the choice is the best there is.
+/// Steps into which the bytes to spend are divided at most. Fewer are enough
+/// where all costs are multiples of a larger number; the choice is then the best
+/// there is.
 static constexpr uint64_t maxSteps = 1 << 16;
 
 std::vector<BudgetScheme>
@@ -73,7 +75,13 @@ static Choices getChoices(const BudgetTensor &tensor,
 /// For each tensor the choice with which all together lose least and cost at
 /// most `spare` bytes more than the smallest ones.
 static std::vector<size_t> choose(ArrayRef<Choices> tensors, uint64_t spare) {
-  uint64_t unit = std::max<uint64_t>(1, divideCeil(spare, maxSteps));
+  uint64_t divisor = 0;
+  for (const Choices &choices : tensors)
+    for (const Choice &choice : choices)
+      divisor = std::gcd(divisor, choice.bytes - choices[0].bytes);
+  divisor = std::max<uint64_t>(divisor, 1);
+  uint64_t unit =
+      alignTo(std::max<uint64_t>(1, divideCeil(spare, maxSteps)), divisor);
   size_t steps = spare / unit;
   // losses[b]: the least of the tensors so far, with up to b steps.
   std::vector<double> losses(steps + 1, 0.0), next(steps + 1);
