@@ -53,9 +53,10 @@ public:
 
   FitSums fit(llvm::ArrayRef<float> weights, llvm::ArrayRef<float> importance,
               float scale, float shift) const override {
-    return fitAll(weights.data(),
-                  importance.empty() ? nullptr : importance.data(),
-                  weights.size(), scale, shift, float(most));
+    Lanes lanes;
+    fitAll(weights.data(), importance.empty() ? nullptr : importance.data(),
+           weights.size(), scale, shift, float(most), lanes);
+    return lanes.getSums();
   }
 
 private:
@@ -72,10 +73,9 @@ private:
       codes[i] = uint8_t(int32_t(getField(weights[i], inverse, shift, most)));
   }
 
-  MOE_WIDE static FitSums fitAll(const float *weights, const float *importance,
-                                 int64_t count, float scale, float shift,
-                                 float most) {
-    Lanes lanes;
+  MOE_WIDE static void fitAll(const float *weights, const float *importance,
+                              int64_t count, float scale, float shift,
+                              float most, Lanes &lanes) {
     const float inverse = invert(scale);
     auto add = [&](int64_t lane, float weight, float factor) {
       float q = getField(weight, inverse, shift, most) - shift;
@@ -95,7 +95,6 @@ private:
           add(lane, weights[i + lane], 1);
     for (int64_t lane = 0; i < count; ++i, ++lane)
       add(lane, weights[i], importance ? importance[i] : 1);
-    return lanes.getSums();
   }
 };
 

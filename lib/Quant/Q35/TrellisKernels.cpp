@@ -1,0 +1,261 @@
+//===- TrellisKernels.cpp - the inner loop of the trellis search ----------===//
+//
+// A step takes, for every code n, the minimum over the groups g of
+//   cost[g] + |levels[row of g][n] - target|^2,
+// which is vertical in vectors of successive n: a subtraction, a product that
+// accumulates, a minimum. The lowest bits of a cost say which group it came
+// from, so the minimum is also its own argument, and ties fall to the first.
+//===----------------------------------------------------------------------===//
+#include "TrellisKernels.h"
+
+#include <algorithm>
+#include <cstring>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+using namespace moe::q35;
+
+/// The groups of one call, which fit in the lowest bits of a cost.
+static constexpr int partGroups = costUnit;
+
+/// Writes the minimum of each code over `count` groups, at most partGroups.
+using Minima = void (*)(LevelRows levels, const int32_t *costs,
+                        const uint16_t *rows, int count, PairTarget target,
+                        int32_t *out);
+
+//===----------------------------------------------------------------------===//
+// Minima
+//===----------------------------------------------------------------------===//
+
+static void minimaPortable(LevelRows levels, const int32_t *costs,
+                           const uint16_t *rows, int count, PairTarget target,
+                           int32_t *out) {
+  std::fill_n(out, codeCount, INT32_MAX);
+  for (int group = 0; group < count; ++group) {
+    const int16_t *row = levels + int64_t(rows[group]) * codeCount * 2;
+    int32_t base = costs[group] + group;
+    for (int code = 0; code < codeCount; ++code) {
+      int32_t first = row[2 * code] - target.first;
+      int32_t second = target.half ? 0 : row[2 * code + 1] - target.second;
+      int32_t cost = base + first * first + second * second;
+      out[code] = cost < out[code] ? cost : out[code];
+    }
+  }
+}
+
+#if defined(__x86_64__)
+static int32_t getPacked(PairTarget target) {
+  return int32_t(uint32_t(uint16_t(target.second)) << 16 |
+                 uint16_t(target.first));
+}
+
+__attribute__((target("avx2"))) static void
+minimaAvx2(LevelRows levels, const int32_t *costs, const uint16_t *rows,
+           int count, PairTarget target, int32_t *out) {
+  if (target.half)
+    return minimaPortable(levels, costs, rows, count, target, out);
+  constexpr int lanes = 8, vectors = 8;
+  const __m256i wanted = _mm256_set1_epi32(getPacked(target));
+  for (int code = 0; code < codeCount; code += lanes * vectors) {
+    __m256i least[vectors];
+    for (__m256i &vector : least)
+      vector = _mm256_set1_epi32(INT32_MAX);
+    for (int group = 0; group < count; ++group) {
+      const int16_t *row =
+          levels + int64_t(rows[group]) * codeCount * 2 + code * 2;
+      const __m256i base = _mm256_set1_epi32(costs[group] + group);
+#pragma clang loop unroll(full)
+      for (int v = 0; v < vectors; ++v) {
+        __m256i difference = _mm256_sub_epi16(
+            _mm256_load_si256((const __m256i *)(row + v * lanes * 2)), wanted);
+        __m256i cost = _mm256_add_epi32(
+            base, _mm256_madd_epi16(difference, difference));
+        least[v] = _mm256_min_epi32(least[v], cost);
+      }
+    }
+    for (int v = 0; v < vectors; ++v)
+      _mm256_storeu_si256((__m256i *)(out + code + v * lanes), least[v]);
+  }
+}
+
+#define MOE_AVX512 "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"
+
+__attribute__((target(MOE_AVX512))) static void
+minimaAvx512(LevelRows levels, const int32_t *costs, const uint16_t *rows,
+             int count, PairTarget target, int32_t *out) {
+  if (target.half)
+    return minimaPortable(levels, costs, rows, count, target, out);
+  constexpr int lanes = 16, vectors = codeCount / lanes;
+  const __m512i wanted = _mm512_set1_epi32(getPacked(target));
+  __m512i least[vectors];
+  for (__m512i &vector : least)
+    vector = _mm512_set1_epi32(INT32_MAX);
+  for (int group = 0; group < count; ++group) {
+    const int16_t *row = levels + int64_t(rows[group]) * codeCount * 2;
+    const __m512i base = _mm512_set1_epi32(costs[group] + group);
+#pragma clang loop unroll(full)
+    for (int v = 0; v < vectors; ++v) {
+      __m512i difference = _mm512_sub_epi16(
+          _mm512_load_si512(row + v * lanes * 2), wanted);
+      least[v] = _mm512_min_epi32(
+          least[v], _mm512_dpwssd_epi32(base, difference, difference));
+    }
+  }
+  for (int v = 0; v < vectors; ++v)
+    _mm512_storeu_si512(out + v * lanes, least[v]);
+}
+#endif
+
+//===----------------------------------------------------------------------===//
+// A step
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// The minima of each code over some groups, and which group.
+struct Winners {
+  alignas(64) int32_t costs[codeCount];
+  alignas(64) int32_t groups[codeCount];
+};
+} // namespace
+
+/// Minima over groups [first, first + count), at most codeCount of them.
+template <Minima minima>
+[[gnu::always_inline]] static inline void
+findWinners(const Frontier &frontier, LevelRows levels, PairTarget target,
+            int first, int count, Winners &winners) {
+  alignas(64) int32_t least[codeCount];
+  for (int part = 0; part < count; part += partGroups) {
+    int begin = first + part;
+    minima(levels, frontier.costs + begin, frontier.rows + begin,
+           std::min(count - part, partGroups), target, least);
+    for (int code = 0; code < codeCount; ++code) {
+      int32_t cost = least[code] & -costUnit;
+      int32_t group = begin + (least[code] & (costUnit - 1));
+      bool better = part == 0 || cost < winners.costs[code];
+      winners.costs[code] = better ? cost : winners.costs[code];
+      winners.groups[code] = better ? group : winners.groups[code];
+    }
+  }
+}
+
+/// With fewer than 14 bits neighbouring codes lead to the same group.
+[[gnu::always_inline]] static inline void
+fold(Frontier &next, const Frontier &frontier, const Winners &winners,
+     uint8_t *back) {
+  int shift = 14 - frontier.bits, groups = frontier.getGroups();
+  for (int group = 0; group < groups; ++group) {
+    int code = group << shift, best = code;
+    for (int i = 1; i < 1 << shift; ++i)
+      best = winners.costs[code + i] < winners.costs[best] ? code + i : best;
+    int from = winners.groups[best];
+    next.costs[group] = winners.costs[best];
+    next.rows[group] = best << 2 | frontier.rows[from] >> 7;
+    back[group] = (best - code) << (frontier.bits - 7) | from;
+  }
+}
+
+/// Costs count from the least, and what is unreachable stays there.
+[[gnu::always_inline]] static inline void normalize(Frontier &frontier) {
+  int groups = frontier.getGroups();
+  int32_t least = INT32_MAX;
+  for (int group = 0; group < groups; ++group)
+    least = std::min(least, frontier.costs[group]);
+  for (int group = 0; group < groups; ++group)
+    frontier.costs[group] =
+        std::min(frontier.costs[group] - least, unreachable);
+}
+
+template <Minima minima>
+[[gnu::always_inline]] static inline void
+advance(Frontier &frontier, LevelRows levels, PairTarget target,
+        uint8_t *back) {
+  Winners winners;
+  Frontier next;
+  next.bits = frontier.bits;
+  if (frontier.bits < 14) {
+    findWinners<minima>(frontier, levels, target, 0, frontier.getGroups(),
+                        winners);
+    fold(next, frontier, winners, back);
+  } else {
+    // The groups [128 * set, 128 * (set + 1)) lead to the groups that end in
+    // `set`, each by one code.
+    int shift = frontier.bits - 14;
+    for (int set = 0; set < 1 << shift; ++set) {
+      findWinners<minima>(frontier, levels, target, set * codeCount, codeCount,
+                          winners);
+      for (int code = 0; code < codeCount; ++code) {
+        int group = code << shift | set, from = winners.groups[code];
+        next.costs[group] = winners.costs[code];
+        next.rows[group] = code << 2 | frontier.rows[from] >> 7;
+        back[group] = from & (codeCount - 1);
+      }
+    }
+  }
+  normalize(next);
+  int groups = next.getGroups();
+  std::memcpy(frontier.costs, next.costs, groups * sizeof(next.costs[0]));
+  std::memcpy(frontier.rows, next.rows, groups * sizeof(next.rows[0]));
+}
+
+static void advancePortable(Frontier &frontier, LevelRows levels,
+                            PairTarget target, uint8_t *back) {
+  advance<minimaPortable>(frontier, levels, target, back);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void
+advanceAvx2(Frontier &frontier, LevelRows levels, PairTarget target,
+            uint8_t *back) {
+  advance<minimaAvx2>(frontier, levels, target, back);
+}
+
+__attribute__((target(MOE_AVX512))) static void
+advanceAvx512(Frontier &frontier, LevelRows levels, PairTarget target,
+              uint8_t *back) {
+  advance<minimaAvx512>(frontier, levels, target, back);
+}
+#endif
+
+//===----------------------------------------------------------------------===//
+// Which of them
+//===----------------------------------------------------------------------===//
+
+Advance moe::q35::getAdvance(Isa isa) {
+#if defined(__x86_64__)
+  if (isa == Isa::Avx512)
+    return __builtin_cpu_supports("avx512f") &&
+                   __builtin_cpu_supports("avx512bw") &&
+                   __builtin_cpu_supports("avx512dq") &&
+                   __builtin_cpu_supports("avx512vl") &&
+                   __builtin_cpu_supports("avx512vnni")
+               ? advanceAvx512
+               : nullptr;
+  if (isa == Isa::Avx2)
+    return __builtin_cpu_supports("avx2") ? advanceAvx2 : nullptr;
+#endif
+  return isa == Isa::Portable ? advancePortable : nullptr;
+}
+
+Isa moe::q35::getBestIsa() {
+  for (Isa isa : {Isa::Avx512, Isa::Avx2})
+    if (getAdvance(isa))
+      return isa;
+  return Isa::Portable;
+}
+
+void Frontier::start(int bits, uint16_t state) {
+  this->bits = bits;
+  int shift = 16 - bits, groups = getGroups();
+  for (int group = 0; group < groups; ++group) {
+    costs[group] = unreachable;
+    rows[group] = group << shift;
+  }
+  int row = state >> 7;
+  costs[row >> shift] = 0;
+  rows[row >> shift] = row;
+}
+
+int Frontier::getBest() const {
+  return std::min_element(costs, costs + getGroups()) - costs;
+}
