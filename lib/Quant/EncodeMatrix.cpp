@@ -1,9 +1,8 @@
 //===- EncodeMatrix.cpp - tiles of a matrix become codes, in parallel -----===//
-#include "InputMoments.h"
+#include "FeedbackEncoder.h"
 #include "Half.h"
 #include "Pack.h"
 #include "Parallel.h"
-#include "RowLevels.h"
 #include "moe/Quant/Encoder.h"
 #include "moe/Quant/Rotation.h"
 #include "moe/Quant/StoredMatrix.h"
@@ -141,7 +140,7 @@ std::string MatrixEncoder::encodeTile(int64_t index, EncodeErrors &errors) {
 
   Tile tile = {weights, rows, columns, {}};
   if (moments)
-    tile.importance = moments->getDiagonal();
+    tile.importance = moments->getImportance();
   TileScales scales(code, columns);
   scheme.chooseScales(tile, scales);
   if (scales.overflow)
@@ -154,7 +153,10 @@ std::string MatrixEncoder::encodeTile(int64_t index, EncodeErrors &errors) {
   const uint64_t bytes = CodeAttr::getPaddedColumns(columns) /
                          CodeAttr::stepColumns * code.getStepBytes();
   MutableArrayRef<char> to = out.slice(index * bytes, bytes);
-  encodeNearest(tile, scales, to);
+  if (moments && moments->hasFeedback())
+    encodeWithFeedback(scheme, options.effort, *moments, tile, scales, to);
+  else
+    encodeNearest(tile, scales, to);
   addErrors(firstRow, tile, errors);
   return "";
 }
@@ -164,9 +166,14 @@ llvm::Expected<EncodeErrors> MatrixEncoder::run() {
   if (llvm::Error error = checkFinite())
     return std::move(error);
   rotateRows();
-  if (input.inputs && input.inputs->rows > 0)
-    moments = InputMoments::create(*input.inputs, input.columnRotation,
-                                   options.threads);
+  if (input.inputs && input.inputs->rows > 0) {
+    assert(input.inputs->columns == input.columns);
+    llvm::Expected<InputMoments> found = InputMoments::create(
+        *input.inputs, input.columnRotation, options.threads);
+    if (!found)
+      return found.takeError();
+    moments = std::move(*found);
+  }
   std::fill(out.begin(), out.end(), 0);
 
   const int64_t tiles = CodeAttr::getTiles(input.rows);
