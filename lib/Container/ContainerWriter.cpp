@@ -47,7 +47,8 @@ static llvm::Error writeWeights(const ContainerInput &input,
   size_t current = SIZE_MAX;
   uint64_t done = 0;
   return streamWeights(
-      *input.plan, data, [&](const WeightBlock &block) -> llvm::Error {
+      *input.plan, data, input.coded,
+      [&](const WeightBlock &block) -> llvm::Error {
         if (block.parameter != current) {
           current = block.parameter;
           XXH3_64bits_reset(&state);

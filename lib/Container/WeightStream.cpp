@@ -1,6 +1,7 @@
 //===- WeightStream.cpp - reads the next blocks while one is written ------===//
 #include "WeightStream.h"
 
+#include "moe/Container/CodedWeights.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/Endian.h"
@@ -49,8 +50,7 @@ static int64_t findNotFinite(Type element, ArrayRef<char> bytes) {
   return findNotFinite<uint16_t>(bytes, element.isBF16() ? 0x7f80 : 0x7c00);
 }
 
-/// The file that holds a byte of a weight; without one, the model.
-static std::string getFile(WeightOp weight, uint64_t offset) {
+std::string moe::getSourceFile(WeightOp weight, uint64_t offset) {
   auto model = cast<ModelOp>(weight->getParentOp());
   for (Attribute source : weight.getSources()) {
     auto extent = dyn_cast<ExtentAttr>(source);
@@ -63,16 +63,16 @@ static std::string getFile(WeightOp weight, uint64_t offset) {
   return ("model @" + model.getSymName()).str();
 }
 
-static llvm::Error verifyFinite(const WeightBlock &block) {
-  WeightOp weight = block.source.weight;
+llvm::Error moe::verifyFinite(WeightOp weight, uint64_t offset,
+                              ArrayRef<char> bytes) {
   RankedTensorType type = weight.getTensorType();
-  int64_t index = findNotFinite(type.getElementType(), block.bytes);
+  int64_t index = findNotFinite(type.getElementType(), bytes);
   if (index < 0)
     return llvm::Error::success();
   uint64_t elementSize = type.getElementTypeBitWidth() / 8;
-  uint64_t element = block.source.offset / elementSize + index;
+  uint64_t element = offset / elementSize + index;
   return llvm::createStringError(
-      getFile(weight, element * elementSize) + ": element " +
+      getSourceFile(weight, element * elementSize) + ": element " +
       llvm::Twine(element) + " of " + llvm::Twine(type.getNumElements()) +
       " of weight @" + weight.getSymName() + " is not finite");
 }
@@ -99,8 +99,10 @@ namespace {
 /// A thread that fills blocks, up to `readAhead` before they are asked for.
 class BlockReader {
 public:
-  BlockReader(const ParameterPlan &plan, WeightData &data)
-      : blocks(splitIntoBlocks(plan)), data(data), thread([this] { run(); }) {}
+  BlockReader(const ParameterPlan &plan, WeightData &data,
+              const CodedWeights *coded)
+      : blocks(splitIntoBlocks(plan)), data(data), coded(coded),
+        thread([this] { run(); }) {}
 
   ~BlockReader() {
     {
@@ -155,15 +157,19 @@ private:
   }
 
   llvm::Error fill(WeightBlock &block) {
-    block.bytes.resize(block.source.size);
+    WeightSlice source = block.source;
+    block.bytes.resize(source.size);
+    if (source.weight.getCode())
+      return coded->read(source.weight, source.offset, block.bytes);
     if (llvm::Error error =
-            data.read(block.source.weight, block.source.offset, block.bytes))
+            data.read(source.weight, source.offset, block.bytes))
       return error;
-    return verifyFinite(block);
+    return verifyFinite(source.weight, source.offset, block.bytes);
   }
 
   std::vector<WeightBlock> blocks;
   WeightData &data;
+  const CodedWeights *coded;
   std::mutex mutex; ///< of all below
   std::condition_variable changed;
   size_t filled = 0, released = 0;
@@ -175,9 +181,9 @@ private:
 } // namespace
 
 llvm::Error moe::streamWeights(
-    const ParameterPlan &plan, WeightData &data,
+    const ParameterPlan &plan, WeightData &data, const CodedWeights *coded,
     llvm::function_ref<llvm::Error(const WeightBlock &)> consume) {
-  BlockReader reader(plan, data);
+  BlockReader reader(plan, data, coded);
   for (size_t i = 0; i < reader.size(); ++i) {
     llvm::Expected<const WeightBlock *> block = reader.get(i);
     if (!block)

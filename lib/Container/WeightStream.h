@@ -8,6 +8,16 @@
 
 namespace moe {
 
+class CodedWeights;
+
+/// The file that holds a byte of a weight's elements; without one, the model.
+std::string getSourceFile(WeightOp weight, uint64_t offset);
+
+/// Fails if an element among these bytes, which start at `offset` of the
+/// weight's elements, is not finite.
+llvm::Error verifyFinite(WeightOp weight, uint64_t offset,
+                         llvm::ArrayRef<char> bytes);
+
 /// Bytes of one parameter, in order.
 struct WeightBlock {
   size_t parameter = 0; ///< index in the plan
@@ -15,12 +25,14 @@ struct WeightBlock {
   std::vector<char> bytes;
 };
 
-/// Hands every block of every parameter, in order, to `consume`. Meanwhile a
-/// second thread reads and checks the next ones; a few MiB are in memory,
-/// whatever the size of the model. Fails when bytes cannot be read, when an
-/// element is not finite, or when `consume` fails.
+/// Hands every block of every parameter, in order, to `consume`; those of stored
+/// weights come from `coded`. Meanwhile a second thread reads and checks the
+/// next ones; a few MiB are in memory, whatever the size of the model. Fails
+/// when bytes cannot be read, when an element is not finite, or when `consume`
+/// fails.
 llvm::Error
 streamWeights(const ParameterPlan &plan, WeightData &data,
+              const CodedWeights *coded,
               llvm::function_ref<llvm::Error(const WeightBlock &)> consume);
 
 } // namespace moe

@@ -96,6 +96,28 @@ static Error getSwitch(const cl::opt<std::string> &flag, bool &value) {
   return Error::success();
 }
 
+static Error getEffort(StringRef name, Effort &effort) {
+  static constexpr StringLiteral names[] = {"fast", "normal", "max"};
+  const auto *found = find(names, name);
+  if (found == std::end(names))
+    return createStringError("--effort: bad value '" + name +
+                             "', known are fast, normal and max");
+  effort = Effort(found - names);
+  return Error::success();
+}
+
+static Error getThreads(const cl::opt<std::string> &flag, int64_t &threads) {
+  constexpr int64_t most = 1024;
+  if (!flag.getNumOccurrences())
+    return Error::success();
+  if (StringRef(flag).getAsInteger(10, threads) || threads < 1 ||
+      threads > most)
+    return createStringError("--" + flag.ArgStr + ": bad value '" +
+                             StringRef(flag) + "', expected 1 to " +
+                             Twine(most));
+  return Error::success();
+}
+
 /// The phases that a flag names.
 static Error findPhases(const cl::list<std::string> &flag,
                         std::set<Phase> &phases) {
@@ -136,6 +158,18 @@ struct Flags {
       "o", cl::ZeroOrMore, cl::cat(files), cl::value_desc("file"),
       cl::desc("The module; with --compile-to, the IR")};
   PipelineFlags pipeline;
+  cl::opt<std::string> effort{
+      "effort", cl::ZeroOrMore, cl::cat(making),
+      cl::value_desc("fast|normal|max"), cl::init("normal"),
+      cl::desc("How long to search for good codes (normal)")};
+  cl::opt<std::string> report{
+      "quant-report", cl::ZeroOrMore, cl::cat(watching),
+      cl::value_desc("file"),
+      cl::desc("Write bits and errors of each stored weight as JSON")};
+  cl::opt<std::string> threads{
+      "threads", cl::ZeroOrMore, cl::cat(making), cl::value_desc("number"),
+      cl::desc("Threads that encode weights (one for each processor)")};
+  cl::alias t{"t", cl::aliasopt(threads), cl::desc("Short for --threads")};
   cl::opt<std::string> emitIr{
       "emit-ir",
       cl::ValueOptional,
@@ -172,6 +206,11 @@ Error Flags::apply(CompileCommand &command) {
     return error;
   if (Error error = getSwitch(verifyEach, command.verifyEach))
     return error;
+  if (Error error = getEffort(effort, command.effort))
+    return error;
+  if (Error error = getThreads(threads, command.threads))
+    return error;
+  command.report = report;
   std::set<Phase> stops;
   if (Error error = findPhases(compileTo, stops))
     return error;
@@ -202,6 +241,16 @@ static Error resolveOutput(CompileCommand &command) {
   return Error::success();
 }
 
+/// Files beside the module, which are made with it only.
+static Error verifyReport(const Flags &flags, const CompileCommand &command) {
+  if (flags.report.getNumOccurrences() && command.report.empty())
+    return createStringError("--quant-report: needs a file");
+  if (!command.report.empty() && command.lastPhase != Phase::Container)
+    return createStringError("--quant-report: there is none without a module, "
+                             "and --compile-to makes IR");
+  return Error::success();
+}
+
 Error moe::parseCommandLine(int argc, char **argv, const Registry &registry,
                             CompileCommand &command) {
   // LLVM's libraries bring some hundred flags of their own.
@@ -213,6 +262,8 @@ Error moe::parseCommandLine(int argc, char **argv, const Registry &registry,
   if (Error error = flags.apply(command))
     return error;
   if (Error error = resolveOutput(command))
+    return error;
+  if (Error error = verifyReport(flags, command))
     return error;
   return verifyOptions(command.options, registry);
 }

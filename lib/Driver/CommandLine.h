@@ -3,6 +3,7 @@
 #define MOE_LIB_DRIVER_COMMANDLINE_H
 
 #include "moe/Pipelines/Pipelines.h"
+#include "moe/Quant/QuantScheme.h"
 #include <set>
 
 namespace moe {
@@ -13,6 +14,9 @@ struct CompileCommand {
   CompileOptions options;
   Phase lastPhase = Phase::Container;
   std::set<Phase> dumpedPhases; ///< printed to standard error
+  Effort effort = Effort::Normal;
+  std::string report; ///< JSON about the codes; empty: none
+  int64_t threads = 0; ///< that encode; 0: one for each processor
   bool emitIr = false;
   bool timing = false;
   bool verifyEach = true;

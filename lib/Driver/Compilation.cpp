@@ -2,6 +2,7 @@
 #include "Compilation.h"
 
 #include "Diagnostics.h"
+#include "Encoding.h"
 #include "Progress.h"
 #include "Version.h"
 #include "mlir/IR/Verifier.h"
@@ -38,8 +39,7 @@ static llvm::Error writeText(StringRef path,
 }
 
 /// Says early what would fail after a long compilation, or do harm.
-static llvm::Error verifyOutput(const CompileCommand &command) {
-  StringRef path = command.output;
+static llvm::Error verifyOutput(StringRef path, const CompileCommand &command) {
   namespace fs = llvm::sys::fs;
   if (path == "-")
     return llvm::Error::success();
@@ -47,7 +47,9 @@ static llvm::Error verifyOutput(const CompileCommand &command) {
     return llvm::createStringError(path + ": is a directory");
   // A file is renamed into its place; that would replace a device, too. IR for
   // the null device is dropped.
-  bool isDropped = path == "/dev/null" && command.lastPhase != Phase::Container;
+  bool isModule =
+      path == command.output && command.lastPhase == Phase::Container;
+  bool isDropped = path == "/dev/null" && !isModule;
   if (fs::exists(path) && !fs::is_regular_file(path) && !isDropped)
     return llvm::createStringError(path + ": is not a regular file");
   if (fs::equivalent(path, command.input))
@@ -227,12 +229,25 @@ llvm::Error Compilation::writeModule(TimingScope &scope) {
   };
   if (command.emitIr)
     llvm::raw_string_ostream(input.ir) << *imported.module << "\n";
-  return writeContainer(input, command.output);
+  auto coded = encodeWeights(command, registry, model, plan, progress);
+  if (!coded)
+    return coded.takeError();
+  input.coded = coded->get();
+  if (llvm::Error error = writeContainer(input, command.output))
+    return error;
+  (*coded)->discard();
+  if (llvm::Error error = writeReport(command, plan, **coded))
+    return error;
+  printBits(command.output, plan);
+  return llvm::Error::success();
 }
 
 llvm::Error moe::compile(const CompileCommand &command,
                          const Registry &registry) {
-  if (llvm::Error error = verifyOutput(command))
+  if (llvm::Error error = verifyOutput(command.output, command))
     return error;
+  if (!command.report.empty())
+    if (llvm::Error error = verifyOutput(command.report, command))
+      return error;
   return Compilation(command, registry).run();
 }

@@ -4,10 +4,12 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Transforms/Passes.h"
+#include "moe/Analysis/Passes.h"
 #include "moe/Dialect/MoE/IR/Moe.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
 #include "moe/Driver/Registry.h"
 #include "moe/Pipelines/Pipelines.h"
+#include "moe/Quant/Transforms/Passes.h"
 #include "moe/Reference/Passes.h"
 #include "moe/Target/TargetBackend.h"
 
@@ -23,7 +25,9 @@ void moe::registerDialects(mlir::DialectRegistry &registry) {
 void moe::registerPasses() {
   mlir::registerTransformsPasses();
   registerMoeTransformsPasses();
+  registerMoeAnalysisPasses();
   registerMoeReferencePasses();
+  registerMoeQuantPasses(getRegistry());
   registerPhasePipelines(getRegistry());
   for (const auto &[name, create] : getRegistry().backends)
     create()->registerPasses();

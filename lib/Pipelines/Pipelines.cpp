@@ -5,7 +5,8 @@
 #include "mlir/Transforms/Passes.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
 #include "moe/Driver/Registry.h"
-#include "moe/Quant/QuantScheme.h"
+#include "moe/Quant/Transforms/Passes.h"
+#include "moe/Quant/Transforms/SchemeChoice.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -22,6 +23,21 @@ static llvm::Error buildModel(OpPassManager &manager, const CompileOptions &,
   model.addPass(createCanonicalizerPass());
   model.addPass(createCSEPass());
   model.addPass(createDropUnusedWeightsPass());
+  return llvm::Error::success();
+}
+
+static llvm::Error buildQuantize(OpPassManager &manager,
+                                 const CompileOptions &options,
+                                 const Registry &registry) {
+  llvm::Expected<SchemeChoice> choice =
+      SchemeChoice::parse(options.quantize, registry);
+  if (!choice)
+    return choice.takeError();
+  if (choice->isNone())
+    return llvm::Error::success();
+  OpPassManager &model = manager.nest<ModelOp>();
+  model.addPass(createAssignCodesPass(registry, options.quantize));
+  model.addPass(createFoldRotationsPass());
   return llvm::Error::success();
 }
 
@@ -42,7 +58,7 @@ static constexpr PhaseInfo phases[] = {
      "The model in canonical form, without weights that nothing uses.",
      buildModel},
     {Phase::Quantize, "quantize",
-     "Weights get the encoding they are stored in.", nullptr},
+     "Weights get the encoding they are stored in.", buildQuantize},
     {Phase::Policy, "policy",
      "Predictions of experts and early exits are put in.", nullptr},
     {Phase::Schedule, "schedule", "Fetches of experts get their place in time.",
@@ -96,15 +112,7 @@ llvm::Error moe::verifyOptions(const CompileOptions &options,
                                const Registry &registry) {
   if (!registry.backends.count(options.target))
     return unknownMember("target", options.target, registry.backends);
-  if (!registry.schemes.count(options.quantize))
-    return unknownMember("quantisation scheme", options.quantize,
-                         registry.schemes);
-  // Phase `quantize` has no pass yet: a scheme must not be taken and dropped.
-  if (options.quantize != "none")
-    return llvm::createStringError(
-        "quantisation scheme '" + options.quantize +
-        "' cannot be applied by this version, only 'none' can");
-  return llvm::Error::success();
+  return SchemeChoice::parse(options.quantize, registry).takeError();
 }
 
 //===----------------------------------------------------------------------===//

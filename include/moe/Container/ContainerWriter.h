@@ -8,10 +8,14 @@
 
 namespace moe {
 
+class CodedWeights;
+
 struct ContainerInput {
   std::string producer; ///< who wrote the module, for --inspect
   ModelOp model;
   const ParameterPlan *plan = nullptr;
+  /// Codes of the weights that are stored as such; may be null without any.
+  const CodedWeights *coded = nullptr;
   std::string backend; ///< --target name
   /// Waits for the code; called once, after the weights are written.
   std::function<llvm::Expected<CodeObject>()> code;

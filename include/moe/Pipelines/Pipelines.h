@@ -42,7 +42,9 @@ struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
       llvm::cl::desc("Features to add to or take from the processor"),
       llvm::cl::value_desc("+a,-b"), llvm::cl::init("")};
   Option<std::string> quantize{
-      *this, "quantize", llvm::cl::desc("How weights are stored (none)"),
+      *this, "quantize",
+      llvm::cl::desc("How weights are stored (none): a scheme, or a list of "
+                     "class:scheme; classes: experts, mlp, attention, head"),
       llvm::cl::value_desc("scheme"), llvm::cl::init("none")};
 
   /// The options by name, for a command line that offers them.
@@ -73,7 +75,7 @@ llvm::Expected<const PhaseInfo *> findPhase(llvm::StringRef name);
 llvm::Expected<std::unique_ptr<TargetBackend>>
 createBackend(const CompileOptions &options, const Registry &registry);
 
-/// Fails unless target and scheme are known and the scheme can be applied.
+/// Fails unless target, schemes and classes of weights are known.
 llvm::Error verifyOptions(const CompileOptions &options,
                           const Registry &registry);
 

@@ -2,7 +2,7 @@
 #ifndef MOE_QUANT_TRANSFORMS_SCHEMECHOICE_H
 #define MOE_QUANT_TRANSFORMS_SCHEMECHOICE_H
 
-#include "moe/Quant/QuantScheme.h"
+#include "moe/Quant/Transforms/WeightUses.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Error.h"
 #include <array>
@@ -10,12 +10,6 @@
 namespace moe {
 
 struct Registry;
-
-/// Weights that may be stored as codes, by what they do.
-enum class WeightClass { Experts, Mlp, Attention, Head };
-
-/// Names of all classes, in order.
-llvm::ArrayRef<llvm::StringLiteral> getWeightClasses();
 
 /// What --quantize says; see pass moe-assign-codes for the text.
 class SchemeChoice {

@@ -1,0 +1,25 @@
+//===- Encoding.h - from the command line to codes, and what they cost -*- C++ -*-===//
+#ifndef MOE_LIB_DRIVER_ENCODING_H
+#define MOE_LIB_DRIVER_ENCODING_H
+
+#include "CommandLine.h"
+#include "Progress.h"
+#include "moe/Container/CodedWeights.h"
+
+namespace moe {
+
+/// Encodes the weights that the model stores as codes, beside the output.
+llvm::Expected<std::unique_ptr<CodedWeights>>
+encodeWeights(const CompileCommand &command, const Registry &registry,
+              ModelOp model, const ParameterPlan &plan, Progress &progress);
+
+/// Writes the report that the command asks for.
+llvm::Error writeReport(const CompileCommand &command,
+                        const ParameterPlan &plan, const CodedWeights &coded);
+
+/// One line on standard output about a module that has codes.
+void printBits(llvm::StringRef output, const ParameterPlan &plan);
+
+} // namespace moe
+
+#endif // MOE_LIB_DRIVER_ENCODING_H
