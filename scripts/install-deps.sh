@@ -14,7 +14,7 @@ packages=(
   libxxhash-dev nlohmann-json3-dev zlib1g-dev libzstd-dev
   # tests
   libgmock-dev libgtest-dev python3 python3-numpy
-  python3-psutil util-linux
+  python3-psutil util-linux z3
 )
 
 missing=()
