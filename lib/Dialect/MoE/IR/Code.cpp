@@ -113,9 +113,9 @@ LogicalResult CodeAttr::verify(EmitError emitError, StringRef name,
                                ArrayRef<int64_t> levels) {
   if (failed(verifyName(emitError, name)) ||
       failed(verifyBits(emitError, layout, bits)) ||
+      failed(verifyWindow(emitError, layout, window)) ||
       failed(verifyLevels(emitError, layout, bits, !window.empty(), levels)) ||
-      failed(verifyColumns(emitError, columns, zeros)) ||
-      failed(verifyWindow(emitError, layout, window)))
+      failed(verifyColumns(emitError, columns, zeros)))
     return failure();
   // code_c4
   if (offset < 0 || offset > 255)

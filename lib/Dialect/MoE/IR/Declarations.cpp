@@ -99,7 +99,8 @@ int64_t WeightOp::getColumns() { return getTensorType().getShape().back(); }
 
 uint64_t WeightOp::getStoredSize() {
   if (CodeAttr code = getCodeAttr())
-    return getMatrices() * code.getMatrixBytes(getRows(), getColumns());
+    return llvm::SaturatingMultiply<uint64_t>(
+        getMatrices(), code.getMatrixBytes(getRows(), getColumns()));
   return getByteSize();
 }
 
@@ -156,34 +157,48 @@ static LogicalResult verifyAmount(WeightOp weight) {
 }
 
 // weight_c4
-static LogicalResult verifyStorage(WeightOp weight) {
+static LogicalResult verifyCode(WeightOp weight) {
+  if (!weight.getCode())
+    return success();
   int64_t rank = weight.getTensorType().getRank();
-  if (weight.getCode() && rank != 2 && rank != 3)
+  if (rank != 2 && rank != 3)
     return weight.emitOpError() << "of rank " << rank
-                                << " is stored as a code when only rank 2 and 3 "
-                                   "should be";
-  auto verifyRotation = [&](StringRef what, std::optional<uint64_t> block,
-                            int64_t size) -> LogicalResult {
-    if (!block)
-      return success();
-    if (!weight.getCode())
-      return weight.emitOpError()
-             << "has rotated " << what << " when it is not stored as a code";
-    if (*block >= 2 && llvm::isPowerOf2_64(*block) && size % *block == 0)
-      return success();
+                                << " is stored as a code when its rank should "
+                                   "be 2 or 3";
+  constexpr int64_t largest = std::numeric_limits<int64_t>::max();
+  if (weight.getStoredSize() > uint64_t(largest))
     return weight.emitOpError()
-           << "rotates blocks of " << *block << " " << what
-           << " when that should be a power of two that divides " << size;
-  };
-  if (failed(verifyRotation("columns", weight.getColumnRotation(),
-                            weight.getColumns())))
-    return failure();
-  return verifyRotation("rows", weight.getRowRotation(), weight.getRows());
+           << "has type " << weight.getTensorType()
+           << ", whose codes have more than " << largest << " bytes";
+  return success();
+}
+
+// weight_c5
+static LogicalResult verifyRotation(WeightOp weight, StringRef what,
+                                    std::optional<uint64_t> block,
+                                    int64_t size) {
+  if (!block)
+    return success();
+  if (!weight.getCode())
+    return weight.emitOpError() << "has rotated " << what
+                                << " when only a weight stored as a code has";
+  if (!isRotationBlock(*block))
+    return weight.emitOpError()
+           << "has rotated blocks of " << *block << " " << what
+           << " when that should be a power of two between 2 and "
+           << largestRotation;
+  if (size % *block != 0)
+    return weight.emitOpError() << "has rotated blocks of " << *block << " "
+                                << what << " when that should divide " << size;
+  return success();
 }
 
 LogicalResult WeightOp::verify() {
   if (failed(verifyTensor(*this)) || failed(verifySources(*this)) ||
-      failed(verifyStorage(*this)))
+      failed(verifyCode(*this)) ||
+      failed(verifyRotation(*this, "columns", getColumnRotation(),
+                            getColumns())) ||
+      failed(verifyRotation(*this, "rows", getRowRotation(), getRows())))
     return failure();
   return verifyAmount(*this);
 }

@@ -13,8 +13,8 @@ LogicalResult MlpOp::verify() {
   bool isQuantized = isa<QuantizedType>(getInput().getType().getElementType());
   bool wantsRows = getSharedGate() && isQuantized;
   if (bool(getGateInput()) != wantsRows)
-    return emitOpError() << "names " << (getGateInput() ? 1 : 0)
-                         << " inputs of the shared gate when it should name "
+    return emitOpError() << "shared gate has " << (getGateInput() ? 1 : 0)
+                         << " inputs of its own when it should have "
                          << (wantsRows ? 1 : 0);
   if (wantsRows && getGateInput().getType() != getType())
     return emitOpError() << "shared gate takes " << getGateInput().getType()

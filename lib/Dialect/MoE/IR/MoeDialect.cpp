@@ -32,7 +32,23 @@ static void printNumbers(AsmPrinter &printer, ArrayRef<int64_t> numbers) {
 #define GET_ATTRDEF_CLASSES
 #include "moe/Dialect/MoE/IR/MoeAttrs.cpp.inc"
 
+namespace {
+/// A code is long and many weights share it: `#q35` stands for it.
+struct CodeAlias : OpAsmDialectInterface {
+  using OpAsmDialectInterface::OpAsmDialectInterface;
+
+  AliasResult getAlias(Attribute attribute, raw_ostream &out) const override {
+    auto code = dyn_cast<CodeAttr>(attribute);
+    if (!code)
+      return AliasResult::NoAlias;
+    out << code.getName();
+    return AliasResult::OverridableAlias;
+  }
+};
+} // namespace
+
 void MoeDialect::initialize() {
+  addInterfaces<CodeAlias>();
   addTypes<
 #define GET_TYPEDEF_LIST
 #include "moe/Dialect/MoE/IR/MoeTypes.cpp.inc"
@@ -69,12 +85,12 @@ LogicalResult
 QuantizedType::verify(function_ref<InFlightDiagnostic()> emitError,
                       int64_t rotation) {
   // quantized_c1
-  if (rotation == 0 ||
-      (rotation >= 2 && rotation <= 65536 && llvm::isPowerOf2_64(rotation)))
+  if (rotation == 0 || isRotationBlock(rotation))
     return success();
-  return emitError() << "the rotated block has " << rotation
-                     << " features when it should be a power of two between 2 "
-                        "and 65536";
+  return emitError() << "a rotated block has " << rotation
+                     << " features when it should have a power of two between "
+                        "2 and "
+                     << largestRotation;
 }
 
 LogicalResult ExtentAttr::verify(function_ref<InFlightDiagnostic()> emitError,

@@ -77,16 +77,15 @@ LogicalResult QuantizeOp::verify() {
   // quantize_c1
   int64_t features = getFeatures(getType());
   if (block && features % block != 0)
-    return emitOpError() << "rotates blocks of " << block << " features when "
-                         << features << " should be a multiple of that";
+    return emitOpError() << "rotates blocks of " << block
+                         << " features when that should divide " << features;
   // quantize_c2
   if (getInput().getType().getShape() != getType().getShape())
     return emitOpError() << "result is " << getType() << " when the input is "
                          << getInput().getType();
   // quantize_c3
   if (getArrivedRotated() && !block)
-    return emitOpError("has an input that arrived rotated when its result is "
-                       "not rotated");
+    return emitOpError("input arrived rotated when the result is not rotated");
   return success();
 }
 

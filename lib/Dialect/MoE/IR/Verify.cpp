@@ -67,16 +67,17 @@ LogicalResult moe::verifyStored(Operation *op, SymbolTableCollection &symbols,
   if (bool(quantized) != bool(weight->getCode()))
     return op->emitOpError()
            << use.role << " " << use.symbol << " is "
-           << (weight->getCode() ? "stored as a code" : "not stored as a code")
-           << " when the input has elements of " << input.getElementType();
+           << (quantized ? "not stored as a code" : "stored as a code")
+           << " when the input is " << input;
   int64_t rotation = weight->getColumnRotation().value_or(0);
   if (!quantized || quantized.getRotation() == rotation)
     return success();
-  return op->emitOpError() << use.role << " " << use.symbol
-                           << " has columns rotated by blocks of " << rotation
-                           << " when the input has features rotated by blocks "
-                              "of "
-                           << quantized.getRotation();
+  auto text = [](int64_t block) {
+    return block ? "rotated " + std::to_string(block) : "not rotated";
+  };
+  return op->emitOpError() << use.role << " " << use.symbol << " has columns "
+                           << text(rotation) << " when the input is "
+                           << text(quantized.getRotation());
 }
 
 LogicalResult moe::verifyPlain(Operation *op, SymbolTableCollection &symbols,
@@ -87,7 +88,7 @@ LogicalResult moe::verifyPlain(Operation *op, SymbolTableCollection &symbols,
   if (!weight->getCode())
     return success();
   return op->emitOpError() << use.role << " " << use.symbol
-                           << " is stored as a code, which it should not be";
+                           << " is stored as a code when it should not be";
 }
 
 LogicalResult moe::verifySameRows(Operation *op, ArrayRef<Rows> operands) {

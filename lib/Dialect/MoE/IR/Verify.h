@@ -61,6 +61,12 @@ std::string realText(const llvm::APFloat &value);
 mlir::LogicalResult verifyFinite(mlir::Operation *op, llvm::StringRef name,
                                  const llvm::APFloat &value);
 
+/// Whether features, columns or rows may be rotated in blocks of that size.
+constexpr int64_t largestRotation = 65536;
+inline bool isRotationBlock(uint64_t size) {
+  return size >= 2 && size <= largestRotation && llvm::isPowerOf2_64(size);
+}
+
 /// Features of a row: the second dimension, which is always static.
 inline int64_t getFeatures(mlir::RankedTensorType rows) {
   return rows.getDimSize(1);

@@ -59,12 +59,12 @@ def Moe_QuantizedType : TypeDef<Moe_Dialect, "Quantized"> {
   let mnemonic = "quantized";
   let summary = "an element of a row of 8-bit levels with one scale";
   let description = [{
-    The element type of quantised activations: a level in [-127, 127] that is
-    multiplied by a scale, one f32 for each row. With `rotated B` the levels are
-    those of the row after `moe.quantize` rotated its blocks of B features.
+    The element type of quantised rows: a level in [-127, 127], times a scale of
+    f32 that the whole row shares. With `rotated B` the levels are those of the
+    row after `moe.quantize` rotated every block of B features.
 
     Constraints:
-    * (quantized_c1) the block is a power of two between 2 and 65536.
+    * (quantized_c1) the block, if any, is a power of two between 2 and 65536.
 
     Example: `tensor<?x256x!moe.quantized<i8 rotated 256>>`.
   }];
@@ -204,39 +204,42 @@ def Moe_CodeLayout : I32EnumAttr<"CodeLayout", "where the bits of a code lie", [
 def Moe_CodeAttr : Moe_Attr<"Code", "code"> {
   let summary = "how the bits of a stored matrix become numbers";
   let description = [{
-    Describes a quantised matrix of N rows (outputs) and K columns (inputs)
-    completely: whoever has the description and the bytes has the weights, so
-    every target can decode every scheme. docs/Quantization.md draws the bytes.
+    A complete description of a matrix of N rows (outputs) and K columns (inputs)
+    that is stored as codes: from it and the bytes every target has the weights,
+    whatever scheme chose them. A weight is `scale * (level - offset - zero)`, with
+    a level in [0, 255], a scale of type f16 and, with `zeros`, a zero of type u8.
 
-    Rows are stored in *tiles* of 16, columns in *steps* of 64; both are filled
-    up. Every weight is `scale * (level - offset - zero)` with a level in
-    [0, 255], a scale of type f16 and, with `zeros`, a zero of type u8.
+    * `planes`: a weight has a field of `bits` bits. Its level is `levels[field]`,
+      or the field itself if no levels are listed.
+    * `pairs`: the weights of columns 2p and 2p + 1 share a code of 7 bits. Their
+      levels are `levels[code]` both or, if 256 are listed, `levels[code]` and
+      `levels[128 + code]`.
+    * `pairs` with `window = [a, b]` are a trellis. The codes of the even pairs of
+      a row are one stream, those of the odd pairs another. The last 16 bits of
+      the stream, up to and with the pair's own code (its latest bits highest;
+      zeros before the first code), are a state s; with
+      h = (s + a * (s mod 256) + b * (s / 256)) mod 65536 the levels are
+      `levels[h mod 128]` and `levels[h / 256 mod 128]`.
 
-    * `planes`: each weight has a field of `bits` bits, and its level is
-      `levels[field]`, or the field itself where no levels are given.
-    * `pairs`: two neighbouring weights share a code of 7 bits; each lane of
-      every other pair of a row is one stream of codes. `levels` lists the first
-      weight's level of each code, then, if 256 are given, the second's. With
-      `window = [a, b]` the code is a trellis: the 16 bits that end with the
-      pair's own 7 (the latest bits on top, zeros before the first) are a state
-      s, and h = s + a * (s mod 256) + b * (s / 256), modulo 65536; the levels
-      are `levels[h mod 128]` and `levels[h / 256 mod 128]`.
+    A scale, and a zero, belongs to `columns` columns of a row. With `columns = 0`
+    a scale belongs to whole rows: to 1, 2, 4, 8 or 16 neighbours, the fewest that
+    have at least `weights` weights together, or 16.
 
-    A scale (and zero) belongs to `columns` columns of one row. With
-    `columns = 0` a scale belongs to whole rows: to the fewest rows, a power of
-    two up to 16, that have at least `weights` weights.
+    Rows are stored in *tiles* of 16 and columns in *steps* of 64, both filled up;
+    docs/Quantization.md draws the bytes. `rotated` tells the compiler that
+    columns should be rotated; `moe.weight` says whether they are.
 
     Constraints:
     * (code_c1) the name is a word of letters, digits and dashes.
-    * (code_c2) planes have 1 to 8 bits and no window; pairs have 7 bits.
-    * (code_c3) there are as many levels as codes (planes may have none; pairs
-      may have twice as many unless they have a window), each in [0, 255].
-    * (code_c4) the offset lies in [0, 255].
-    * (code_c5) columns is 0 or a multiple of 32 that divides 64 or is a
-      multiple of it; zeros demand columns.
+    * (code_c2) planes have 1 to 8 bits, pairs 7.
+    * (code_c3) there are as many levels as codes, 2^bits; planes may have none,
+      pairs without a window twice as many. Each lies between 0 and 255.
+    * (code_c4) the offset lies between 0 and 255.
+    * (code_c5) columns is 0, 32 or a multiple of 64; only with columns are there
+      zeros.
     * (code_c6) weights is at least 1.
-    * (code_c7) a window is two numbers a, b in [-128, 127], and no state gives
-      a * (s mod 256) + b * (s / 256) beyond 16 bits.
+    * (code_c7) only pairs have a window: two numbers a and b between -128 and 127
+      such that a * (s mod 256) + b * (s / 256) fits 16 bits, signed, for every s.
 
     Example:
     `#moe.code<"q4", planes, bits = 4, columns = 128, zeros = true>`
@@ -272,7 +275,7 @@ def Moe_CodeAttr : Moe_Attr<"Code", "code"> {
     int64_t getStepBytes() const;
     /// Bits of a weight's code alone: 3.5 for pairs.
     double getCodeBits() const;
-    /// Scales along a row, 1 if a scale has whole rows.
+    /// Scales along a row filled up to whole steps; 1 if a scale has whole rows.
     int64_t getGroups(int64_t columns) const;
     /// Rows that share a scale.
     int64_t getScaleRows(int64_t columns) const;
@@ -287,10 +290,7 @@ def Moe_CodeAttr : Moe_Attr<"Code", "code"> {
     uint64_t getCodeBytes(int64_t rows, int64_t columns) const;
     uint64_t getScaleBytes(int64_t rows, int64_t columns) const;
     uint64_t getZeroBytes(int64_t rows, int64_t columns) const;
-    uint64_t getMatrixBytes(int64_t rows, int64_t columns) const {
-      return getCodeBytes(rows, columns) + getScaleBytes(rows, columns) +
-             getZeroBytes(rows, columns);
-    }
+    uint64_t getMatrixBytes(int64_t rows, int64_t columns) const;
   }];
 }
 

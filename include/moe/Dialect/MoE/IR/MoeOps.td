@@ -131,27 +131,29 @@ def Moe_WeightOp : Moe_Op<"weight", [Symbol, HasParent<"ModelOp">]> {
     `tensor<NxK>`; the weights of E experts are `tensor<ExNxK>`, one after the
     other.
 
+    `stored as` a code, the module holds codes, and the sources are what is
+    encoded, each matrix N x K on its own. With `columns rotated B` every block
+    of B columns is rotated first, as `moe.quantize` rotates features, so that
+    the weight multiplies rotated rows; with `rows rotated B` every block of B
+    rows of a matrix is, so that its results come out rotated.
+
     Constraints:
     * (weight_c1) the type is static, of f32, f16 or bf16, not empty, and has
       fewer than 2^63 bytes.
     * (weight_c2) the sources are extents, or exactly one splat, random or values.
     * (weight_c3) the extents' lengths add up to the tensor's bytes; values list
       every element.
-    * (weight_c4) a stored weight has rank 2 or 3, and rotations divide what they
-      rotate: columns the columns, rows the rows of one matrix.
-
-    With `stored as` a code, the module holds codes instead of elements: the
-    sources say which values are encoded. `columns rotated B` says that each
-    block of B columns is multiplied by the rotation of `moe.quantize` before,
-    so that rotated rows meet rotated columns; `rows rotated B` does the same to
-    blocks of B rows, so that results come out rotated.
+    * (weight_c4) only a weight of rank 2 or 3 is stored as a code, and its codes
+      have fewer than 2^63 bytes.
+    * (weight_c5) only a weight stored as a code is rotated; a block is a power of
+      two between 2 and 65536 and divides the columns, or the rows of one matrix.
 
     Example:
     ```mlir
     moe.weight @head : tensor<8x4xbf16> from [#moe.extent<"model.safetensors", 72, 64>]
     moe.weight @norm : tensor<4xf32> from [#moe.splat<1.0 : f32>]
     moe.weight @q : tensor<64x64xbf16> stored as #moe.code<"q8", planes, bits = 8, offset = 128>
-      from [#moe.random<1, 0.5 : f32>]
+      columns rotated 64 from [#moe.random<1, 0.5 : f32>]
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
@@ -161,7 +163,7 @@ def Moe_WeightOp : Moe_Op<"weight", [Symbol, HasParent<"ModelOp">]> {
     Arg<OptionalAttr<I64Attr>, "rows of a rotated block">:$row_rotation,
     Arg<ArrayAttr, "where the values come from">:$sources);
   let assemblyFormat = [{
-    $sym_name `:` $type (`stored` `as` $code^)?
+    $sym_name `:` $type (`stored` `as` qualified($code)^)?
     (`columns` `rotated` $column_rotation^)? (`rows` `rotated` $row_rotation^)?
     `from` $sources attr-dict
   }];
@@ -332,18 +334,19 @@ def Moe_LinearOp
     `result[r, n] = sum_k input[r, k] * f32(weight[n, k]) + f32(bias[n])`, in
     f32.
 
-    With a stored weight (see `moe.weight`) the input is quantised: for each
-    group g of columns that share a scale, in ascending order,
-    `sum = fma(scale[n, g], f32(sum_k level[r, k] * (code[n, k] - offset -
-    zero[n, g])), sum)`, the inner sum in exact integers; the result is
-    `sum * scale of the row`, plus the bias.
+    A weight stored as a code multiplies levels. With the weights' own scales,
+    levels, offset and zeros (`#moe.code`), for the groups g of columns that share
+    a scale, in ascending order and from `sum = 0` on,
+    `sum = fma(scale[n, g], f32(integer[g]), sum)` with the exact
+    `integer[g] = sum_k input level[r, k] * (level[n, k] - offset - zero[n, g])`
+    over the columns k of g; `result[r, n] = sum * input scale[r] + f32(bias[n])`.
 
     Constraints:
     * (linear_c1) the weight has rank 2: result features x input features.
     * (linear_c2) the bias, if any, has rank 1 and one element per result feature.
     * (linear_c3) input and result have the same number of rows.
     * (linear_c4) the input is quantised if and only if the weight is stored as a
-      code, and rotated like its columns.
+      code, and is then rotated like the weight's columns.
 
     Example:
     ```mlir
@@ -380,27 +383,28 @@ def Moe_AddOp : Moe_ComputeOp<"add", [{"sum"}], [SameOperandsAndResultType]> {
 def Moe_QuantizeOp : Moe_ComputeOp<"quantize", [{"levels"}]> {
   let summary = "turn each row into 8-bit levels and one scale";
   let description = [{
-    With `rotated B` in the result's type, every block of B features is first
-    rotated: multiplied by signs s[j] of its features j, and by a Hadamard
-    matrix: for h = 1, 2, 4, ... < B, each pair (u, v) of places j and j + h, in
-    blocks of 2h, becomes (u + v, u - v); then all are multiplied by 1 / sqrt(B)
-    rounded to f32. s[j] is -1 where bit 63 of mix(j + 1) is set, mix being the
-    finaliser of SplitMix64 (moe/Quant/Rotation.h). All in f32, in this order.
+    With m the largest |x[i]| of a row x of finite features, its levels are
+    `x[i] * (127 / m)`, rounded to the nearest integer, ties to even, and its
+    scale is `m / 127`; if m is below 2^-100, they are all 0.
 
-    Then, with m = max |x| of the row, level[i] = round(x[i] * (127 / m)), ties
-    to even, and scale = m / 127; a row of zeros has levels and scale 0. What a
-    coded `moe.linear` computes from it is exact but for its scales.
+    With `rotated B` in the result's type, every block of B features of x is
+    rotated before. Feature j of the block changes its sign if bit 63 of
+    mix(j + 1) is set, mix being the finaliser of SplitMix64. Then, for h = 1, 2,
+    4, ... below B, features u at j and v at j + h, for each j without the bit h,
+    become u + v and u - v. Last, all are multiplied by 1 / sqrt(B), rounded to
+    f32. `arrived rotated` says that the input is in the rotated basis already,
+    since the weight that made it has rotated rows: nothing is rotated then.
 
-    `arrived rotated` says that the input is in the rotated basis already, so
-    that nothing is rotated here: the map that made it has rotated rows.
+    All this happens in f32 and in this order, so levels and scales have the same
+    bits on every target.
 
     Constraints:
     * (quantize_c1) the result's block, if any, divides the features.
-    * (quantize_c2) input and result have one shape.
-    * (quantize_c3) only a rotated result can have arrived rotated.
+    * (quantize_c2) input and result have the same shape.
+    * (quantize_c3) only what a rotated result is made of can have arrived rotated.
 
-    Source: the rotation follows QuIP# (Tseng et al., 2024) and QuaRot (Ashkboos
-    et al., 2024).
+    Source: rotations of this kind are those of QuIP# (Tseng et al., 2024) and
+    QuaRot (Ashkboos et al., 2024).
 
     Example:
     ```mlir
@@ -421,12 +425,13 @@ def Moe_DequantizeOp : Moe_ComputeOp<"dequantize", [{"values"}], [
     Moe_FloatRowsOf<"input", "result">]> {
   let summary = "turn levels back into features";
   let description = [{
-    `result[r, i] = scale[r] * f32(level[r, i])`, then the rotation is undone:
-    the same Hadamard matrix, then the signs.
+    `result[r, i] = scale[r] * f32(level[r, i])`. If the levels are rotated, each
+    block is then rotated back: sums and differences as in `moe.quantize`, times
+    1 / sqrt(B), then the signs.
 
     Example:
     ```mlir
-    %h1 = moe.dequantize %levels : tensor<?x256x!moe.quantized<i8>>
+    %h1 = moe.dequantize %levels : tensor<?x256x!moe.quantized<i8 rotated 256>>
     ```
   }];
   let arguments = (ins Arg<Moe_QuantizedRows, "levels">:$input);
@@ -606,23 +611,25 @@ def Moe_MlpOp : Moe_WeightUser<"mlp", [{nameAfter(getGate(), "mlp")}], [
     own: with `gated by g` (a 1 x D weight) the result is multiplied by
     `sigmoid(g . x)`, one number per row.
 
+    Weights stored as codes multiply as in `moe.linear`. What a `down` stored as a
+    code multiplies is quantised as by `moe.quantize`, rotated like its columns.
+    Where x is quantised, `of` names the rows that the shared gate takes instead.
+
     Constraints:
     * (mlp_c1) gate and up are weights of width x features.
     * (mlp_c2) down is a weight of features x width.
-    * (mlp_c3) the shared gate, if any, is a weight of 1 x features, and then
-      not stored as a code.
-    * (mlp_c4) gate and up are stored as codes, with columns rotated alike, if and
-      only if the input is quantised, and rotated like them.
-
-    * (mlp_c5) `of` names the rows that the shared gate takes, in the shape of the
-      input, if and only if there is a shared gate and the input is quantised.
-
-    Stored matrices multiply as in `moe.linear`. If down is stored, act(gate x) *
-    (up x) is quantised as by `moe.quantize`, rotated like down's columns.
+    * (mlp_c3) the shared gate, if any, is a weight of 1 x features that is not
+      stored as a code.
+    * (mlp_c4) the input is quantised if and only if gate and up are stored as
+      codes, and is then rotated like their columns.
+    * (mlp_c5) the shared gate has an input of its own, with the rows and features
+      of the input, if and only if there is a shared gate and the input is quantised.
 
     Example:
     ```mlir
     %y = moe.mlp %x gate @g up @u down @d silu gated by @s : tensor<?x256xf32>
+    %y1 = moe.mlp %levels gate @g8 up @u8 down @d8 silu gated by @s of %x
+      : tensor<?x256x!moe.quantized<i8>>, tensor<?x256xf32>
     ```
   }];
   let arguments = (ins Arg<Moe_RowsOrQuantized, "rows x">:$input,
@@ -631,7 +638,7 @@ def Moe_MlpOp : Moe_WeightUser<"mlp", [{nameAfter(getGate(), "mlp")}], [
     Arg<FlatSymbolRefAttr, "weight: features x width">:$down,
     Arg<Moe_ActivationAttr, "non-linearity act">:$activation,
     Arg<OptionalAttr<FlatSymbolRefAttr>, "weight: 1 x features">:$sharedGate,
-    Arg<Optional<Moe_Rows>, "rows x, as the shared gate takes them">:$gateInput);
+    Arg<Optional<Moe_Rows>, "rows that the shared gate takes, if x is quantised">:$gateInput);
   let results = (outs Res<Moe_Rows, "what the network adds">:$result);
   let assemblyFormat = [{
     $input `gate` $gate `up` $up `down` $down `` $activation
@@ -693,7 +700,8 @@ def Moe_ExpertsOp : Moe_WeightUser<"experts",
   let description = [{
     `result[r] = sum_j weights[r, j] * down[e] (act(gate[e] x) * (up[e] x))`
     with `e = experts[r, j]`, added in ascending order of e whatever the order
-    of j, so that the result does not depend on ranking or batch.
+    of j, so that the result does not depend on ranking or batch. Weights stored as
+    codes multiply as those of `moe.mlp` do.
 
     Constraints:
     * (experts_c1) gate and up are weights of experts x width x features.
@@ -701,11 +709,8 @@ def Moe_ExpertsOp : Moe_WeightUser<"experts",
     * (experts_c3) experts and weights have the same number of columns.
     * (experts_c4) no row chooses more experts than there are.
     * (experts_c5) input, experts and weights have the same number of rows.
-    * (experts_c6) gate and up are stored as codes, with columns rotated alike, if
-      and only if the input is quantised, and rotated like them.
-
-    Stored matrices multiply as in `moe.linear`; if down is stored, what it takes
-    is quantised as by `moe.quantize`, rotated like down's columns.
+    * (experts_c6) the input is quantised if and only if gate and up are stored as
+      codes, and is then rotated like their columns.
 
     Example:
     ```mlir
