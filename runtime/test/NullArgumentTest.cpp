@@ -184,6 +184,8 @@ const Case cases[] = {
      }},
     {"moert_measure_read_bandwidth: out_bytes_per_second is null",
      [] { return moert_measure_read_bandwidth(1, 1 << 20, nullptr); }},
+    {"moert_measure_int8_peak: out_operations_per_second is null",
+     [] { return moert_measure_int8_peak(1, nullptr); }},
     {"moert_measure_fma_peak: out_operations_per_second is null",
      [] { return moert_measure_fma_peak(1, nullptr); }},
 };

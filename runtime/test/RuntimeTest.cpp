@@ -96,4 +96,13 @@ TEST(Measure, MultiplyAdds) {
               HasSubstr("-1 threads requested"));
 }
 
+TEST(Measure, DotProducts) {
+  double peak = 0;
+  ASSERT_EQ(message(moert_measure_int8_peak(1, &peak)), "ok");
+  EXPECT_GT(peak, 1e8);
+  EXPECT_LT(peak, 1e14);
+  EXPECT_THAT(message(moert_measure_int8_peak(-1, &peak)),
+              HasSubstr("-1 threads requested"));
+}
+
 } // namespace

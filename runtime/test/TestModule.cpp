@@ -40,6 +40,22 @@ ModuleSpec ModuleSpec::cpu(const std::string &entry) {
   return spec;
 }
 
+ModuleSpec ModuleSpec::coded(const Code &code) {
+  ModuleSpec spec;
+  spec.codes = {code};
+  ParameterSpec &weight = spec.parameters[0];
+  weight.name = "weight";
+  weight.element = int(fb::ElementType::BF16);
+  weight.shape = {16, 64};
+  weight.scheme = code.name;
+  weight.size = code.matrixBytes(16, 64);
+  weight.matrices = {{16, 64, 0, weight.element, 0, 0, weight.size}};
+  spec.weights.assign(weight.size, 0);
+  spec.modelWeights = spec.codedWeights = 16 * 64;
+  spec.weightBits = spec.codeBits = weight.size * 8;
+  return spec;
+}
+
 static uint64_t checksumOf(const ParameterSpec &parameter,
                            const std::vector<char> &weights) {
   uint64_t size = weights.size();
@@ -49,26 +65,63 @@ static uint64_t checksumOf(const ParameterSpec &parameter,
                       .subspan(parameter.offset, parameter.size));
 }
 
+using Builder = flatbuffers::FlatBufferBuilder;
+template <typename T>
+using Vector = flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<T>>>;
+
+static Vector<fb::Matrix> makeMatrices(Builder &builder,
+                                       const ParameterSpec &parameter) {
+  if (parameter.matrices.empty())
+    return {};
+  std::vector<flatbuffers::Offset<fb::Matrix>> matrices;
+  for (const MatrixSpec &matrix : parameter.matrices)
+    matrices.push_back(fb::CreateMatrix(
+        builder, matrix.rows, matrix.columns, matrix.code,
+        static_cast<fb::ElementType>(matrix.element), matrix.columnRotation,
+        matrix.rowRotation, matrix.size));
+  return builder.CreateVector(matrices);
+}
+
+static Vector<fb::Code> makeCodes(Builder &builder, const ModuleSpec &spec) {
+  if (spec.codes.empty())
+    return {};
+  std::vector<flatbuffers::Offset<fb::Code>> codes;
+  for (const Code &code : spec.codes) {
+    std::vector<int16_t> window(code.window.begin(), code.window.end());
+    std::vector<uint8_t> levels(code.levels.begin(), code.levels.end());
+    int layout = codes.empty() && spec.unknownLayout ? spec.unknownLayout
+                                                     : int(code.layout);
+    codes.push_back(fb::CreateCodeDirect(
+        builder, code.name.c_str(), static_cast<fb::CodeLayout>(layout),
+        uint8_t(code.bits), code.columns, code.weights, uint8_t(code.offset),
+        code.zeros, code.rotated, &window, &levels));
+  }
+  return builder.CreateVector(codes);
+}
+
 std::vector<char> moert::test::makeMetadata(const ModuleSpec &spec) {
   flatbuffers::FlatBufferBuilder builder;
   std::vector<flatbuffers::Offset<fb::Parameter>> parameters;
   for (const ParameterSpec &parameter : spec.parameters) {
     flatbuffers::Offset<fb::RopeTable> rope;
+    Vector<fb::Matrix> matrices = makeMatrices(builder, parameter);
     if (!parameter.frequencies.empty())
       rope = fb::CreateRopeTableDirect(builder, &parameter.frequencies,
                                        parameter.gain);
-    parameters.push_back(fb::CreateParameterDirect(
-        builder, parameter.name.c_str(),
+    flatbuffers::Offset<flatbuffers::String> scheme;
+    if (!parameter.scheme.empty())
+      scheme = builder.CreateString(parameter.scheme);
+    parameters.push_back(fb::CreateParameter(
+        builder, builder.CreateString(parameter.name),
         static_cast<fb::ParameterKind>(parameter.kind),
-        static_cast<fb::ElementType>(parameter.element), &parameter.shape,
-        parameter.offset, parameter.size, checksumOf(parameter, spec.weights),
-        0, 0, parameter.scheme.empty() ? nullptr : parameter.scheme.c_str(),
-        rope));
+        static_cast<fb::ElementType>(parameter.element),
+        builder.CreateVector(parameter.shape), parameter.offset, parameter.size,
+        checksumOf(parameter, spec.weights), 0, 0, scheme, rope, matrices));
   }
-  auto model = fb::CreateModelDirect(builder, "test", "null", spec.vocabulary,
-                                     spec.context, spec.hidden, spec.layers,
-                                     spec.experts, spec.expertsPerToken, 4,
-                                     spec.bos, true, &spec.eos);
+  auto model = fb::CreateModelDirect(
+      builder, "test", "null", spec.vocabulary, spec.context, spec.hidden,
+      spec.layers, spec.experts, spec.expertsPerToken, spec.modelWeights,
+      spec.bos, true, &spec.eos);
   std::vector<flatbuffers::Offset<flatbuffers::String>> features, operations;
   for (const std::string &feature : spec.features)
     features.push_back(builder.CreateString(feature));
@@ -79,12 +132,17 @@ std::vector<char> moert::test::makeMetadata(const ModuleSpec &spec) {
                              spec.triple.c_str(), "test", &features);
   auto kv = fb::CreateKv(builder, spec.kvLayers, spec.kvHeads, spec.kvHeadSize,
                          static_cast<fb::ElementType>(spec.kvElement));
+  Vector<fb::Code> codes = makeCodes(builder, spec);
+  flatbuffers::Offset<flatbuffers::String> entry;
+  if (!spec.entry.empty())
+    entry = builder.CreateString(spec.entry);
   fb::FinishModuleBuffer(
       builder,
-      fb::CreateModuleDirect(
-          builder, "moert tests", model, target, kv, &parameters,
-          spec.entry.empty() ? nullptr : spec.entry.c_str(),
-          spec.workspaceFixed, spec.workspacePerRow, &operations, 128, 20, 16));
+      fb::CreateModule(builder, builder.CreateString("moert tests"), model,
+                       target, kv, builder.CreateVector(parameters), entry,
+                       spec.workspaceFixed, spec.workspacePerRow,
+                       builder.CreateVector(operations), spec.weightBits, 20,
+                       16, codes, spec.codedWeights, spec.codeBits));
   const char *begin = reinterpret_cast<char *>(builder.GetBufferPointer());
   return std::vector<char>(begin, begin + builder.GetSize());
 }

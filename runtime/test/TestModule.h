@@ -10,6 +10,15 @@
 
 namespace moert::test {
 
+/// One matrix of a parameter, as metadata tells it.
+struct MatrixSpec {
+  int64_t rows = 0, columns = 0;
+  int32_t code = -1;
+  int element = 0; ///< of fb::ElementType, may be out of range
+  int64_t columnRotation = 0, rowRotation = 0;
+  uint64_t size = 0;
+};
+
 /// A parameter as metadata tells it. The checksum is computed.
 struct ParameterSpec {
   std::string name = "bias";
@@ -20,6 +29,7 @@ struct ParameterSpec {
   std::vector<double> frequencies; ///< makes a table rope
   double gain = 1;
   std::string scheme;
+  std::vector<MatrixSpec> matrices; ///< absent if empty
 };
 
 struct SectionSpec {
@@ -40,6 +50,10 @@ struct ModuleSpec {
   uint64_t workspaceFixed = 64, workspacePerRow = 64;
   std::vector<std::string> operations = {"store", "logits"};
   std::vector<ParameterSpec> parameters = {ParameterSpec()};
+  std::vector<Code> codes; ///< absent if empty
+  int unknownLayout = 0;   ///< of the first code, instead of its own
+  uint64_t weightBits = 128, modelWeights = 4;
+  uint64_t codedWeights = 0, codeBits = 0;
   std::string entry;
   std::vector<char> code;
   std::vector<char> weights = biasBytes();
@@ -47,6 +61,9 @@ struct ModuleSpec {
   bool hasWeights = true, hasMetadata = true;
 
   static std::vector<char> biasBytes();
+  /// A module of one matrix of 16 x 64 that is stored with the code, all bytes
+  /// zero.
+  static ModuleSpec coded(const Code &code);
   /// A module that the cpu driver runs: conformance code.
   static ModuleSpec cpu(const std::string &entry = "moert_forward_v1");
 };

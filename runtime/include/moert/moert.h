@@ -196,6 +196,10 @@ moert_measure_read_bandwidth(int32_t threads, uint64_t bytes, double *out_bytes_
 /* Most f32 fused multiply-adds (as 2 operations each) per second with so many threads. */
 MOERT_API MOERT_MUST_USE moert_status_t
 moert_measure_fma_peak(int32_t threads, double *out_operations_per_second);
+/* Most products of 8-bit integers, summed in 32 bits (2 operations each), per
+ * second with so many threads: with the CPU's dot products where it has them. */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_measure_int8_peak(int32_t threads, double *out_operations_per_second);
 
 #ifdef __cplusplus
 }

@@ -1,9 +1,8 @@
 //===- Metadata.cpp - what section METADATA says, checked -----------------===//
 #include "container/Metadata.h"
 
-#include "moert/abi/container.h"
+#include "container/Parameter.h"
 #include "moert/abi/module.h"
-#include <cmath>
 #include <limits>
 
 using namespace moert;
@@ -19,8 +18,6 @@ const char *moert::elementName(fb::ElementType type) {
   return elementNames[static_cast<size_t>(type)];
 }
 
-/// Most bytes that a module may ask for in one place; beyond it lies damage.
-static constexpr uint64_t mostBytes = uint64_t(1) << 46;
 static constexpr int64_t mostTokens = std::numeric_limits<int32_t>::max();
 
 namespace {
@@ -44,105 +41,42 @@ struct Checker {
   }
 };
 
-/// One entry of the list of parameters.
-class ParameterChecker {
-public:
-  ParameterChecker(const fb::Parameter &parameter, uint64_t weightsSize,
-                   const std::string &origin)
-      : parameter(parameter), weightsSize(weightsSize), origin(origin) {}
-
-  Status run() const {
-    if (parameter.name()->size() == 0)
-      return makeStatus(MOERT_DATA_LOSS, origin,
-                        ": metadata: a parameter has no name");
-    if (parameter.kind() > fb::ParameterKind::MAX)
-      return fail("has kind ", int(parameter.kind()), ", the last known is ",
-                  int(fb::ParameterKind::MAX));
-    if (parameter.element() > fb::ElementType::MAX)
-      return fail("has element type ", int(parameter.element()),
-                  ", the last known is ", int(fb::ElementType::MAX));
-    if (parameter.kind() == fb::ParameterKind::RopeTable)
-      return checkRope();
-    MOERT_RETURN_IF_ERROR(checkPlace());
-    return checkShape();
-  }
-
-private:
-  template <typename... Parts> Status fail(const Parts &...parts) const {
-    return makeStatus(MOERT_DATA_LOSS, origin, ": metadata: parameter ",
-                      parameter.name()->string_view(), " ", parts...);
-  }
-  Status checkRope() const;
-  Status checkPlace() const;
-  Status checkShape() const;
-
-  const fb::Parameter &parameter;
-  uint64_t weightsSize;
-  const std::string &origin;
-};
-
 } // namespace
 
-/// FlatBuffers verifies that a vector lies in the buffer, not that its elements
-/// are where the processor may read them.
-template <typename T>
-static bool isAligned(const flatbuffers::Vector<T> &vector) {
-  return reinterpret_cast<uintptr_t>(vector.Data()) % alignof(T) == 0;
+static Status readCode(const fb::Code &from, const std::string &where,
+                       Code *out) {
+  if (from.layout() > fb::CodeLayout::MAX)
+    return makeStatus(MOERT_DATA_LOSS, where, ": has layout ",
+                      int(from.layout()), ", the last known is ",
+                      int(fb::CodeLayout::MAX));
+  Code code;
+  code.name = text(from.name());
+  code.layout = from.layout() == fb::CodeLayout::Pairs ? CodeLayout::Pairs
+                                                       : CodeLayout::Planes;
+  code.bits = from.bits();
+  code.columns = from.columns();
+  code.weights = from.weights();
+  code.offset = from.offset();
+  code.zeros = from.zeros();
+  code.rotated = from.rotated();
+  if (from.window())
+    code.window.assign(from.window()->begin(), from.window()->end());
+  if (from.levels())
+    code.levels.assign(from.levels()->begin(), from.levels()->end());
+  *out = std::move(code);
+  return checkCode(*out, where);
 }
 
-Status ParameterChecker::checkRope() const {
-  const fb::RopeTable *rope = parameter.rope();
-  if (!rope || !rope->frequencies() || rope->frequencies()->size() == 0)
-    return fail("is a rope table without frequencies");
-  if (!isAligned(*rope->frequencies()))
-    return fail("has frequencies that are not aligned");
-  if (parameter.size() != 0)
-    return fail("is a rope table with ", parameter.size(),
-                " bytes, it must have 0");
-  constexpr uint32_t most = 1 << 16;
-  if (rope->frequencies()->size() > most)
-    return fail("has ", rope->frequencies()->size(),
-                " frequencies, must be at most ", most);
-  for (double frequency : *rope->frequencies())
-    if (!std::isfinite(frequency))
-      return fail("has the frequency ", frequency);
-  if (!std::isfinite(rope->gain()))
-    return fail("has the gain ", rope->gain());
-  return Status();
-}
-
-Status ParameterChecker::checkPlace() const {
-  uint64_t alignment = parameter.kind() == fb::ParameterKind::Expert
-                           ? MOERT_CONTAINER_PAGE
-                           : MOERT_ABI_ALIGNMENT;
-  if (parameter.offset() % alignment != 0)
-    return fail("starts at ", parameter.offset(), ", not at a multiple of ",
-                alignment);
-  if (parameter.offset() > weightsSize ||
-      parameter.size() > weightsSize - parameter.offset())
-    return fail("has ", parameter.size(), " bytes at ", parameter.offset(),
-                ", WEIGHTS has ", weightsSize);
-  return Status();
-}
-
-Status ParameterChecker::checkShape() const {
-  if (!parameter.shape() || parameter.shape()->size() == 0)
-    return fail("has no shape");
-  if (!isAligned(*parameter.shape()))
-    return fail("has a shape that is not aligned");
-  uint64_t bytes = elementSize(parameter.element());
-  if (parameter.kind() == fb::ParameterKind::Expert)
-    bytes *= 3; // gate, up and down have equally many elements
-  for (int64_t extent : *parameter.shape()) {
-    if (extent <= 0)
-      return fail("has the extent ", extent);
-    if (static_cast<uint64_t>(extent) > mostBytes / bytes)
-      return fail("has more than ", mostBytes, " bytes");
-    bytes *= extent;
+static Status readCodes(const fb::Module &module, const std::string &origin,
+                        std::vector<Code> *codes) {
+  codes->clear();
+  if (!module.codes())
+    return Status();
+  for (const fb::Code *code : *module.codes()) {
+    std::string where =
+        origin + ": metadata: code " + std::to_string(codes->size());
+    MOERT_RETURN_IF_ERROR(readCode(*code, where, &codes->emplace_back()));
   }
-  // The size of quantised data is the scheme's business.
-  if (!parameter.scheme() && bytes != parameter.size())
-    return fail("has ", parameter.size(), " bytes, its shape needs ", bytes);
   return Status();
 }
 
@@ -187,7 +121,7 @@ static Status checkKv(const fb::Kv &kv, const Checker &check) {
 
 Status moert::readMetadata(std::span<const std::byte> bytes,
                            uint64_t weightsSize, const std::string &origin,
-                           const fb::Module **out) {
+                           const fb::Module **out, std::vector<Code> *codes) {
   if (bytes.size() >= FLATBUFFERS_MAX_BUFFER_SIZE)
     return makeStatus(MOERT_DATA_LOSS, origin, ": METADATA has ", bytes.size(),
                       " bytes, must be less than ",
@@ -207,9 +141,10 @@ Status moert::readMetadata(std::span<const std::byte> bytes,
       check.atMost("fixed workspace", module->workspace_fixed(), mostBytes));
   MOERT_RETURN_IF_ERROR(check.atMost("workspace per row",
                                      module->workspace_per_row(), mostBytes));
+  MOERT_RETURN_IF_ERROR(readCodes(*module, origin, codes));
   for (const fb::Parameter *parameter : *module->parameters())
     MOERT_RETURN_IF_ERROR(
-        ParameterChecker(*parameter, weightsSize, origin).run());
+        checkParameter(*parameter, *codes, weightsSize, origin));
   *out = module;
   return Status();
 }

@@ -49,7 +49,7 @@ Status Container::read(const ReadOptions &options) {
     MOERT_RETURN_IF_ERROR(checkSectionChecksums());
   MOERT_RETURN_IF_ERROR(readMetadata(section(MOERT_SECTION_METADATA),
                                      section(MOERT_SECTION_WEIGHTS).size(),
-                                     name, &module));
+                                     name, &module, &codeList));
   if (module->entry() && !hasSection(MOERT_SECTION_CODE))
     return makeStatus(MOERT_DATA_LOSS, name, ": has the entry ",
                       module->entry()->string_view(), " but no section CODE");

@@ -30,6 +30,8 @@ public:
   const std::string &origin() const { return name; }
   const moert_container_header_t &header() const { return head; }
   const fb::Module &metadata() const { return *module; }
+  /// What fb::Matrix::code points to.
+  std::span<const Code> codes() const { return codeList; }
   std::span<const moert_container_section_t> sections() const {
     return {head.sections, head.section_count};
   }
@@ -49,6 +51,7 @@ private:
   std::span<const std::byte> file;
   moert_container_header_t head = {};
   const fb::Module *module = nullptr;
+  std::vector<Code> codeList;
 };
 
 } // namespace moert
