@@ -45,6 +45,16 @@ static void solve(const float *factor, float *columns, int64_t stride) {
   }
 }
 
+/// Subtracts a block's product with itself above the diagonal and on it: what
+/// lies below is the caller's.
+static void subtractSquare(float *out, Panel panel) {
+  std::vector<float> square(block * block);
+  addProducts(square.data(), block, panel, panel, block, block, block);
+  for (int64_t i = 0; i < block; ++i)
+    for (int64_t k = i; k < block; ++k)
+      out[i * panel.stride + k] -= square[i * block + k];
+}
+
 bool moe::factorise(float *matrix, int64_t size, int64_t threads) {
   auto at = [&](int64_t row, int64_t column) {
     return matrix + row * size + column;
@@ -59,7 +69,8 @@ bool moe::factorise(float *matrix, int64_t size, int64_t threads) {
     // The block rows of the rest, long ones first.
     parallelFor(threads, blocks, [&](int64_t i) {
       int64_t row = next + i * block;
-      for (int64_t column = row; column < size; column += block)
+      subtractSquare(at(row, row), {at(start, row), size});
+      for (int64_t column = row + block; column < size; column += block)
         subtractProducts(at(row, column), size, {at(start, row), size},
                          {at(start, column), size}, block, block, block);
     });

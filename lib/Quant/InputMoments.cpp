@@ -84,8 +84,9 @@ double InputMoments::getShrinkage(llvm::ArrayRef<float> rows) const {
   return std::clamp(noise / spread, leastShrinkage, 1.0);
 }
 
-/// R^T R = S with rows and columns in reverse is (R')^T... of S itself turned
-/// about its other diagonal: U_jk = R_k'j' / R_k'k', where i' = size - 1 - i.
+/// If R^T R is S with rows and columns in reverse order, U is R with each row
+/// divided by its diagonal, turned about the other diagonal:
+/// U_jk = R_k'j' / R_k'k', where i' = size - 1 - i.
 void InputMoments::addFeedback(double shrinkage, int64_t threads) {
   const double keep = 1 - shrinkage;
   auto at = [&](int64_t row, int64_t column) -> float & {

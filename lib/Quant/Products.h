@@ -29,7 +29,7 @@ void subtractProducts(float *out, int64_t outStride, Panel a, Panel b,
 void addScaled(float *out, float factor, const float *row, int64_t count);
 
 /// An upper triangular R with R^T R = A of a symmetric positive definite A, of
-/// which only the upper triangle is read, and replaced. `size` is a multiple of
+/// which only the upper triangle is read, and replaced; the lower stays. `size` is a multiple of
 /// 64. False if A is not positive definite, as far as f32 can tell.
 bool factorise(float *matrix, int64_t size, int64_t threads);
 
