@@ -106,6 +106,19 @@ static Error getEffort(StringRef name, Effort &effort) {
   return Error::success();
 }
 
+static Error getBits(const cl::opt<std::string> &flag,
+                     std::optional<double> &bits) {
+  if (!flag.getNumOccurrences())
+    return Error::success();
+  double value = 0;
+  if (StringRef(flag).getAsDouble(value) || !(value > 0 && value <= 64))
+    return createStringError("--" + flag.ArgStr + ": bad value '" +
+                             StringRef(flag) +
+                             "', expected bits of a weight, such as 3.5");
+  bits = value;
+  return Error::success();
+}
+
 static Error getThreads(const cl::opt<std::string> &flag, int64_t &threads) {
   constexpr int64_t most = 1024;
   if (!flag.getNumOccurrences())
@@ -158,6 +171,13 @@ struct Flags {
       "o", cl::ZeroOrMore, cl::cat(files), cl::value_desc("file"),
       cl::desc("The module; with --compile-to, the IR")};
   PipelineFlags pipeline;
+  cl::opt<std::string> bits{
+      "bits", cl::ZeroOrMore, cl::cat(making), cl::value_desc("number"),
+      cl::desc("Choose schemes that lose least at so many bits of a quantised "
+               "weight; --quantize, if given, says for which classes")};
+  cl::opt<std::string> calibrate{
+      "calibrate", cl::ZeroOrMore, cl::cat(making), cl::value_desc("file"),
+      cl::desc("Text whose rows say which errors count")};
   cl::opt<std::string> effort{
       "effort", cl::ZeroOrMore, cl::cat(making),
       cl::value_desc("fast|normal|max"), cl::init("normal"),
@@ -210,6 +230,9 @@ Error Flags::apply(CompileCommand &command) {
     return error;
   if (Error error = getThreads(threads, command.threads))
     return error;
+  if (Error error = getBits(bits, command.bits))
+    return error;
+  command.calibration = calibrate;
   command.report = report;
   std::set<Phase> stops;
   if (Error error = findPhases(compileTo, stops))
@@ -241,8 +264,11 @@ static Error resolveOutput(CompileCommand &command) {
   return Error::success();
 }
 
-/// Files beside the module, which are made with it only.
-static Error verifyReport(const Flags &flags, const CompileCommand &command) {
+/// What is asked about codes must have a use.
+static Error verifyQuantizing(const Flags &flags,
+                              const CompileCommand &command) {
+  if (flags.calibrate.getNumOccurrences() && command.calibration.empty())
+    return createStringError("--calibrate: needs a file");
   if (flags.report.getNumOccurrences() && command.report.empty())
     return createStringError("--quant-report: needs a file");
   if (!command.report.empty() && command.lastPhase != Phase::Container)
@@ -263,7 +289,7 @@ Error moe::parseCommandLine(int argc, char **argv, const Registry &registry,
     return error;
   if (Error error = resolveOutput(command))
     return error;
-  if (Error error = verifyReport(flags, command))
+  if (Error error = verifyQuantizing(flags, command))
     return error;
   return verifyOptions(command.options, registry);
 }

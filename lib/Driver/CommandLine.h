@@ -4,6 +4,7 @@
 
 #include "moe/Pipelines/Pipelines.h"
 #include "moe/Quant/QuantScheme.h"
+#include <optional>
 #include <set>
 
 namespace moe {
@@ -15,7 +16,9 @@ struct CompileCommand {
   Phase lastPhase = Phase::Container;
   std::set<Phase> dumpedPhases; ///< printed to standard error
   Effort effort = Effort::Normal;
-  std::string report; ///< JSON about the codes; empty: none
+  std::optional<double> bits; ///< budget of a quantised weight
+  std::string calibration;    ///< a text; empty: none
+  std::string report;         ///< JSON about the codes; empty: none
   int64_t threads = 0; ///< that encode; 0: one for each processor
   bool emitIr = false;
   bool timing = false;

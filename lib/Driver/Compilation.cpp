@@ -93,6 +93,7 @@ class Compilation {
 public:
   Compilation(const CompileCommand &command, const Registry &registry)
       : command(command), registry(registry) {
+    options.copyOptionValuesFrom(command.options);
     DialectRegistry dialects;
     registerDialects(dialects);
     context.appendDialectRegistry(dialects);
@@ -124,6 +125,7 @@ private:
   llvm::Error import();
   llvm::Error parse();
   llvm::Error findModel();
+  llvm::Error calibrate();
   llvm::Error writeModule(TimingScope &scope);
 
   /// The IR of the phase that ran last.
@@ -131,12 +133,14 @@ private:
 
   const CompileCommand &command;
   const Registry &registry;
+  CompileOptions options; ///< with what --bits chooses
   MLIRContext context;
   DefaultTimingManager timing;
   Progress progress;
   OneLineDiagnostics *diagnostics = nullptr;
   ImportedModel imported;
   ModelOp model;                 ///< in imported.module
+  std::unique_ptr<CalibrationText> calibration; ///< null: none
   OwningOpRef<ModuleOp> lowered; ///< from phase target on
 };
 } // namespace
@@ -149,12 +153,15 @@ llvm::Error Compilation::runPhase(const PhaseInfo &phase, TimingScope &scope) {
   // The container describes the model as it was before a backend took it apart.
   if (phase.phase == Phase::Target)
     lowered = imported.module->clone();
+  if (phase.phase == Phase::Quantize)
+    if (llvm::Error error = calibrate())
+      return error;
   if (!phase.build)
     return llvm::Error::success();
   PassManager manager(&context);
   manager.enableVerifier(command.verifyEach);
   manager.enableTiming(scope);
-  if (llvm::Error error = phase.build(manager, command.options, registry))
+  if (llvm::Error error = phase.build(manager, options, registry))
     return error;
   if (failed(manager.run(current())))
     return diagnostics->takeError();
@@ -203,14 +210,33 @@ llvm::Error Compilation::findModel() {
   return verifyNoWeightsAt(command.output, model);
 }
 
+/// Opens the text while the model is still as it was imported, and lets it say
+/// where bits go.
+llvm::Error Compilation::calibrate() {
+  if (!command.calibration.empty()) {
+    auto text = CalibrationText::open(command, model, imported.tokenizerJson);
+    if (!text)
+      return text.takeError();
+    calibration = std::move(*text);
+  }
+  if (!command.bits)
+    return llvm::Error::success();
+  auto schemes = spendBits(command, registry, model,
+                           calibration ? calibration->calibration.get() : nullptr);
+  if (!schemes)
+    return schemes.takeError();
+  options.quantize = *schemes;
+  return llvm::Error::success();
+}
+
 llvm::Error Compilation::writeModule(TimingScope &scope) {
   llvm::Expected<std::unique_ptr<TargetBackend>> backend =
-      createBackend(command.options, registry);
+      createBackend(options, registry);
   if (!backend)
     return backend.takeError();
   // Making code keeps one processor busy, writing weights mostly the disk.
   auto code = std::async(std::launch::async, [&] {
-    return (*backend)->serialize(*lowered, command.options.getTargetOptions());
+    return (*backend)->serialize(*lowered, options.getTargetOptions());
   });
   TimingScope part = scope.nest("weights, and code beside them");
   ParameterPlan plan(model);
@@ -229,7 +255,8 @@ llvm::Error Compilation::writeModule(TimingScope &scope) {
   };
   if (command.emitIr)
     llvm::raw_string_ostream(input.ir) << *imported.module << "\n";
-  auto coded = encodeWeights(command, registry, model, plan, progress);
+  auto coded = encodeWeights(command, registry, model, plan,
+                             calibration.get(), progress);
   if (!coded)
     return coded.takeError();
   input.coded = coded->get();
