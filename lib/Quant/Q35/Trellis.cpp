@@ -15,34 +15,39 @@ std::pair<int, int> TrellisTable::getIndices(int a, int b, uint16_t state) {
   return {mixed & 127, mixed >> 8 & 127};
 }
 
-TrellisTable::TrellisTable(int a, int b, const std::vector<int> &levels)
-    : storage(rowCount * codeCount * 2 + 32) {
-  assert(levels.size() == codeCount && "one level for each 7 bits");
+TrellisTable::TrellisTable(int bits, int a, int b,
+                           const std::vector<int> &levels)
+    : bits(bits), storage(rowCount * codeCount * 2 + 32) {
+  assert(bits >= 8 && bits <= 16 && levels.size() == codeCount);
   uintptr_t begin = reinterpret_cast<uintptr_t>(storage.data());
   rows = reinterpret_cast<int16_t *>((begin + 63) & ~uintptr_t(63));
-  for (int row = 0; row < rowCount; ++row)
-    for (int code = 0; code < codeCount; ++code) {
-      auto [first, second] = getIndices(a, b, row | code << 9);
-      int16_t *pair = rows + (row * codeCount + code) * 2;
-      pair[0] = levels[first] * levelUnit;
-      pair[1] = levels[second] * levelUnit;
-    }
+  for (int state = 0; state <= UINT16_MAX; ++state) {
+    auto [first, second] = getIndices(a, b, state);
+    int16_t *pair = const_cast<int16_t *>(getPair(state));
+    pair[0] = levels[first] * levelUnit;
+    pair[1] = levels[second] * levelUnit;
+  }
+}
+
+const int16_t *TrellisTable::getPair(uint16_t state) const {
+  int row = state & (rowCount - 1), lane = getLane(bits, state >> 9);
+  return rows + (row * codeCount + lane) * 2;
 }
 
 std::pair<int, int> TrellisTable::getLevels(uint16_t state) const {
-  const int16_t *pair =
-      rows + ((state & (rowCount - 1)) * codeCount + (state >> 9)) * 2;
+  const int16_t *pair = getPair(state);
   return {pair[0] / levelUnit, pair[1] / levelUnit};
 }
 
-TrellisSearch::TrellisSearch(const TrellisTable &table, int bits, Isa isa)
-    : table(table), bits(bits), advance(getAdvance(isa)) {
-  assert(bits >= 8 && bits <= 16 && advance && "an impossible search");
+TrellisSearch::TrellisSearch(const TrellisTable &table, Isa isa)
+    : table(table), advance(getAdvance(isa)) {
+  assert(advance && "instructions that the processor lacks");
 }
 
 void TrellisSearch::run(uint16_t &state,
                         const std::vector<PairTarget> &targets, int64_t count,
                         uint8_t *codes) {
+  const int bits = table.getBits();
   int64_t pairs = targets.size(), groups = int64_t(1) << (bits - 7);
   assert(count <= pairs && "codes without targets");
   back.resize(pairs * groups);

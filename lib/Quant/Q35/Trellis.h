@@ -12,15 +12,20 @@ namespace moe::q35 {
 /// What a trellis' bits mean: moe.code's window, levels and offset.
 class TrellisTable {
 public:
-  TrellisTable(int a, int b, const std::vector<int> &levels);
+  /// For a search of `bits` bits, 8 to 16.
+  TrellisTable(int bits, int a, int b, const std::vector<int> &levels);
 
   /// Indices into the levels of a state's two weights.
   static std::pair<int, int> getIndices(int a, int b, uint16_t state);
   /// Levels less the offset of a state's two weights.
   std::pair<int, int> getLevels(uint16_t state) const;
   LevelRows getRows() const { return rows; }
+  int getBits() const { return bits; }
 
 private:
+  const int16_t *getPair(uint16_t state) const;
+
+  int bits;
   std::vector<int16_t> storage;
   int16_t *rows; ///< aligned to a cache line
 };
@@ -34,8 +39,8 @@ inline uint16_t getNextState(uint16_t state, uint8_t code) {
 /// survivors, each of which keeps its own state of 16 bits.
 class TrellisSearch {
 public:
-  /// `bits` is 8 to 16; `table` outlives the search.
-  TrellisSearch(const TrellisTable &table, int bits, Isa isa = getBestIsa());
+  /// `table` outlives the search.
+  TrellisSearch(const TrellisTable &table, Isa isa = getBestIsa());
 
   /// The first `count` of the best codes for all the targets, from `state`,
   /// which becomes the state after them.
@@ -44,7 +49,6 @@ public:
 
 private:
   const TrellisTable &table;
-  int bits;
   Advance advance;
   Frontier frontier;
   std::vector<uint8_t> back; ///< [pair][group]

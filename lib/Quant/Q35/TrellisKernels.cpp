@@ -21,7 +21,7 @@ static constexpr int partGroups = costUnit;
 
 /// Writes the minimum of each code over `count` groups, at most partGroups.
 using Minima = void (*)(LevelRows levels, const int32_t *costs,
-                        const uint16_t *rows, int count, PairTarget target,
+                        const int32_t *rows, int count, PairTarget target,
                         int32_t *out);
 
 //===----------------------------------------------------------------------===//
@@ -29,7 +29,7 @@ using Minima = void (*)(LevelRows levels, const int32_t *costs,
 //===----------------------------------------------------------------------===//
 
 static void minimaPortable(LevelRows levels, const int32_t *costs,
-                           const uint16_t *rows, int count, PairTarget target,
+                           const int32_t *rows, int count, PairTarget target,
                            int32_t *out) {
   std::fill_n(out, codeCount, INT32_MAX);
   for (int group = 0; group < count; ++group) {
@@ -51,7 +51,7 @@ static int32_t getPacked(PairTarget target) {
 }
 
 __attribute__((target("avx2"))) static void
-minimaAvx2(LevelRows levels, const int32_t *costs, const uint16_t *rows,
+minimaAvx2(LevelRows levels, const int32_t *costs, const int32_t *rows,
            int count, PairTarget target, int32_t *out) {
   if (target.half)
     return minimaPortable(levels, costs, rows, count, target, out);
@@ -82,7 +82,7 @@ minimaAvx2(LevelRows levels, const int32_t *costs, const uint16_t *rows,
 #define MOE_AVX512 "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"
 
 __attribute__((target(MOE_AVX512))) static void
-minimaAvx512(LevelRows levels, const int32_t *costs, const uint16_t *rows,
+minimaAvx512(LevelRows levels, const int32_t *costs, const int32_t *rows,
              int count, PairTarget target, int32_t *out) {
   if (target.half)
     return minimaPortable(levels, costs, rows, count, target, out);
@@ -139,19 +139,30 @@ findWinners(const Frontier &frontier, LevelRows levels, PairTarget target,
   }
 }
 
-/// With fewer than 14 bits neighbouring codes lead to the same group.
+/// With fewer than 14 bits some codes lead to the same group: a run of codes
+/// for each value of their lowest bits (getLane).
 [[gnu::always_inline]] static inline void
 fold(Frontier &next, const Frontier &frontier, const Winners &winners,
      uint8_t *back) {
   int shift = 14 - frontier.bits, groups = frontier.getGroups();
+  alignas(64) int32_t lowest[codeCount] = {};
+  alignas(64) int32_t from[codeCount];
+  std::copy_n(winners.costs, groups, next.costs);
+  std::copy_n(winners.groups, groups, from);
+  for (int low = 1; low < 1 << shift; ++low) {
+    const int32_t *costs = winners.costs + low * groups;
+    const int32_t *others = winners.groups + low * groups;
+    for (int group = 0; group < groups; ++group) {
+      bool better = costs[group] < next.costs[group];
+      next.costs[group] = better ? costs[group] : next.costs[group];
+      from[group] = better ? others[group] : from[group];
+      lowest[group] = better ? low : lowest[group];
+    }
+  }
   for (int group = 0; group < groups; ++group) {
-    int code = group << shift, best = code;
-    for (int i = 1; i < 1 << shift; ++i)
-      best = winners.costs[code + i] < winners.costs[best] ? code + i : best;
-    int from = winners.groups[best];
-    next.costs[group] = winners.costs[best];
-    next.rows[group] = best << 2 | frontier.rows[from] >> 7;
-    back[group] = (best - code) << (frontier.bits - 7) | from;
+    next.rows[group] = (group << shift | lowest[group]) << 2 |
+                       frontier.rows[from[group]] >> 7;
+    back[group] = lowest[group] << (frontier.bits - 7) | from[group];
   }
 }
 

@@ -33,7 +33,7 @@ struct PairTarget {
 struct Frontier {
   int bits = 16;
   int32_t costs[rowCount];  ///< of a group, multiples of costUnit, least 0
-  uint16_t rows[rowCount];  ///< of a group: the upper 9 bits of its survivor
+  int32_t rows[rowCount];   ///< of a group: the upper 9 bits of its survivor
 
   int getGroups() const { return 1 << (bits - 7); }
   void start(int bits, uint16_t state);
@@ -41,8 +41,15 @@ struct Frontier {
   int getBest() const;
 };
 
-/// Levels of the successors of each row: [rowCount][codeCount][2], levelUnit.
+/// Levels of the successors of each row, in levelUnit: [rowCount][lane][2].
 using LevelRows = const int16_t *;
+
+/// Where a search of `bits` bits finds a code's levels in a row: codes whose
+/// survivors differ in what the next step forgets lie in different runs.
+inline int getLane(int bits, int code) {
+  int shift = bits < 14 ? 14 - bits : 0;
+  return (code & ((1 << shift) - 1)) << (7 - shift) | code >> shift;
+}
 
 /// Appends a pair. For each new group g, its survivor had the `bits` bits
 /// (g << 7 | back[g]) of which the newest 7 are the pair's code.
