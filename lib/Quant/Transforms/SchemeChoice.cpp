@@ -63,10 +63,10 @@ llvm::Expected<SchemeChoice> SchemeChoice::parse(StringRef text,
   SchemeChoice choice;
   std::string others;
   for (StringRef item : llvm::split(text, ',')) {
-    if (llvm::Error error = choice.add(item, others))
-      return std::move(error);
     StringRef scheme = item.substr(item.rfind(':') + 1);
     if (llvm::Error error = verifyScheme(scheme, registry))
+      return std::move(error);
+    if (llvm::Error error = choice.add(item, others))
       return std::move(error);
   }
   for (std::string &scheme : choice.classes)
