@@ -173,6 +173,23 @@ Error WeightData::read(WeightOp weight, uint64_t offset,
   return Error::success();
 }
 
+Error WeightData::readElements(WeightOp weight, uint64_t first,
+                               MutableArrayRef<float> out) {
+  mlir::Type type = weight.getTensorType().getElementType();
+  unsigned width = type.getIntOrFloatBitWidth() / 8;
+  std::vector<char> bytes(std::min(blockElements, out.size()) * width);
+  std::vector<double> wide(bytes.size() / width);
+  for (size_t done = 0; done < out.size(); done += wide.size()) {
+    size_t count = std::min(wide.size(), out.size() - done);
+    if (Error error = read(weight, (first + done) * width,
+                           MutableArrayRef(bytes).take_front(count * width)))
+      return error;
+    widenElements(bytes.data(), type, count, wide.data());
+    llvm::copy(ArrayRef(wide).take_front(count), out.data() + done);
+  }
+  return Error::success();
+}
+
 Expected<std::vector<double>> WeightData::readAll(WeightOp weight) {
   mlir::Type type = weight.getTensorType().getElementType();
   unsigned width = type.getIntOrFloatBitWidth() / 8;

@@ -3,6 +3,7 @@
 
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/APFloat.h"
+#include "llvm/Support/Parallel.h"
 #include <algorithm>
 #include <cmath>
 
@@ -116,7 +117,8 @@ Expected<Matrix> reference::attention(const Matrix &queries, const KvState &kv,
     return std::move(error);
   int64_t headSize = type.getHeadDim();
   int64_t headsPerKvHead = heads / type.getHeads();
-  Matrix result = Matrix::zeros(queries.rows, queries.columns);
+  using Entry = KvState::Table::const_iterator;
+  std::vector<std::pair<Entry, Entry>> seen;
   for (int64_t r = 0; r < queries.rows; ++r) {
     int32_t sequence = sequences.values[r], last = positions.values[r];
     int64_t first = 0;
@@ -127,10 +129,14 @@ Expected<Matrix> reference::attention(const Matrix &queries, const KvState &kv,
     if (begin == end || int64_t(last) < first)
       return failure("row ", r, " sees none of the positions ", first, " to ",
                      last, " of sequence ", sequence);
+    seen.push_back({begin, end});
+  }
+  Matrix result = Matrix::zeros(queries.rows, queries.columns);
+  parallelFor(0, queries.rows, [&](size_t r) {
     for (int64_t h = 0; h < heads; ++h)
-      attend(queries.row(r) + h * headSize, begin, end,
+      attend(queries.row(r) + h * headSize, seen[r].first, seen[r].second,
              h / headsPerKvHead * headSize, headSize, scale,
              result.row(r) + h * headSize);
-  }
+  });
   return result;
 }

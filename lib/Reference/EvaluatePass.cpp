@@ -30,6 +30,16 @@ static void print(raw_ostream &out, const reference::Value &value,
     out << ' ' << matrix->rows << 'x' << matrix->columns << ':';
     for (double element : matrix->values)
       out << ' ' << llvm::format("%.9g", element);
+  } else if (auto *quantized = std::get_if<QuantizedRows>(&value)) {
+    int64_t columns = quantized->columns;
+    out << ' ' << quantized->rows << 'x' << columns << ':';
+    for (int64_t r = 0; r < quantized->rows; ++r) {
+      out << (r ? " ; " : " ") << llvm::format("%.9g", quantized->scales[r])
+          << " *";
+      for (int8_t level :
+           ArrayRef(quantized->levels).slice(r * columns, columns))
+        out << ' ' << int(level);
+    }
   } else {
     const auto &integers = std::get<Integers>(value);
     out << ' ' << integers.rows;
@@ -44,7 +54,7 @@ static void print(raw_ostream &out, const reference::Value &value,
 
 /// Prints the results of `function`, whose arguments may only be states.
 static llvm::Error runFunction(ModelOp model, StringRef name,
-                               raw_ostream &out) {
+                               EvaluatorOptions options, raw_ostream &out) {
   auto function = model.lookupSymbol<func::FuncOp>(name);
   if (!function)
     return llvm::createStringError("model @" + model.getSymName() +
@@ -54,7 +64,7 @@ static llvm::Error runFunction(ModelOp model, StringRef name,
       return llvm::createStringError(
           "function @" + name + " takes tensors, which cannot be given here");
   std::vector<reference::Value> states(function.getNumArguments(), KvState());
-  auto results = evaluate(model, function, std::move(states));
+  auto results = evaluate(model, function, std::move(states), options);
   if (!results)
     return results.takeError();
   for (auto [value, type] :
@@ -65,8 +75,9 @@ static llvm::Error runFunction(ModelOp model, StringRef name,
 
 /// Writes the logits of `tokens`, or prints the largest one of each row.
 static llvm::Error runForward(ModelOp model, ArrayRef<int32_t> tokens,
-                              StringRef file, raw_ostream &out) {
-  llvm::Expected<Matrix> logits = evaluateTokens(model, tokens);
+                              StringRef file, EvaluatorOptions options,
+                              raw_ostream &out) {
+  llvm::Expected<Matrix> logits = evaluateTokens(model, tokens, options);
   if (!logits)
     return logits.takeError();
   if (!file.empty())
@@ -97,10 +108,12 @@ struct EvaluatePass : moe::impl::EvaluatePassBase<EvaluatePass> {
                 "logits are of tokens, and there are 0 tokens");
       return signalPassFailure();
     }
+    EvaluatorOptions options{effort, keepWeights};
     llvm::Error error =
-        tokens.empty() ? runFunction(models.front(), function, llvm::outs())
-                       : runForward(models.front(), llvm::to_vector(tokens),
-                                    logits, llvm::outs());
+        tokens.empty()
+            ? runFunction(models.front(), function, options, llvm::outs())
+            : runForward(models.front(), llvm::to_vector(tokens), logits,
+                         options, llvm::outs());
     if (error) {
       emitError(models.front().getLoc(), llvm::toString(std::move(error)));
       return signalPassFailure();

@@ -30,6 +30,11 @@ static Results single(Matrix value) {
   return single(Expected<Matrix>(std::move(value)));
 }
 
+/// Block of a quantised tensor; 0: not rotated.
+static int64_t getRotation(mlir::RankedTensorType type) {
+  return cast<QuantizedType>(type.getElementType()).getRotation();
+}
+
 namespace moe::reference {
 
 /// The values of one call of a function, and what each operation does to them.
@@ -49,6 +54,8 @@ private:
   Results run(PickOp op);
   Results run(NormOp op);
   Results run(LinearOp op);
+  Results run(QuantizeOp op);
+  Results run(DequantizeOp op);
   Results run(AddOp op);
   Results run(ClampOp op);
   Results run(RopeOp op);
@@ -58,18 +65,21 @@ private:
   Results run(RouteOp op);
   Results run(ExpertsOp op);
 
-  /// The elements of weights; null for null.
+  /// Matrix `index` of weights; null for null.
   template <size_t n>
-  Expected<std::array<const Matrix *, n>>
-  read(const mlir::FlatSymbolRefAttr (&references)[n]) {
-    std::array<const Matrix *, n> matrices;
+  Expected<std::array<WeightReader::Handle, n>>
+  read(const mlir::FlatSymbolRefAttr (&references)[n], int64_t index = 0) {
+    std::array<WeightReader::Handle, n> matrices;
     for (size_t i = 0; i < n; ++i) {
-      Expected<const Matrix *> matrix = evaluator.weight(references[i]);
+      auto matrix = evaluator.weights->read(references[i], index);
       if (!matrix)
         return matrix.takeError();
-      matrices[i] = *matrix;
+      matrices[i] = std::move(*matrix);
     }
     return matrices;
+  }
+  const Value &value(mlir::Value value) const {
+    return values.find(value)->second;
   }
   const Matrix &matrix(mlir::Value value) const {
     return std::get<Matrix>(values.find(value)->second);
@@ -147,8 +157,8 @@ Results Frame::dispatch(mlir::Operation *op) {
   Results results =
       TypeSwitch<mlir::Operation *, Results>(op)
           .Case<mlir::arith::ConstantOp, mlir::func::CallOp, EmbedOp, PickOp,
-                NormOp, LinearOp, AddOp, ClampOp, RopeOp, KvAppendOp,
-                AttentionOp, MlpOp, RouteOp, ExpertsOp>(
+                NormOp, LinearOp, QuantizeOp, DequantizeOp, AddOp, ClampOp,
+                RopeOp, KvAppendOp, AttentionOp, MlpOp, RouteOp, ExpertsOp>(
               [&](auto known) { return run(known); })
           .Default([](mlir::Operation *) {
             return failure("has no meaning to the evaluator");
@@ -164,9 +174,7 @@ Error Frame::checkResults(mlir::Operation *op, ArrayRef<Value> results) {
     auto type = dyn_cast<mlir::RankedTensorType>(result.getType());
     if (!type || type.isDynamicDim(0))
       continue;
-    int64_t rows = std::holds_alternative<Matrix>(value)
-                       ? std::get<Matrix>(value).rows
-                       : std::get<Integers>(value).rows;
+    int64_t rows = getRows(value);
     if (rows != type.getDimSize(0))
       return named(op,
                    failure("result ", result.getResultNumber(), " has ", rows,
@@ -221,7 +229,7 @@ Results Frame::run(EmbedOp op) {
   if (!weights)
     return weights.takeError();
   auto [table] = *weights;
-  return single(embed(integers(op.getTokens()), *table));
+  return single(embed(integers(op.getTokens()), std::get<Matrix>(*table)));
 }
 
 Results Frame::run(PickOp op) {
@@ -233,7 +241,8 @@ Results Frame::run(NormOp op) {
   if (!weights)
     return weights.takeError();
   auto [scale] = *weights;
-  return single(norm(op.getKind(), matrix(op.getInput()), *scale,
+  return single(norm(op.getKind(), matrix(op.getInput()),
+                     std::get<Matrix>(*scale),
                      op.getEpsilon().convertToDouble(), op.getGroups()));
 }
 
@@ -242,7 +251,20 @@ Results Frame::run(LinearOp op) {
   if (!weights)
     return weights.takeError();
   auto [weight, bias] = *weights;
-  return single(linear(matrix(op.getInput()), *weight, bias));
+  return single(
+      linear(value(op.getInput()), *weight, std::get_if<Matrix>(bias.get())));
+}
+
+Results Frame::run(QuantizeOp op) {
+  int64_t rotation =
+      op.getArrivedRotated() ? 0 : getRotation(op.getResult().getType());
+  return single(quantize(matrix(op.getInput()), rotation));
+}
+
+Results Frame::run(DequantizeOp op) {
+  return single(
+      dequantize(std::get<QuantizedRows>(value(op.getInput())),
+                 getRotation(op.getInput().getType())));
 }
 
 Results Frame::run(AddOp op) {
@@ -286,8 +308,13 @@ Results Frame::run(MlpOp op) {
   if (!weights)
     return weights.takeError();
   auto [gate, up, down, sharedGate] = *weights;
-  return single(mlp(matrix(op.getInput()),
-                    {*gate, *up, *down, op.getActivation()}, sharedGate));
+  mlir::Value gateInput = op.getGateInput();
+  if (sharedGate && !gateInput)
+    gateInput = op.getInput();
+  return single(mlp(value(op.getInput()),
+                    {gate, up, down, op.getActivation()},
+                    std::get_if<Matrix>(sharedGate.get()),
+                    gateInput ? &matrix(gateInput) : nullptr));
 }
 
 Results Frame::run(RouteOp op) {
@@ -303,41 +330,37 @@ Results Frame::run(RouteOp op) {
 }
 
 Results Frame::run(ExpertsOp op) {
-  auto weights = read({op.getGateAttr(), op.getUpAttr(), op.getDownAttr()});
-  if (!weights)
-    return weights.takeError();
-  auto [gate, up, down] = *weights;
-  auto gateOp = evaluator.model.lookupSymbol<WeightOp>(op.getGate());
-  return single(experts(matrix(op.getInput()), integers(op.getExperts()),
-                        matrix(op.getWeights()),
-                        {*gate, *up, *down, op.getActivation()},
-                        gateOp.getTensorType().getDimSize(0)));
+  auto getExpert = [&](int64_t expert) -> Expected<GatedWeights> {
+    auto weights =
+        read({op.getGateAttr(), op.getUpAttr(), op.getDownAttr()}, expert);
+    if (!weights)
+      return weights.takeError();
+    auto [gate, up, down] = *weights;
+    return GatedWeights{gate, up, down, op.getActivation()};
+  };
+  auto gate = evaluator.model.lookupSymbol<WeightOp>(op.getGate());
+  return single(experts(value(op.getInput()), integers(op.getExperts()),
+                        matrix(op.getWeights()), gate.getMatrices(),
+                        op.getType().getDimSize(1), getExpert));
 }
 
 //===----------------------------------------------------------------------===//
 // The evaluator
 //===----------------------------------------------------------------------===//
 
-Evaluator::Evaluator(ModelOp model, Observer onResult)
-    : model(model), onResult(std::move(onResult)), data(model.getDirectory()) {}
-
-Expected<const Matrix *> Evaluator::weight(mlir::FlatSymbolRefAttr reference) {
-  if (!reference)
-    return nullptr;
-  auto known = weights.find(reference.getValue().str());
-  if (known != weights.end())
-    return &known->second;
-  auto op = model.lookupSymbol<WeightOp>(reference.getValue());
-  if (!op)
-    return failure("the model has no weight @", reference.getValue());
-  Expected<std::vector<double>> values = data.readAll(op);
-  if (!values)
-    return values.takeError();
-  int64_t columns = op.getTensorType().getShape().back();
-  Matrix &matrix = weights[reference.getValue().str()];
-  matrix = {int64_t(values->size()) / columns, columns, std::move(*values)};
-  return &matrix;
+int64_t reference::getRows(const Value &value) {
+  if (auto *integers = std::get_if<Integers>(&value))
+    return integers->rows;
+  if (auto *quantized = std::get_if<QuantizedRows>(&value))
+    return quantized->rows;
+  return std::get<Matrix>(value).rows;
 }
+
+Evaluator::Evaluator(ModelOp model, Observer onResult, EvaluatorOptions options)
+    : model(model), onResult(std::move(onResult)),
+      weights(std::make_unique<WeightReader>(model, options)) {}
+
+Evaluator::~Evaluator() = default;
 
 Results Evaluator::evaluate(mlir::func::FuncOp function,
                             std::vector<Value> arguments) {
@@ -372,11 +395,14 @@ Expected<Matrix> Evaluator::evaluateTokens(ArrayRef<int32_t> tokens) {
 }
 
 Results reference::evaluate(ModelOp model, mlir::func::FuncOp function,
-                            std::vector<Value> arguments) {
-  return Evaluator(model).evaluate(function, std::move(arguments));
+                            std::vector<Value> arguments,
+                            EvaluatorOptions options) {
+  return Evaluator(model, nullptr, options)
+      .evaluate(function, std::move(arguments));
 }
 
 Expected<Matrix> reference::evaluateTokens(ModelOp model,
-                                           ArrayRef<int32_t> tokens) {
-  return Evaluator(model).evaluateTokens(tokens);
+                                           ArrayRef<int32_t> tokens,
+                                           EvaluatorOptions options) {
+  return Evaluator(model, nullptr, options).evaluateTokens(tokens);
 }

@@ -28,34 +28,36 @@ static double activate(Activation activation, double x) {
   llvm_unreachable("not an activation");
 }
 
-/// down (act(gate x) * (up x)) of expert `expert`; width is that of one expert.
-static std::vector<double> gated(const double *x, const GatedWeights &weights,
-                                 int64_t expert, int64_t width) {
-  int64_t features = weights.gate.columns;
-  std::vector<double> hidden(width), result(features);
-  for (int64_t n = 0; n < width; ++n) {
-    int64_t row = expert * width + n;
-    hidden[n] =
-        activate(weights.activation, dot(weights.gate.row(row), x, features)) *
-        dot(weights.up.row(row), x, features);
-  }
-  for (int64_t n = 0; n < features; ++n)
-    result[n] =
-        dot(weights.down.row(expert * features + n), hidden.data(), width);
-  return result;
+/// down (act(gate x) * (up x)) of every row x.
+static Expected<Matrix> gated(const Value &input, const GatedWeights &weights) {
+  Matrix hidden = multiply(input, *weights.gate);
+  Matrix up = multiply(input, *weights.up);
+  for (size_t i = 0; i < hidden.values.size(); ++i)
+    hidden.values[i] =
+        activate(weights.activation, hidden.values[i]) * up.values[i];
+  auto *down = std::get_if<CodedMatrix>(&*weights.down);
+  if (!down)
+    return multiply(std::move(hidden), *weights.down);
+  Expected<QuantizedRows> levels = quantize(hidden, down->rotation);
+  if (!levels)
+    return levels.takeError();
+  return multiply(std::move(*levels), *weights.down);
 }
 
-Matrix reference::mlp(const Matrix &input, const GatedWeights &weights,
-                      const Matrix *sharedGate) {
-  Matrix result = Matrix::zeros(input.rows, input.columns);
-  for (int64_t r = 0; r < input.rows; ++r) {
-    std::vector<double> y =
-        gated(input.row(r), weights, /*expert=*/0, weights.gate.rows);
-    double factor = 1;
-    if (sharedGate)
-      factor = sigmoid(dot(sharedGate->row(0), input.row(r), input.columns));
-    for (int64_t c = 0; c < input.columns; ++c)
-      result.at(r, c) = factor * y[c];
+Expected<Matrix> reference::mlp(const Value &input, const GatedWeights &weights,
+                                const Matrix *sharedGate,
+                                const Matrix *gateInput) {
+  Expected<Matrix> result = gated(input, weights);
+  if (!result || !sharedGate)
+    return result;
+  if (gateInput->rows != result->rows)
+    return failure("there are ", result->rows, " rows, and ", gateInput->rows,
+                   " for the shared gate");
+  for (int64_t r = 0; r < result->rows; ++r) {
+    double factor = sigmoid(
+        dot(sharedGate->row(0), gateInput->row(r), gateInput->columns));
+    for (int64_t c = 0; c < result->columns; ++c)
+      result->at(r, c) *= factor;
   }
   return result;
 }
@@ -112,31 +114,75 @@ Expected<Routing> reference::route(const Matrix &logits, int64_t k,
   return routing;
 }
 
-Expected<Matrix> reference::experts(const Matrix &input, const Integers &ids,
-                                    const Matrix &routeWeights,
-                                    const GatedWeights &weights,
-                                    int64_t expertCount) {
-  if (input.rows != ids.rows || input.rows != routeWeights.rows)
-    return failure("there are ", input.rows, " rows, ", ids.rows,
+namespace {
+/// A row that goes to an expert, and the weight of what comes back.
+struct Choice {
+  int64_t row;
+  double weight;
+};
+} // namespace
+
+/// Row `row` of the input appears once for each choice.
+static Value pickRows(const Value &input, ArrayRef<Choice> choices) {
+  auto gather = [&](const auto &from, int64_t columns, auto &to) {
+    for (const Choice &choice : choices)
+      to.insert(to.end(), from.begin() + choice.row * columns,
+                from.begin() + (choice.row + 1) * columns);
+  };
+  int64_t rows = choices.size();
+  if (auto *matrix = std::get_if<Matrix>(&input)) {
+    Matrix picked{rows, matrix->columns, {}};
+    gather(matrix->values, matrix->columns, picked.values);
+    return picked;
+  }
+  const auto &quantized = std::get<QuantizedRows>(input);
+  QuantizedRows picked{rows, quantized.columns, {}, {}};
+  gather(quantized.levels, quantized.columns, picked.levels);
+  gather(quantized.scales, 1, picked.scales);
+  return picked;
+}
+
+/// Who chose each expert, in the order of rows.
+static Expected<std::vector<std::vector<Choice>>>
+groupByExpert(const Integers &ids, const Matrix &weights, int64_t expertCount) {
+  std::vector<std::vector<Choice>> choices(expertCount);
+  for (int64_t r = 0; r < ids.rows; ++r)
+    for (int64_t j = 0; j < ids.columns; ++j) {
+      int32_t expert = ids.values[r * ids.columns + j];
+      if (expert < 0 || expert >= expertCount)
+        return failure("expert ", expert, " requested, model has ",
+                       expertCount);
+      choices[expert].push_back({r, weights.at(r, j)});
+    }
+  return choices;
+}
+
+Expected<Matrix> reference::experts(
+    const Value &input, const Integers &ids, const Matrix &routeWeights,
+    int64_t expertCount, int64_t features,
+    llvm::function_ref<Expected<GatedWeights>(int64_t)> getExpert) {
+  int64_t rows = getRows(input);
+  if (rows != ids.rows || rows != routeWeights.rows)
+    return failure("there are ", rows, " rows, ", ids.rows,
                    " rows of experts and ", routeWeights.rows,
                    " rows of weights");
-  int64_t width = weights.gate.rows / expertCount;
-  Matrix result = Matrix::zeros(input.rows, input.columns);
-  for (int64_t r = 0; r < input.rows; ++r) {
-    const int32_t *chosen = ids.values.data() + r * ids.columns;
-    std::vector<int64_t> ascending(ids.columns);
-    std::iota(ascending.begin(), ascending.end(), 0);
-    std::sort(ascending.begin(), ascending.end(), [&](int64_t a, int64_t b) {
-      return chosen[a] != chosen[b] ? chosen[a] < chosen[b] : a < b;
-    });
-    for (int64_t j : ascending) {
-      if (chosen[j] < 0 || chosen[j] >= expertCount)
-        return failure("expert ", chosen[j], " requested, model has ",
-                       expertCount);
-      std::vector<double> y = gated(input.row(r), weights, chosen[j], width);
-      for (int64_t c = 0; c < input.columns; ++c)
-        result.at(r, c) += routeWeights.at(r, j) * y[c];
-    }
+  auto choices = groupByExpert(ids, routeWeights, expertCount);
+  if (!choices)
+    return choices.takeError();
+  Matrix result = Matrix::zeros(rows, features);
+  for (int64_t expert = 0; expert < expertCount; ++expert) {
+    ArrayRef<Choice> chosen = (*choices)[expert];
+    if (chosen.empty())
+      continue;
+    Expected<GatedWeights> weights = getExpert(expert);
+    if (!weights)
+      return weights.takeError();
+    Expected<Matrix> y = gated(pickRows(input, chosen), *weights);
+    if (!y)
+      return y.takeError();
+    for (auto [i, choice] : enumerate(chosen))
+      for (int64_t c = 0; c < features; ++c)
+        result.at(choice.row, c) += choice.weight * y->at(i, c);
   }
   return result;
 }

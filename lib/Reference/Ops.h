@@ -7,7 +7,7 @@
 #ifndef MOE_LIB_REFERENCE_OPS_H
 #define MOE_LIB_REFERENCE_OPS_H
 
-#include "moe/Reference/Evaluator.h"
+#include "Weights.h"
 #include <optional>
 
 namespace moe::reference {
@@ -17,10 +17,21 @@ llvm::Expected<Matrix> embed(const Integers &tokens, const Matrix &table);
 llvm::Expected<Matrix> pick(const Matrix &input, const Integers &rows);
 Matrix norm(NormKind kind, const Matrix &input, const Matrix &scale,
             double epsilon, int64_t groups);
-/// `bias` may be null.
-Matrix linear(const Matrix &input, const Matrix &weight, const Matrix *bias);
 llvm::Expected<Matrix> add(const Matrix &lhs, const Matrix &rhs);
 Matrix clamp(const Matrix &input, double limit);
+
+// Product.cpp
+/// input * weight^T; both are plain, or the input quantised and the weight coded.
+Matrix multiply(const Value &input, const WeightMatrix &weight);
+/// `bias` may be null.
+Matrix linear(const Value &input, const WeightMatrix &weight,
+              const Matrix *bias);
+
+// Quantize.cpp
+/// With a rotation, blocks of that many features are rotated before.
+llvm::Expected<QuantizedRows> quantize(const Matrix &input, int64_t rotation);
+/// `rotation` is that of the levels.
+Matrix dequantize(const QuantizedRows &input, int64_t rotation);
 
 // Attention.cpp
 struct RopeTable {
@@ -43,32 +54,28 @@ llvm::Expected<Matrix> attention(const Matrix &queries, const KvState &kv,
 
 // FeedForward.cpp
 struct GatedWeights {
-  const Matrix &gate, &up, &down;
+  WeightReader::Handle gate, up, down;
   Activation activation;
 };
-/// `sharedGate` may be null.
-Matrix mlp(const Matrix &input, const GatedWeights &weights,
-           const Matrix *sharedGate);
+/// `sharedGate` and what it multiplies may be null.
+llvm::Expected<Matrix> mlp(const Value &input, const GatedWeights &weights,
+                           const Matrix *sharedGate, const Matrix *gateInput);
 struct Routing {
   Integers experts;
   Matrix weights;
 };
 llvm::Expected<Routing> route(const Matrix &logits, int64_t k, RouteScore score,
                               bool renormalize, double scale);
-/// `expertCount` matrices lie one after the other in each of the weights.
-llvm::Expected<Matrix> experts(const Matrix &input, const Integers &ids,
-                               const Matrix &routeWeights,
-                               const GatedWeights &weights,
-                               int64_t expertCount);
+/// Asks for the weights of one expert after the other, of those that are chosen.
+llvm::Expected<Matrix>
+experts(const Value &input, const Integers &ids, const Matrix &routeWeights,
+        int64_t expertCount, int64_t features,
+        llvm::function_ref<llvm::Expected<GatedWeights>(int64_t)> getExpert);
 
 // Pieces of the above.
 double dot(const double *a, const double *b, int64_t n);
-template <typename... Parts> llvm::Error failure(const Parts &...parts) {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  (stream << ... << parts);
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), text);
-}
+/// Of a value that has rows.
+int64_t getRows(const Value &value);
 
 } // namespace moe::reference
 

@@ -58,16 +58,6 @@ Matrix reference::norm(NormKind kind, const Matrix &input, const Matrix &scale,
   return result;
 }
 
-Matrix reference::linear(const Matrix &input, const Matrix &weight,
-                         const Matrix *bias) {
-  Matrix result = Matrix::zeros(input.rows, weight.rows);
-  for (int64_t n = 0; n < weight.rows; ++n)
-    for (int64_t r = 0; r < input.rows; ++r)
-      result.at(r, n) = dot(input.row(r), weight.row(n), weight.columns) +
-                        (bias ? bias->at(0, n) : 0.0);
-  return result;
-}
-
 Expected<Matrix> reference::add(const Matrix &lhs, const Matrix &rhs) {
   if (lhs.rows != rhs.rows)
     return failure("operands have ", lhs.rows, " and ", rhs.rows, " rows");

@@ -42,10 +42,11 @@ RANK = {"Support": 0, "Interfaces": 0, "Dialect": 1, "Analysis": 2, "Conversion"
         "Quant": 4, "Calibration": 4, "Predictor": 4, "Exit": 4, "Reference": 4, "Target": 4,
         "Container": 4, "Pipelines": 5, "Driver": 6, "tools": 7}
 # Within one rank these arrows are meant: the container holds what a backend made
-# and what a scheme encoded; evaluating, writing and calibrating read weights, and
-# calibrating serves the encoder.
+# and what a scheme encoded; evaluating, writing and calibrating read weights,
+# evaluating encodes them too, and calibrating serves the encoder.
 SIDEWAYS = {("Container", "Target"), ("Container", "Model"), ("Container", "Quant"),
-            ("Reference", "Model"), ("Calibration", "Model"), ("Calibration", "Quant")}
+            ("Reference", "Model"), ("Reference", "Quant"), ("Calibration", "Model"),
+            ("Calibration", "Quant")}
 # The registry is the door that plug-ins come through.
 DOOR = "moe/Driver/Registry.h"
 # What of the runtime the compiler may see: the treaty, the schema, and the

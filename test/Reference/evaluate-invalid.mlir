@@ -220,3 +220,73 @@ moe.model @m family "null" context 1 vocabulary 1 from "." {
     return %y : tensor<?x1xf32>
   }
 }
+
+// -----
+
+// 0x7F800000 is infinite; what is finite may be so no more in f32.
+// expected-error @+1 {{moe.quantize: row 1 has feature 0 that is not finite in f32}}
+moe.model @m family "null" context 1 vocabulary 1 from "." {
+  func.func @main() -> tensor<2x2x!moe.quantized<i8>> {
+    %x = arith.constant dense<[[1.0, 2.0], [0x7F800000, 1.0]]> : tensor<2x2xf32>
+    %q = moe.quantize %x : tensor<2x2xf32> -> tensor<2x2x!moe.quantized<i8>>
+    return %q : tensor<2x2x!moe.quantized<i8>>
+  }
+}
+
+// -----
+
+// expected-error @+1 {{moe.mlp: row 0 has feature 1 that is not finite in f32}}
+moe.model @m family "null" context 1 vocabulary 1 from "." {
+  moe.weight @g : tensor<2x1xf32> from [#moe.values<[1.0, 3.0e+38]>]
+  moe.weight @d : tensor<1x2xf32> stored as #moe.code<"q8", planes, bits = 8, offset = 128> from [#moe.splat<1.0 : f32>]
+  func.func @main() -> tensor<1x1xf32> {
+    %x = arith.constant dense<2.0> : tensor<1x1xf32>
+    %y = moe.mlp %x gate @g up @g down @d identity : tensor<1x1xf32>
+    return %y : tensor<1x1xf32>
+  }
+}
+
+// -----
+
+// expected-error-re @+1 {{moe.linear: weight @w: scheme q9 is unknown, known are none, {{.*}}q8}}
+moe.model @m family "null" context 1 vocabulary 1 from "." {
+  moe.weight @w : tensor<1x2xf32> stored as #moe.code<"q9", planes, bits = 8> from [#moe.splat<1.0 : f32>]
+  func.func @main() -> tensor<1x1xf32> {
+    %x = arith.constant dense<1.0> : tensor<1x2xf32>
+    %q = moe.quantize %x : tensor<1x2xf32> -> tensor<1x2x!moe.quantized<i8>>
+    %y = moe.linear %q by @w : tensor<1x2x!moe.quantized<i8>> -> tensor<1x1xf32>
+    return %y : tensor<1x1xf32>
+  }
+}
+
+// -----
+
+// expected-error @+1 {{moe.linear: weight @w: row 0, column 1 is nan when weights should be finite}}
+moe.model @m family "null" context 1 vocabulary 1 from "." {
+  moe.weight @w : tensor<1x2xf32> stored as #moe.code<"q8", planes, bits = 8, offset = 128> from [#moe.values<[1.0, 0x7FF8000000000000]>]
+  func.func @main() -> tensor<1x1xf32> {
+    %x = arith.constant dense<1.0> : tensor<1x2xf32>
+    %q = moe.quantize %x : tensor<1x2xf32> -> tensor<1x2x!moe.quantized<i8>>
+    %y = moe.linear %q by @w : tensor<1x2x!moe.quantized<i8>> -> tensor<1x1xf32>
+    return %y : tensor<1x1xf32>
+  }
+}
+
+// -----
+
+// Two tensors of unknown size may meet with different ones.
+// expected-error @+1 {{moe.mlp: there are 2 rows, and 1 for the shared gate}}
+moe.model @m family "null" context 1 vocabulary 1 from "." {
+  moe.weight @table : tensor<1x1xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @w : tensor<1x1xf32> stored as #moe.code<"q8", planes, bits = 8, offset = 128> from [#moe.splat<1.0 : f32>]
+  func.func @main() -> tensor<?x1xf32> {
+    %t2 = arith.constant dense<0> : tensor<2xi32>
+    %t1 = arith.constant dense<0> : tensor<1xi32>
+    %x2 = moe.embed %t2 by @table : tensor<2xi32> -> tensor<?x1xf32>
+    %x1 = moe.embed %t1 by @table : tensor<1xi32> -> tensor<?x1xf32>
+    %q = moe.quantize %x2 : tensor<?x1xf32> -> tensor<?x1x!moe.quantized<i8>>
+    %y = moe.mlp %q gate @w up @w down @w identity gated by @table of %x1
+      : tensor<?x1x!moe.quantized<i8>>, tensor<?x1xf32>
+    return %y : tensor<?x1xf32>
+  }
+}

@@ -35,6 +35,10 @@ public:
   llvm::Error read(WeightOp weight, uint64_t offset,
                    llvm::MutableArrayRef<char> out);
 
+  /// Elements from number `first` on, widened to f32, which is exact.
+  llvm::Error readElements(WeightOp weight, uint64_t first,
+                           llvm::MutableArrayRef<float> out);
+
   /// All elements, widened to float64.
   llvm::Expected<std::vector<double>> readAll(WeightOp weight);
 

@@ -1,14 +1,16 @@
 //===- Evaluator.h - what moe IR means, slowly ------------------*- C++ -*-===//
 //
-// The oracle: every operation as a readable loop in float64. Lowerings are
-// tested against it; nothing is shared with them.
+// The oracle: every operation as a readable loop in float64, but for what the
+// dialect states to the bit: quantising rows is in float32, and sums of products
+// of levels are exact integers. Lowerings are tested against it; nothing is
+// shared with them.
 //===----------------------------------------------------------------------===//
 #ifndef MOE_REFERENCE_EVALUATOR_H
 #define MOE_REFERENCE_EVALUATOR_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "moe/Dialect/MoE/IR/Moe.h"
-#include "moe/Model/WeightData.h"
+#include "moe/Quant/QuantScheme.h"
 #include "llvm/Support/Error.h"
 #include <functional>
 #include <map>
@@ -18,8 +20,7 @@
 
 namespace moe::reference {
 
-/// Rows of float64, row-major. A weight of higher rank has the product of its
-/// leading dimensions as rows; one of rank 1 is a single row.
+/// Rows of float64, row-major. A weight of rank 1 is a single row.
 struct Matrix {
   int64_t rows = 0, columns = 0;
   std::vector<double> values;
@@ -49,10 +50,24 @@ struct KvState {
   std::shared_ptr<const Table> table = std::make_shared<Table>();
 };
 
-using Value = std::variant<Matrix, Integers, KvState>;
+/// Rows of 8-bit levels, row-major, each row with one scale.
+struct QuantizedRows {
+  int64_t rows = 0, columns = 0;
+  std::vector<int8_t> levels;
+  std::vector<float> scales;
+};
 
-/// Runs functions of one model. Weights are read when first used and kept, as
-/// float64, until the evaluator goes.
+using Value = std::variant<Matrix, Integers, KvState, QuantizedRows>;
+
+struct EvaluatorOptions {
+  /// How well weights that are stored as codes are encoded.
+  Effort effort = Effort::Normal;
+  /// Whether weights stay in memory for the next operation that names them.
+  bool keepWeights = true;
+};
+
+/// Runs functions of one model. Weights are read when first used, the experts
+/// of a bank one by one. Results do not depend on the number of threads.
 class Evaluator {
 public:
   /// Called with every result of every operation of the model's functions, in
@@ -60,7 +75,9 @@ public:
   /// router chose, can be seen without changing the IR.
   using Observer = std::function<void(mlir::OpResult, const Value &)>;
 
-  explicit Evaluator(ModelOp model, Observer onResult = nullptr);
+  explicit Evaluator(ModelOp model, Observer onResult = nullptr,
+                     EvaluatorOptions options = {});
+  ~Evaluator();
 
   /// Fails with the operation named.
   llvm::Expected<std::vector<Value>> evaluate(mlir::func::FuncOp function,
@@ -71,22 +88,21 @@ public:
 
 private:
   friend class Frame;
-  /// The elements of the weight that `reference` names.
-  llvm::Expected<const Matrix *> weight(mlir::FlatSymbolRefAttr reference);
 
   ModelOp model;
   Observer onResult;
-  WeightData data;
-  std::map<std::string, Matrix> weights;
+  std::unique_ptr<class WeightReader> weights;
   int depth = 0; ///< of calls
 };
 
 /// One call with an evaluator of its own.
 llvm::Expected<std::vector<Value>> evaluate(ModelOp model,
                                             mlir::func::FuncOp function,
-                                            std::vector<Value> arguments);
+                                            std::vector<Value> arguments,
+                                            EvaluatorOptions options = {});
 llvm::Expected<Matrix> evaluateTokens(ModelOp model,
-                                      llvm::ArrayRef<int32_t> tokens);
+                                      llvm::ArrayRef<int32_t> tokens,
+                                      EvaluatorOptions options = {});
 
 } // namespace moe::reference
 

@@ -30,6 +30,9 @@ def EvaluatePass : Pass<"moe-evaluate", "::mlir::ModuleOp"> {
     f32 1x2: 2 -4
     ```
 
+    Quantised rows print as `scale * levels`, separated by semicolons. Weights that
+    are stored as codes are encoded by the scheme of that name when they are used.
+
     With `tokens=1,2,3` the function `@forward` computes the logits of that
     sequence. `logits=FILE.npy` writes them as float32 [tokens, vocabulary];
     without it the most likely next token of each row is printed.
@@ -40,7 +43,16 @@ def EvaluatePass : Pass<"moe-evaluate", "::mlir::ModuleOp"> {
     ListOption<"tokens", "tokens", "int32_t",
                "Run @forward on this sequence instead">,
     Option<"logits", "logits", "std::string", /*default=*/"\"\"",
-           "File (.npy) for the logits of the tokens">];
+           "File (.npy) for the logits of the tokens">,
+    Option<"effort", "effort", "::moe::Effort",
+           /*default=*/"::moe::Effort::Normal",
+           "How well weights that are stored as codes are encoded",
+           [{::llvm::cl::values(
+               clEnumValN(::moe::Effort::Fast, "fast", "fast"),
+               clEnumValN(::moe::Effort::Normal, "normal", "as usual"),
+               clEnumValN(::moe::Effort::Max, "max", "as well as possible"))}]>,
+    Option<"keepWeights", "keep-weights", "bool", /*default=*/"true",
+           "Whether weights stay in memory for the next operation">];
 }
 
 #endif // MOE_REFERENCE_PASSES_TD

@@ -104,5 +104,66 @@ def experts():
     show("experts", result)
 
 
-for section in (rows, rope, attention, mlp, route, experts):
+def is_flipped(j):
+    bits = (1 << 64) - 1
+    x = j + 1
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & bits
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & bits
+    return bool((x ^ (x >> 31)) >> 63)
+
+
+def hadamard(size):
+    h = np.array([[1.0]])
+    while len(h) < size:
+        h = np.block([[h, h], [h, -h]])
+    return h
+
+
+def rotation(size):
+    """What multiplies the features of a block."""
+    return hadamard(size) * [-1 if is_flipped(j) else 1 for j in range(size)] / np.sqrt(size)
+
+
+def quantized(x):
+    """Levels and scales, in float32; returned as float64."""
+    x = np.float32(x)
+    largest = np.abs(x).max(-1, keepdims=True)
+    levels, scales = np.rint(x * (np.float32(127) / largest)), largest / np.float32(127)
+    return levels.astype(float), scales.astype(float)
+
+
+def quantize():
+    x = np.array([[3.0, 1, -2, 0.5]])
+    show("quantize", [is_flipped(j) for j in range(8)])
+    for block in (2, 4):
+        turned = np.concatenate([rotation(block) @ x[0, i : i + block] for i in range(0, 4, block)])
+        levels, scale = quantized(turned)
+        show("quantize %d" % block, turned, levels, scale)
+        show("quantize %d" % block, x)
+
+
+def coded():
+    # Rotated 4, these rows are whole levels: a row of weights that is rotated
+    # into halves and fourths is met by them exactly.
+    levels = np.array([[127, 1, 2, 0]])
+    show("rotated rows", levels @ rotation(4))
+    show("rotated weights", 254 * np.eye(4)[:2] @ rotation(4).T)
+    # Results come out rotated, are quantised so, and are rotated back.
+    turned = rotation(4) @ (254 * np.array([127, 1, 2, 0]))
+    levels, scale = quantized(turned)
+    show("rotated results", turned, levels, scale, (levels * scale) @ rotation(4))
+    gate, down = np.diag([127, 127]), np.array([[127, 127], [0, 127]])
+    up = np.array([[0, 254], [0, 63.5]])
+
+    def gated(x, gate, up, down):
+        levels, scale = quantized((gate @ x) * (up @ x))
+        return down @ (levels * scale)
+
+    x = np.array([[127, 1], [2, 127]])
+    show("coded mlp", gated(x[0], gate, up, down), down @ ((gate @ x[0]) * (up @ x[0])))
+    other = gated(x[0], gate, gate, gate)
+    show("coded experts", 0.5 * other + 0.25 * gated(x[0], gate, up, down), gated(x[1], gate, up, down))
+
+
+for section in (rows, rope, attention, mlp, route, experts, quantize, coded):
     section()
