@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 """Writes a large random qwen3_moe checkpoint for measurements.
 
-  make_synthetic.py OUT [--layers 16] [--experts 32] [--hidden 1024] ...
+  make_synthetic.py OUT [--shape 2.7b] [--layers 16] [--experts 32] [--hidden 1024] ...
 
 bfloat16 weights from N(0, 0.02), norms 1, and a byte-level tokenizer. Values
 are made and written a few MiB at a time. The default has 0.91 G parameters,
-1.8 GB, of which one token reads 0.55 GB, the head included.
+1.8 GB, of which one token reads 0.55 GB, the head included. The shape 2.7b has
+2.72 G parameters, 5.4 GB, of which one token reads 838 M. Options after a shape
+change it.
 """
 import argparse
 import json
@@ -19,17 +21,22 @@ import make_checkpoint
 import safetensors_io
 
 CHUNK = 1 << 22  # values
+DEFAULTS = {"layers": 16, "hidden": 1024, "heads": 16, "kv_heads": 4, "head_dim": 64, "experts": 32,
+            "top_k": 8, "expert_width": 512, "vocab": 32000, "context": 4096}
+SHAPES = {"0.9b": {}, "2.7b": {"hidden": 2048, "head_dim": 128, "expert_width": 768}}
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("out")
-    for name, default in (("layers", 16), ("hidden", 1024), ("heads", 16), ("kv-heads", 4),
-                          ("head-dim", 64), ("experts", 32), ("top-k", 8),
-                          ("expert-width", 512), ("vocab", 32000), ("context", 4096),
-                          ("seed", 0)):
-        parser.add_argument("--" + name, type=int, default=default)
+    parser.add_argument("--shape", choices=sorted(SHAPES), default="0.9b")
+    parser.add_argument("--seed", type=int, default=0)
+    for name in DEFAULTS:
+        parser.add_argument("--" + name.replace("_", "-"), type=int)
     a = parser.parse_args()
+    for name, value in {**DEFAULTS, **SHAPES[a.shape]}.items():
+        if getattr(a, name) is None:
+            setattr(a, name, value)
     vars(a).update(family="qwen3_moe", dtype="bf16", rope="old", rope_type="default",
                    width=a.expert_width, shared_width=0, tie=False, set=[], fused=False)
     return a
