@@ -42,6 +42,8 @@ private:
   double prefillRate();
   double decodeRate();
   void repeat();
+  /// Whether products are sums of 8-bit integers.
+  bool isCoded() const { return setup.module.info.coded_weights > 0; }
   Json report();
   void print(const Json &result) const;
 
@@ -51,7 +53,7 @@ private:
   std::vector<int32_t> tokens;
   RowBatch batch;
   Sampler greedy;
-  Samples prefill, decode, bandwidth, peak;
+  Samples prefill, decode, bandwidth, peak, dotPeak;
 };
 
 } // namespace
@@ -106,17 +108,21 @@ double Benchmark::decodeRate() {
 
 void Benchmark::repeat() {
   const int32_t threads = setup.session().threads();
-  double bytesPerSecond = 0, operationsPerSecond = 0;
+  double bytesPerSecond = 0, operationsPerSecond = 0, dotsPerSecond = 0;
   check(moert_measure_read_bandwidth(threads, probe, &bytesPerSecond),
         "read bandwidth");
   double decodeRateNow = decodeRate();
   check(moert_measure_fma_peak(threads, &operationsPerSecond), "fma peak");
+  if (isCoded())
+    check(moert_measure_int8_peak(threads, &dotsPerSecond), "int8 peak");
   double prefillRateNow = prefillRate();
   if (interrupted())
     return; // a repetition counts whole or not at all
   bandwidth.add(bytesPerSecond);
   decode.add(decodeRateNow);
   peak.add(operationsPerSecond);
+  if (isCoded())
+    dotPeak.add(dotsPerSecond);
   prefill.add(prefillRateNow);
 }
 
@@ -157,6 +163,11 @@ Json Benchmark::report() {
   result["operations_per_prefill_token"] = 2 * info.macs_per_token;
   addFraction(result, "prefill_peak_fraction", prefill,
               2 * double(info.macs_per_token), peak);
+  if (isCoded()) {
+    addMeasure(result, "int8_peak_operations_per_second", dotPeak);
+    addFraction(result, "prefill_int8_peak_fraction", prefill,
+                2 * double(info.macs_per_token), dotPeak);
+  }
   result["prefill_tokens"] = prefillTokens;
   result["decode_tokens"] = decodeTokens;
   result["repetitions"] = decode.size();
@@ -178,7 +189,7 @@ void Benchmark::print(const Json &result) const {
   text += "| measured                       |   median |      min |      max "
           "|\n| --- | ---: | ---: | ---: |\n";
   auto row = [&](const std::string &what, const std::string &key, double unit) {
-    if (result[key].is_null())
+    if (!result.contains(key) || result[key].is_null())
       return;
     std::snprintf(line, sizeof(line), "| %-30s | %8.2f | %8.2f | %8.2f |\n",
                   what.c_str(), result[key].get<double>() / unit,
@@ -192,8 +203,10 @@ void Benchmark::print(const Json &result) const {
       "decode_tokens_per_second", 1);
   row("read bandwidth, GB/s", "read_bandwidth_bytes_per_second", 1e9);
   row("FMA peak, GFLOP/s", "fma_peak_operations_per_second", 1e9);
+  row("int8 peak, GOP/s", "int8_peak_operations_per_second", 1e9);
   row("decode, % of the bandwidth", "roofline_fraction", 0.01);
   row("prefill, % of the FMA peak", "prefill_peak_fraction", 0.01);
+  row("prefill, % of the int8 peak", "prefill_int8_peak_fraction", 0.01);
   std::snprintf(line, sizeof(line),
                 "\nA token reads %.3f MB of weights and takes %.3f MFLOP "
                 "without the head.\n",

@@ -44,6 +44,27 @@ static std::string describeWeights(const Json &json) {
                 static_cast<long long>(experts));
 }
 
+/// A line for each way in which weights are stored, where there is more than
+/// one.
+static std::string describeStorage(const Module &module, const Json &json) {
+  if (module.info.coded_weights == 0)
+    return "";
+  std::string text;
+  for (const Json &storage : json["storage"]) {
+    std::string scheme = storage.value("scheme", "");
+    if (scheme == "none")
+      scheme = storage.value("element", "");
+    text += format("  %-8s as %-10s %14llu weights, %6.3f bits each\n",
+                   (storage.value("kind", "") + "s").c_str(), scheme.c_str(),
+                   storage.value("weights", 0ull),
+                   storage.value("bits_per_weight", 0.0));
+  }
+  return text +
+         format("  what is quantised %16llu weights, %6.3f bits each\n",
+                static_cast<unsigned long long>(module.info.coded_weights),
+                module.info.coded_bits_per_weight);
+}
+
 static std::string describeFeatures(const Json &json) {
   std::string text;
   for (const Json &feature : json["target"]["features"])
@@ -70,7 +91,8 @@ static std::string summary(const Module &module, const Json &json) {
       text += ", " + part;
   text += describeFeatures(json) + "\n";
   text += describeWeights(json) +
-          format("%.2f bits per weight\n", info.bits_per_weight);
+          format("%.2f bits per weight\n", info.bits_per_weight) +
+          describeStorage(module, json);
   text += format("per token %.3f MB of weights read, %.3f M multiply-adds "
                  "without the head\n",
                  double(info.active_bytes_per_token) / 1e6,

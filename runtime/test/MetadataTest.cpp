@@ -145,12 +145,8 @@ TEST(Metadata, ParameterShapes) {
                 p.shape = {1ll << 40, 1ll << 40};
               }),
               HasSubstr("has more than 70368744177664 bytes"));
-  // A scheme alone changes no size.
-  EXPECT_THAT(readParameter([](ParameterSpec &p) {
-                p.scheme = "q35";
-                p.shape = {2, 3};
-              }),
-              HasSubstr("has 16 bytes, its shape needs 24"));
+  EXPECT_THAT(readParameter([](ParameterSpec &p) { p.scheme = "q35"; }),
+              HasSubstr("has the scheme q35, its codes are none"));
 }
 
 //===-- Weights that are stored as codes ----------------------------------===//
@@ -334,6 +330,10 @@ TEST(Metadata, BanksAndExperts) {
   p.matrices[2].size = 2 * 64 * 16;
   p.size = 2 * one + p.matrices[2].size;
   expert.weights.resize(p.size);
+  EXPECT_EQ(Image(expert).read(),
+            "m.moe: metadata: parameter weight has the scheme q8, its codes "
+            "are q8+none");
+  p.scheme = "q8+none";
   EXPECT_EQ(Image(expert).read(), "ok");
 }
 

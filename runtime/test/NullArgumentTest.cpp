@@ -42,6 +42,15 @@ const Case cases[] = {
      }},
     {"moert_module_info: out_info is null",
      [] { return moert_module_info(something<moert_module_t>(), nullptr); }},
+    {"moert_module_parameter: module is null",
+     [] {
+       return moert_module_parameter(nullptr, 0,
+                                     something<moert_parameter_info_t>());
+     }},
+    {"moert_module_parameter: out_info is null",
+     [] {
+       return moert_module_parameter(something<moert_module_t>(), 0, nullptr);
+     }},
     {"moert_module_describe: module is null",
      [] { return moert_module_describe(nullptr, something<char *>()); }},
     {"moert_module_describe: out_json is null",

@@ -167,6 +167,65 @@ TEST(Module, DescribesItself) {
   EXPECT_EQ(json["operations"], 2);
 }
 
+/// Stored weights: 16 x 64 in 3.5 bits each, and a scale of 16 bits for 1024.
+TEST(Module, TellsHowWeightsAreStored) {
+  Code code;
+  code.name = "q35";
+  code.layout = CodeLayout::Pairs;
+  code.bits = 7;
+  code.weights = 800;
+  code.window = {89, -101};
+  code.levels.assign(128, 7);
+  ModuleSpec spec = ModuleSpec::coded(code);
+  ParameterSpec norm; // float32 as they are
+  norm.name = "norm";
+  norm.offset = 512;
+  spec.parameters.push_back(norm);
+  spec.weights.resize(512 + 16);
+  Fixture f(spec);
+  ASSERT_EQ(
+      message(moert_module_open_for_inspection(f.path.c_str(), &f.module)),
+      "ok");
+  moert_module_info_t info = {};
+  info.size = sizeof(info);
+  ASSERT_EQ(message(moert_module_info(f.module, &info)), "ok");
+  EXPECT_EQ(info.coded_weights, 1024u);
+  EXPECT_EQ(info.coded_bits_per_weight, 4); // a scale takes 64 bytes here
+
+  ASSERT_EQ(moert_module_parameters(f.module), 2);
+  moert_parameter_info_t parameter = {};
+  parameter.size = sizeof(parameter);
+  ASSERT_EQ(message(moert_module_parameter(f.module, 0, &parameter)), "ok");
+  EXPECT_STREQ(parameter.name, "weight");
+  EXPECT_STREQ(parameter.kind, "tensor");
+  EXPECT_STREQ(parameter.scheme, "q35");
+  EXPECT_STREQ(parameter.element, "bf16");
+  EXPECT_EQ(parameter.layer, -1);
+  EXPECT_EQ(parameter.weights, 1024u);
+  EXPECT_EQ(parameter.bytes, 512u);
+  EXPECT_EQ(parameter.bits_per_weight, 4);
+  ASSERT_EQ(message(moert_module_parameter(f.module, 1, &parameter)), "ok");
+  EXPECT_STREQ(parameter.scheme, "none");
+  EXPECT_STREQ(parameter.element, "f32");
+  EXPECT_EQ(parameter.bits_per_weight, 32);
+  EXPECT_EQ(message(moert_module_parameter(f.module, 2, &parameter)),
+            f.error("parameter 2 requested, the module has 2"));
+  EXPECT_EQ(message(moert_module_parameter(f.module, -1, &parameter)),
+            f.error("parameter -1 requested, the module has 2"));
+
+  char *text = nullptr;
+  ASSERT_EQ(message(moert_module_describe(f.module, &text)), "ok");
+  Json json = Json::parse(text);
+  moert_free(text);
+  EXPECT_EQ(json["codes"][0]["window"], Json({89, -101}));
+  EXPECT_EQ(json["parameters"][0]["matrices"][0]["scheme"], "q35");
+  ASSERT_EQ(json["storage"].size(), 2u);
+  EXPECT_EQ(json["storage"][0]["scheme"], "q35");
+  EXPECT_EQ(json["storage"][0]["bits_per_weight"], 4);
+  EXPECT_EQ(json["storage"][1]["element"], "f32");
+  EXPECT_EQ(json["storage"][1]["weights"], 4);
+}
+
 TEST(Module, DamagedWeights) {
   Fixture f;
   Image image(f.path);

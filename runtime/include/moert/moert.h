@@ -65,10 +65,30 @@ typedef struct moert_module_info_t {
   uint64_t macs_per_token;
   double bits_per_weight;
   const char *name, *family, *backend, *driver; /* live as long as the module */
+  uint64_t coded_weights;      /* stored as codes; 0: all as elements */
+  double coded_bits_per_weight; /* of those, scales and filling counted */
 } moert_module_info_t;
 /* `out_info->size` must be set by the caller. */
 MOERT_API MOERT_MUST_USE moert_status_t
 moert_module_info(const moert_module_t *module, moert_module_info_t *out_info);
+/* What is stored under one name: a weight, the matrices of an expert, or a rope
+ * table, which the runtime makes. */
+typedef struct moert_parameter_info_t {
+  uint32_t size;
+  int32_t layer, expert;  /* -1 unless it is an expert */
+  const char *kind;       /* "tensor", "expert", "rope_table" */
+  const char *name;       /* all texts live as long as the module */
+  const char *scheme;     /* "q35"; "q35+q8" if matrices differ; "none" */
+  const char *element;    /* "bf16": of values that are stored as they are */
+  uint64_t weights, bytes;
+  double bits_per_weight; /* 0 without weights */
+} moert_parameter_info_t;
+MOERT_API int64_t moert_module_parameters(const moert_module_t *module);
+/* `out_info->size` must be set by the caller; `index` lies in
+ * [0, moert_module_parameters). */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_module_parameter(const moert_module_t *module, int64_t index,
+                       moert_parameter_info_t *out_info);
 /* 1 when generation stops at this token. */
 MOERT_API int moert_module_is_eos(const moert_module_t *module, int32_t token);
 /* Everything in the module as JSON: header, sections, model, target,

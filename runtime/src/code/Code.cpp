@@ -131,7 +131,8 @@ uint64_t Code::stepBytes() const {
 }
 
 uint64_t Code::groups(uint64_t all) const {
-  return columns ? divideCeil(all, uint64_t(columns)) : 1;
+  uint64_t filled = divideCeil(all, stepColumns) * stepColumns;
+  return columns ? divideCeil(filled, uint64_t(columns)) : 1;
 }
 
 uint64_t Code::scaleRows(uint64_t all) const {

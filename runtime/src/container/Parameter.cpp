@@ -3,6 +3,7 @@
 
 #include "moert/abi/container.h"
 #include "moert/abi/module.h"
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <utility>
@@ -33,7 +34,9 @@ public:
       return checkRope();
     MOERT_RETURN_IF_ERROR(checkPlace());
     MOERT_RETURN_IF_ERROR(checkShape());
-    return parameter.matrices() ? checkMatrices() : checkBytes();
+    MOERT_RETURN_IF_ERROR(parameter.matrices() ? checkMatrices()
+                                               : checkBytes());
+    return checkScheme();
   }
 
 private:
@@ -46,6 +49,7 @@ private:
   Status checkShape() const;
   Status checkBytes() const;
   Status checkMatrices() const;
+  Status checkScheme() const;
   Status countWeights(uint64_t *weights, uint64_t *count) const;
   Status checkMatrix(size_t index, uint64_t *bytes) const;
   Status checkRotation(size_t index, const char *what, int64_t block,
@@ -223,6 +227,25 @@ Status ParameterChecker::checkMatrix(size_t index, uint64_t *bytes) const {
   if (*bytes != matrix.size())
     return fail("has a matrix ", index, " of ", matrix.size(),
                 " bytes, its shape and code need ", *bytes);
+  return Status();
+}
+
+/// The parameter's scheme is the names of its codes, each once.
+Status ParameterChecker::checkScheme() const {
+  std::vector<std::string> names;
+  if (parameter.matrices())
+    for (const fb::Matrix *matrix : *parameter.matrices()) {
+      std::string name =
+          matrix->code() < 0 ? "none" : codes[size_t(matrix->code())].name;
+      if (std::find(names.begin(), names.end(), name) == names.end())
+        names.push_back(name);
+    }
+  std::string wanted = names.empty() ? "none" : names.front();
+  for (size_t i = 1; i < names.size(); ++i)
+    wanted += "+" + names[i];
+  std::string scheme = parameter.scheme() ? parameter.scheme()->str() : "none";
+  if (scheme != wanted)
+    return fail("has the scheme ", scheme, ", its codes are ", wanted);
   return Status();
 }
 

@@ -2,6 +2,8 @@
 #include "container/Checksum.h"
 #include "container/Header.h"
 #include "session/Module.h"
+#include <algorithm>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 using namespace moert;
@@ -48,28 +50,115 @@ static Json describeTarget(const moert_module_t &module) {
           {"features", module.features}};
 }
 
-static Json describeParameter(const fb::Parameter &parameter) {
-  static constexpr const char *kinds[] = {"tensor", "expert", "rope_table"};
-  Json result = {{"name", text(parameter.name())},
-                 {"kind", kinds[static_cast<size_t>(parameter.kind())]}};
+static const char *layoutName(CodeLayout layout) {
+  return layout == CodeLayout::Pairs ? "pairs" : "planes";
+}
+
+static Json describeCodes(std::span<const Code> codes) {
+  Json result = Json::array();
+  for (const Code &code : codes)
+    result.push_back({{"name", code.name},
+                      {"layout", layoutName(code.layout)},
+                      {"bits", code.bits},
+                      {"columns", code.columns},
+                      {"weights", code.weights},
+                      {"offset", code.offset},
+                      {"zeros", code.zeros},
+                      {"rotated", code.rotated},
+                      {"window", code.window},
+                      {"levels", code.levels}});
+  return result;
+}
+
+static Json describeMatrix(const fb::Matrix &matrix,
+                           std::span<const Code> codes) {
+  Json result = {{"rows", matrix.rows()}, {"columns", matrix.columns()}};
+  if (matrix.code() >= 0)
+    result["scheme"] = codes[static_cast<size_t>(matrix.code())].name;
+  else
+    result["scheme"] = "none";
+  result["element"] = elementName(matrix.element());
+  result["column_rotation"] = matrix.column_rotation();
+  result["row_rotation"] = matrix.row_rotation();
+  result["size"] = matrix.size();
+  return result;
+}
+
+static Json describeParameter(const fb::Parameter &parameter,
+                              std::span<const Code> codes) {
+  moert_parameter_info_t info = infoOf(parameter);
+  Json result = {{"name", info.name}, {"kind", info.kind}};
   if (parameter.kind() == fb::ParameterKind::RopeTable) {
     result["frequencies"] = parameter.rope()->frequencies()->size();
     result["gain"] = parameter.rope()->gain();
     return result;
   }
-  result["element"] = elementName(parameter.element());
-  if (parameter.scheme())
-    result["scheme"] = text(parameter.scheme());
+  result["element"] = info.element;
+  result["scheme"] = info.scheme;
   Json shape = Json::array();
   for (int64_t extent : *parameter.shape())
     shape.push_back(extent);
   result["shape"] = shape;
   result["offset"] = parameter.offset();
   result["size"] = parameter.size();
+  result["weights"] = info.weights;
+  result["bits_per_weight"] = info.bits_per_weight;
+  if (parameter.matrices()) {
+    Json matrices = Json::array();
+    for (const fb::Matrix *matrix : *parameter.matrices())
+      matrices.push_back(describeMatrix(*matrix, codes));
+    result["matrices"] = matrices;
+  }
   if (parameter.kind() == fb::ParameterKind::Expert) {
     result["layer"] = parameter.layer();
     result["expert"] = parameter.expert();
   }
+  return result;
+}
+
+namespace {
+/// Parameters that are stored alike.
+struct Storage {
+  moert_parameter_info_t first;
+  int64_t parameters = 0;
+  uint64_t weights = 0, bytes = 0;
+
+  bool isLike(const moert_parameter_info_t &info) const {
+    auto isSame = [](const char *a, const char *b) {
+      return std::strcmp(a, b) == 0;
+    };
+    return isSame(first.kind, info.kind) && isSame(first.scheme, info.scheme) &&
+           isSame(first.element, info.element);
+  }
+};
+} // namespace
+
+static Json describeStorage(const fb::Module &metadata) {
+  std::vector<Storage> all; // in the order of the first ones
+  for (const fb::Parameter *parameter : *metadata.parameters()) {
+    moert_parameter_info_t info = infoOf(*parameter);
+    if (info.weights == 0)
+      continue;
+    auto found =
+        std::find_if(all.begin(), all.end(), [&](const Storage &storage) {
+          return storage.isLike(info);
+        });
+    if (found == all.end())
+      found = all.insert(all.end(), Storage{info});
+    ++found->parameters;
+    found->weights += info.weights;
+    found->bytes += info.bytes;
+  }
+  Json result = Json::array();
+  for (const Storage &storage : all)
+    result.push_back({{"kind", storage.first.kind},
+                      {"scheme", storage.first.scheme},
+                      {"element", storage.first.element},
+                      {"parameters", storage.parameters},
+                      {"weights", storage.weights},
+                      {"bytes", storage.bytes},
+                      {"bits_per_weight",
+                       8 * double(storage.bytes) / double(storage.weights)}});
   return result;
 }
 
@@ -79,7 +168,8 @@ std::string moert::describeModule(const moert_module_t &module) {
   const fb::Kv &kv = *metadata.kv();
   Json parameters = Json::array();
   for (const fb::Parameter *parameter : *metadata.parameters())
-    parameters.push_back(describeParameter(*parameter));
+    parameters.push_back(
+        describeParameter(*parameter, module.container->codes()));
 
   Json result = {
       {"header",
@@ -102,6 +192,10 @@ std::string moert::describeModule(const moert_module_t &module) {
       {"operations", metadata.operations() ? metadata.operations()->size() : 0},
       {"weight_bits", metadata.weight_bits()},
       {"bits_per_weight", module.bitsPerWeight()},
+      {"coded_weights", metadata.coded_weights()},
+      {"coded_bits_per_weight", module.codedBitsPerWeight()},
+      {"storage", describeStorage(metadata)},
+      {"codes", describeCodes(module.container->codes())},
       {"active_bytes_per_token", metadata.active_bytes_per_token()},
       {"macs_per_token", metadata.macs_per_token()},
       {"parameters", parameters}};

@@ -42,6 +42,11 @@ double moert_module_t::bitsPerWeight() const {
   return weights ? double(metadata().weight_bits()) / double(weights) : 0;
 }
 
+double moert_module_t::codedBitsPerWeight() const {
+  uint64_t weights = metadata().coded_weights();
+  return weights ? double(metadata().code_bits()) / double(weights) : 0;
+}
+
 Status moert::findDriver(const std::string &name, const std::string &origin,
                          const moert_driver_t **out) {
   std::string known;
@@ -134,6 +139,8 @@ moert_status_t moert_module_info(const moert_module_t *module,
     info.active_bytes_per_token = metadata.active_bytes_per_token();
     info.macs_per_token = metadata.macs_per_token();
     info.bits_per_weight = module->bitsPerWeight();
+    info.coded_weights = metadata.coded_weights();
+    info.coded_bits_per_weight = module->codedBitsPerWeight();
     info.name = text(model.name());
     info.family = text(model.family());
     info.backend = metadata.target()->backend()->c_str();

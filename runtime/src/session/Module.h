@@ -23,6 +23,7 @@ struct moert_module_t {
   /// What a driver wants to know about the code; points into the module.
   moert_code_t code() const;
   double bitsPerWeight() const;
+  double codedBitsPerWeight() const; ///< 0 if none is stored as a code
 
   std::unique_ptr<moert::Container> container;
   std::vector<const char *> features;
@@ -37,6 +38,7 @@ Status findDriver(const std::string &name, const std::string &origin,
 /// Whether the driver is here and can run the module's code.
 Status checkRunnable(const moert_module_t &module,
                      const moert_driver_t &driver);
+moert_parameter_info_t infoOf(const fb::Parameter &parameter);
 /// The module as JSON, for people and scripts.
 std::string describeModule(const moert_module_t &module);
 
