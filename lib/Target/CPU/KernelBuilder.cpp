@@ -243,6 +243,10 @@ void KernelBuilder::loop(Value begin, Value end, int64_t step,
 SmallVector<Value>
 KernelBuilder::loop(Value begin, Value end, int64_t step, ValueRange inits,
                     function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  if (inits.empty()) {
+    loop(begin, end, step, [&](Value i) { body(i, {}); });
+    return {};
+  }
   auto op = scf::ForOp::create(*this, begin, end, index(step), inits);
   OpBuilder::InsertionGuard guard(*this);
   setInsertionPointToStart(op.getBody());
