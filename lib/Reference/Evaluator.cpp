@@ -262,9 +262,8 @@ Results Frame::run(QuantizeOp op) {
 }
 
 Results Frame::run(DequantizeOp op) {
-  return single(
-      dequantize(std::get<QuantizedRows>(value(op.getInput())),
-                 getRotation(op.getInput().getType())));
+  return single(dequantize(std::get<QuantizedRows>(value(op.getInput())),
+                           getRotation(op.getInput().getType())));
 }
 
 Results Frame::run(AddOp op) {
@@ -311,8 +310,7 @@ Results Frame::run(MlpOp op) {
   mlir::Value gateInput = op.getGateInput();
   if (sharedGate && !gateInput)
     gateInput = op.getInput();
-  return single(mlp(value(op.getInput()),
-                    {gate, up, down, op.getActivation()},
+  return single(mlp(value(op.getInput()), {gate, up, down, op.getActivation()},
                     std::get_if<Matrix>(sharedGate.get()),
                     gateInput ? &matrix(gateInput) : nullptr));
 }

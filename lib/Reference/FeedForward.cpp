@@ -54,8 +54,8 @@ Expected<Matrix> reference::mlp(const Value &input, const GatedWeights &weights,
     return failure("there are ", result->rows, " rows, and ", gateInput->rows,
                    " for the shared gate");
   for (int64_t r = 0; r < result->rows; ++r) {
-    double factor = sigmoid(
-        dot(sharedGate->row(0), gateInput->row(r), gateInput->columns));
+    double factor =
+        sigmoid(dot(sharedGate->row(0), gateInput->row(r), gateInput->columns));
     for (int64_t c = 0; c < result->columns; ++c)
       result->at(r, c) *= factor;
   }

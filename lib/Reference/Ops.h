@@ -21,7 +21,8 @@ llvm::Expected<Matrix> add(const Matrix &lhs, const Matrix &rhs);
 Matrix clamp(const Matrix &input, double limit);
 
 // Product.cpp
-/// input * weight^T; both are plain, or the input quantised and the weight coded.
+/// input * weight^T; both are plain, or the input quantised and the weight
+/// coded.
 Matrix multiply(const Value &input, const WeightMatrix &weight);
 /// `bias` may be null.
 Matrix linear(const Value &input, const WeightMatrix &weight,
@@ -66,7 +67,8 @@ struct Routing {
 };
 llvm::Expected<Routing> route(const Matrix &logits, int64_t k, RouteScore score,
                               bool renormalize, double scale);
-/// Asks for the weights of one expert after the other, of those that are chosen.
+/// Asks for the weights of one expert after the other, of those that are
+/// chosen.
 llvm::Expected<Matrix>
 experts(const Value &input, const Integers &ids, const Matrix &routeWeights,
         int64_t expertCount, int64_t features,

@@ -66,8 +66,7 @@ static Matrix product(const QuantizedRows &input, const CodedMatrix &weight) {
 Matrix reference::multiply(const Value &input, const WeightMatrix &weight) {
   if (auto *rows = std::get_if<Matrix>(&input))
     return product(*rows, std::get<Matrix>(weight));
-  return product(std::get<QuantizedRows>(input),
-                 std::get<CodedMatrix>(weight));
+  return product(std::get<QuantizedRows>(input), std::get<CodedMatrix>(weight));
 }
 
 Matrix reference::linear(const Value &input, const WeightMatrix &weight,

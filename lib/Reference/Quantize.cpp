@@ -90,8 +90,8 @@ Expected<QuantizedRows> reference::quantize(const Matrix &input,
 }
 
 Matrix reference::dequantize(const QuantizedRows &input, int64_t rotation) {
-  Matrix result{input.rows, input.columns,
-                {input.levels.begin(), input.levels.end()}};
+  Matrix result{
+      input.rows, input.columns, {input.levels.begin(), input.levels.end()}};
   for (int64_t r = 0; r < input.rows; ++r) {
     MutableArrayRef<double> row(result.row(r), input.columns);
     for (double &x : row)

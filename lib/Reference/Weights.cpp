@@ -29,9 +29,8 @@ static CodedMatrix decode(WeightOp weight, ArrayRef<char> bytes) {
   matrix.levels.resize(matrix.rows * matrix.columns);
   StoredMatrix stored(code, matrix.rows, matrix.columns, bytes);
   for (int64_t row = 0; row < matrix.rows; ++row) {
-    stored.decodeLevels(row,
-                        MutableArrayRef(matrix.levels)
-                            .slice(row * matrix.columns, matrix.columns));
+    stored.decodeLevels(row, MutableArrayRef(matrix.levels)
+                                 .slice(row * matrix.columns, matrix.columns));
     for (int64_t group = 0; group < matrix.getGroups(); ++group)
       matrix.scales.push_back(
           stored.getScale(row, group * matrix.groupColumns));

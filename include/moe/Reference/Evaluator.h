@@ -1,9 +1,9 @@
 //===- Evaluator.h - what moe IR means, slowly ------------------*- C++ -*-===//
 //
 // The oracle: every operation as a readable loop in float64, but for what the
-// dialect states to the bit: quantising rows is in float32, and sums of products
-// of levels are exact integers. Lowerings are tested against it; nothing is
-// shared with them.
+// dialect states to the bit: quantising rows is in float32, and sums of
+// products of levels are exact integers. Lowerings are tested against it;
+// nothing is shared with them.
 //===----------------------------------------------------------------------===//
 #ifndef MOE_REFERENCE_EVALUATOR_H
 #define MOE_REFERENCE_EVALUATOR_H

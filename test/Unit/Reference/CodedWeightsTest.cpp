@@ -112,8 +112,8 @@ TEST_F(CodedWeightsTest, MultipliesByWhatIsStored) {
 
     std::vector<float> weights(outputs * columns);
     WeightData data(".");
-    ASSERT_FALSE(bool(data.readElements(model.lookupSymbol<WeightOp>("w"), 0,
-                                        weights)));
+    ASSERT_FALSE(
+        bool(data.readElements(model.lookupSymbol<WeightOp>("w"), 0, weights)));
     std::vector<char> bytes(code.getMatrixBytes(outputs, columns));
     MatrixInput input;
     input.values = weights;
@@ -146,12 +146,13 @@ TEST_F(CodedWeightsTest, MultipliesByWhatIsStored) {
 }
 
 TEST_F(CodedWeightsTest, ThreadsDoNotChangeResults) {
-  parse("moe.weight @g : tensor<48x192xf32> from [#moe.random<1, 0.1 : f32>]"
-        "moe.weight @u : tensor<48x192xf32> from [#moe.random<2, 0.1 : f32>]"
-        "moe.weight @d : tensor<192x48xf32> stored as #moe.code<\"q8\", planes, "
-        "bits = 8, offset = 128> from [#moe.random<3, 0.1 : f32>]",
-        "!rows {\n%y = moe.mlp %x gate @g up @u down @d silu : !rows\n"
-        "return %y : !rows");
+  parse(
+      "moe.weight @g : tensor<48x192xf32> from [#moe.random<1, 0.1 : f32>]"
+      "moe.weight @u : tensor<48x192xf32> from [#moe.random<2, 0.1 : f32>]"
+      "moe.weight @d : tensor<192x48xf32> stored as #moe.code<\"q8\", planes, "
+      "bits = 8, offset = 128> from [#moe.random<3, 0.1 : f32>]",
+      "!rows {\n%y = moe.mlp %x gate @g up @u down @d silu : !rows\n"
+      "return %y : !rows");
   std::vector<double> many = get<Matrix>(9).values;
   llvm::ThreadPoolStrategy before = llvm::parallel::strategy;
   llvm::parallel::strategy = llvm::hardware_concurrency(1);

@@ -119,7 +119,8 @@ LogicalResult CodeAttr::verify(EmitError emitError, StringRef name,
     return failure();
   // code_c4
   if (offset < 0 || offset > 255)
-    return emitError() << "offset is " << offset << " when it should lie between 0 and 255";
+    return emitError() << "offset is " << offset
+                       << " when it should lie between 0 and 255";
   // code_c6
   if (weights < 1)
     return emitError() << "a scale has " << weights
@@ -141,8 +142,9 @@ double CodeAttr::getCodeBits() const {
 }
 
 int64_t CodeAttr::getGroups(int64_t columns) const {
-  return getColumns() ? llvm::divideCeil(getPaddedColumns(columns), getColumns())
-                      : 1;
+  return getColumns()
+             ? llvm::divideCeil(getPaddedColumns(columns), getColumns())
+             : 1;
 }
 
 int64_t CodeAttr::getScaleRows(int64_t columns) const {
@@ -167,9 +169,9 @@ uint64_t CodeAttr::getCodeBytes(int64_t rows, int64_t columns) const {
 }
 
 uint64_t CodeAttr::getScaleBytes(int64_t rows, int64_t columns) const {
-  return alignPart(multiply({getTiles(rows), getGroups(columns),
-                             tileRows / getScaleRows(columns),
-                             sizeof(uint16_t)}));
+  return alignPart(
+      multiply({getTiles(rows), getGroups(columns),
+                tileRows / getScaleRows(columns), sizeof(uint16_t)}));
 }
 
 uint64_t CodeAttr::getZeroBytes(int64_t rows, int64_t columns) const {

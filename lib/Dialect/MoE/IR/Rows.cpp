@@ -72,8 +72,7 @@ Type moe::getFloatRows(Type rows) {
 }
 
 LogicalResult QuantizeOp::verify() {
-  int64_t block =
-      cast<QuantizedType>(getType().getElementType()).getRotation();
+  int64_t block = cast<QuantizedType>(getType().getElementType()).getRotation();
   // quantize_c1
   int64_t features = getFeatures(getType());
   if (block && features % block != 0)
