@@ -18,7 +18,7 @@ std::pair<int, int> TrellisTable::getIndices(int a, int b, uint16_t state) {
 TrellisTable::TrellisTable(int bits, int a, int b,
                            const std::vector<int> &levels)
     : bits(bits), storage(rowCount * codeCount * 2 + 32) {
-  assert(bits >= 8 && bits <= 16 && levels.size() == codeCount);
+  assert(bits >= minBits && bits <= maxBits && levels.size() == codeCount);
   uintptr_t begin = reinterpret_cast<uintptr_t>(storage.data());
   rows = reinterpret_cast<int16_t *>((begin + 63) & ~uintptr_t(63));
   for (int state = 0; state <= UINT16_MAX; ++state) {
@@ -40,7 +40,7 @@ std::pair<int, int> TrellisTable::getLevels(uint16_t state) const {
 }
 
 TrellisSearch::TrellisSearch(const TrellisTable &table, Isa isa)
-    : table(table), advance(getAdvance(isa)) {
+    : table(table), advance(getAdvance(isa, table.getBits())) {
   assert(advance && "instructions that the processor lacks");
 }
 
@@ -48,7 +48,7 @@ void TrellisSearch::run(uint16_t &state,
                         const std::vector<PairTarget> &targets, int64_t count,
                         uint8_t *codes) {
   const int bits = table.getBits();
-  int64_t pairs = targets.size(), groups = int64_t(1) << (bits - 7);
+  int64_t pairs = targets.size(), groups = getGroups(bits);
   assert(count <= pairs && "codes without targets");
   back.resize(pairs * groups);
   path.resize(pairs);

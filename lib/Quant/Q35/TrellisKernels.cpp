@@ -19,7 +19,8 @@ using namespace moe::q35;
 /// The groups of one call, which fit in the lowest bits of a cost.
 static constexpr int partGroups = costUnit;
 
-/// Writes the minimum of each code over `count` groups, at most partGroups.
+/// Writes the minimum of each code over `count` groups, at most partGroups, to
+/// `out`, which is aligned to a cache line.
 using Minima = void (*)(LevelRows levels, const int32_t *costs,
                         const int32_t *rows, int count, PairTarget target,
                         int32_t *out);
@@ -63,19 +64,19 @@ minimaAvx2(LevelRows levels, const int32_t *costs, const int32_t *rows,
       vector = _mm256_set1_epi32(INT32_MAX);
     for (int group = 0; group < count; ++group) {
       const int16_t *row =
-          levels + int64_t(rows[group]) * codeCount * 2 + code * 2;
+          levels + (int64_t(rows[group]) * codeCount + code) * 2;
       const __m256i base = _mm256_set1_epi32(costs[group] + group);
 #pragma clang loop unroll(full)
       for (int v = 0; v < vectors; ++v) {
         __m256i difference = _mm256_sub_epi16(
-            _mm256_load_si256((const __m256i *)(row + v * lanes * 2)), wanted);
+            _mm256_load_si256((const __m256i *)row + v), wanted);
         __m256i cost = _mm256_add_epi32(
             base, _mm256_madd_epi16(difference, difference));
         least[v] = _mm256_min_epi32(least[v], cost);
       }
     }
     for (int v = 0; v < vectors; ++v)
-      _mm256_storeu_si256((__m256i *)(out + code + v * lanes), least[v]);
+      _mm256_store_si256((__m256i *)(out + code) + v, least[v]);
   }
 }
 
@@ -103,7 +104,7 @@ minimaAvx512(LevelRows levels, const int32_t *costs, const int32_t *rows,
     }
   }
   for (int v = 0; v < vectors; ++v)
-    _mm512_storeu_si512(out + v * lanes, least[v]);
+    _mm512_store_si512(out + v * lanes, least[v]);
 }
 #endif
 
@@ -141,90 +142,91 @@ findWinners(const Frontier &frontier, LevelRows levels, PairTarget target,
 
 /// With fewer than 14 bits some codes lead to the same group: a run of codes
 /// for each value of their lowest bits (getLane).
+template <int bits>
 [[gnu::always_inline]] static inline void
-fold(Frontier &next, const Frontier &frontier, const Winners &winners,
-     uint8_t *back) {
-  int shift = 14 - frontier.bits, groups = frontier.getGroups();
-  alignas(64) int32_t lowest[codeCount] = {};
-  alignas(64) int32_t from[codeCount];
-  std::copy_n(winners.costs, groups, next.costs);
-  std::copy_n(winners.groups, groups, from);
-  for (int low = 1; low < 1 << shift; ++low) {
-    const int32_t *costs = winners.costs + low * groups;
-    const int32_t *others = winners.groups + low * groups;
-    for (int group = 0; group < groups; ++group) {
-      bool better = costs[group] < next.costs[group];
-      next.costs[group] = better ? costs[group] : next.costs[group];
-      from[group] = better ? others[group] : from[group];
-      lowest[group] = better ? low : lowest[group];
-    }
-  }
+fold(const Winners &winners, int32_t *costs, int32_t *lowest, int32_t *from) {
+  constexpr int groups = getGroups(bits);
   for (int group = 0; group < groups; ++group) {
-    next.rows[group] = (group << shift | lowest[group]) << 2 |
-                       frontier.rows[from[group]] >> 7;
-    back[group] = lowest[group] << (frontier.bits - 7) | from[group];
+    int32_t least = winners.costs[group], low = 0;
+    int32_t winner = winners.groups[group];
+    for (int i = 1; i < codeCount / groups; ++i) {
+      bool better = winners.costs[i * groups + group] < least;
+      least = better ? winners.costs[i * groups + group] : least;
+      winner = better ? winners.groups[i * groups + group] : winner;
+      low = better ? i : low;
+    }
+    costs[group] = least;
+    from[group] = winner;
+    lowest[group] = low;
   }
 }
 
 /// Costs count from the least, and what is unreachable stays there.
-[[gnu::always_inline]] static inline void normalize(Frontier &frontier) {
-  int groups = frontier.getGroups();
+template <int groups>
+[[gnu::always_inline]] static inline void normalize(const int32_t *costs,
+                                                    int32_t *out) {
   int32_t least = INT32_MAX;
   for (int group = 0; group < groups; ++group)
-    least = std::min(least, frontier.costs[group]);
+    least = std::min(least, costs[group]);
   for (int group = 0; group < groups; ++group)
-    frontier.costs[group] =
-        std::min(frontier.costs[group] - least, unreachable);
+    out[group] = std::min(costs[group] - least, unreachable);
 }
 
-template <Minima minima>
+template <Minima minima, int bits>
 [[gnu::always_inline]] static inline void
 advance(Frontier &frontier, LevelRows levels, PairTarget target,
         uint8_t *back) {
+  constexpr int groups = getGroups(bits);
+  alignas(64) int32_t costs[groups], rows[groups];
   Winners winners;
-  Frontier next;
-  next.bits = frontier.bits;
-  if (frontier.bits < 14) {
-    findWinners<minima>(frontier, levels, target, 0, frontier.getGroups(),
-                        winners);
-    fold(next, frontier, winners, back);
+  if constexpr (bits < 14) {
+    constexpr int shift = 14 - bits;
+    alignas(64) int32_t lowest[groups], from[groups];
+    findWinners<minima>(frontier, levels, target, 0, groups, winners);
+    fold<bits>(winners, costs, lowest, from);
+    for (int group = 0; group < groups; ++group) {
+      rows[group] = (group << shift | lowest[group]) << 2 |
+                    frontier.rows[from[group]] >> 7;
+      back[group] = lowest[group] << (bits - 7) | from[group];
+    }
   } else {
     // The groups [128 * set, 128 * (set + 1)) lead to the groups that end in
     // `set`, each by one code.
-    int shift = frontier.bits - 14;
+    constexpr int shift = bits - 14;
     for (int set = 0; set < 1 << shift; ++set) {
       findWinners<minima>(frontier, levels, target, set * codeCount, codeCount,
                           winners);
       for (int code = 0; code < codeCount; ++code) {
         int group = code << shift | set, from = winners.groups[code];
-        next.costs[group] = winners.costs[code];
-        next.rows[group] = code << 2 | frontier.rows[from] >> 7;
+        costs[group] = winners.costs[code];
+        rows[group] = code << 2 | frontier.rows[from] >> 7;
         back[group] = from & (codeCount - 1);
       }
     }
   }
-  normalize(next);
-  int groups = next.getGroups();
-  std::memcpy(frontier.costs, next.costs, groups * sizeof(next.costs[0]));
-  std::memcpy(frontier.rows, next.rows, groups * sizeof(next.rows[0]));
+  normalize<groups>(costs, frontier.costs);
+  std::memcpy(frontier.rows, rows, sizeof(rows));
 }
 
+template <int bits>
 static void advancePortable(Frontier &frontier, LevelRows levels,
                             PairTarget target, uint8_t *back) {
-  advance<minimaPortable>(frontier, levels, target, back);
+  advance<minimaPortable, bits>(frontier, levels, target, back);
 }
 
 #if defined(__x86_64__)
+template <int bits>
 __attribute__((target("avx2"))) static void
 advanceAvx2(Frontier &frontier, LevelRows levels, PairTarget target,
             uint8_t *back) {
-  advance<minimaAvx2>(frontier, levels, target, back);
+  advance<minimaAvx2, bits>(frontier, levels, target, back);
 }
 
+template <int bits>
 __attribute__((target(MOE_AVX512))) static void
 advanceAvx512(Frontier &frontier, LevelRows levels, PairTarget target,
               uint8_t *back) {
-  advance<minimaAvx512>(frontier, levels, target, back);
+  advance<minimaAvx512, bits>(frontier, levels, target, back);
 }
 #endif
 
@@ -232,32 +234,45 @@ advanceAvx512(Frontier &frontier, LevelRows levels, PairTarget target,
 // Which of them
 //===----------------------------------------------------------------------===//
 
-Advance moe::q35::getAdvance(Isa isa) {
+#define MOE_EACH_BITS(name)                                                    \
+  {name<8>,  name<9>,  name<10>, name<11>, name<12>,                           \
+   name<13>, name<14>, name<15>, name<16>}
+
+static bool hasInstructions(Isa isa) {
 #if defined(__x86_64__)
+  if (isa == Isa::Avx2)
+    return __builtin_cpu_supports("avx2");
   if (isa == Isa::Avx512)
     return __builtin_cpu_supports("avx512f") &&
-                   __builtin_cpu_supports("avx512bw") &&
-                   __builtin_cpu_supports("avx512dq") &&
-                   __builtin_cpu_supports("avx512vl") &&
-                   __builtin_cpu_supports("avx512vnni")
-               ? advanceAvx512
-               : nullptr;
-  if (isa == Isa::Avx2)
-    return __builtin_cpu_supports("avx2") ? advanceAvx2 : nullptr;
+           __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512vnni");
 #endif
-  return isa == Isa::Portable ? advancePortable : nullptr;
+  return isa == Isa::Portable;
+}
+
+Advance moe::q35::getAdvance(Isa isa, int bits) {
+  static const Advance functions[][maxBits - minBits + 1] = {
+      MOE_EACH_BITS(advancePortable),
+#if defined(__x86_64__)
+      MOE_EACH_BITS(advanceAvx2),
+      MOE_EACH_BITS(advanceAvx512),
+#endif
+  };
+  return hasInstructions(isa) ? functions[int(isa)][bits - minBits] : nullptr;
 }
 
 Isa moe::q35::getBestIsa() {
   for (Isa isa : {Isa::Avx512, Isa::Avx2})
-    if (getAdvance(isa))
+    if (hasInstructions(isa))
       return isa;
   return Isa::Portable;
 }
 
 void Frontier::start(int bits, uint16_t state) {
   this->bits = bits;
-  int shift = 16 - bits, groups = getGroups();
+  int shift = 16 - bits, groups = getGroups(bits);
   for (int group = 0; group < groups; ++group) {
     costs[group] = unreachable;
     rows[group] = group << shift;
@@ -268,5 +283,5 @@ void Frontier::start(int bits, uint16_t state) {
 }
 
 int Frontier::getBest() const {
-  return std::min_element(costs, costs + getGroups()) - costs;
+  return std::min_element(costs, costs + getGroups(bits)) - costs;
 }

@@ -18,6 +18,11 @@ constexpr int targetLimit = 320 * levelUnit;
 /// Costs of what cannot be reached.
 constexpr int32_t unreachable = int32_t(1) << 30;
 
+/// Bits of a search: it has 2^bits survivors.
+constexpr int minBits = 8, maxBits = 16;
+/// Survivors that agree in all but their oldest 7 bits.
+constexpr int getGroups(int bits) { return 1 << (bits - 7); }
+
 /// The target of a pair; the second weight of `half` a pair does not exist.
 struct PairTarget {
   int16_t first = 0, second = 0;
@@ -35,7 +40,6 @@ struct Frontier {
   int32_t costs[rowCount];  ///< of a group, multiples of costUnit, least 0
   int32_t rows[rowCount];   ///< of a group: the upper 9 bits of its survivor
 
-  int getGroups() const { return 1 << (bits - 7); }
   void start(int bits, uint16_t state);
   /// The cheapest group.
   int getBest() const;
@@ -60,7 +64,7 @@ using Advance = void (*)(Frontier &frontier, LevelRows levels,
 enum class Isa { Portable, Avx2, Avx512 };
 Isa getBestIsa();
 /// Null if this processor lacks the instructions.
-Advance getAdvance(Isa isa);
+Advance getAdvance(Isa isa, int bits);
 
 } // namespace moe::q35
 
