@@ -129,6 +129,18 @@ TEST_F(WeightDataTest, PartsOfComputedWeightsAreThoseOfTheWhole) {
   }
 }
 
+TEST_F(WeightDataTest, ElementsFromAnyNumberOnAreThoseOfTheWhole) {
+  // More than one block is read, and neither end is that of a block.
+  const char *text = "tensor<3x5000xbf16> from [#moe.random<7, 0.5 : f32>]";
+  std::vector<double> whole = all(text);
+  std::vector<float> part(9000);
+  WeightData data(folder);
+  ASSERT_FALSE(bool(data.readElements(weight(text), 4999, part)));
+  EXPECT_TRUE(std::equal(part.begin(), part.end(), whole.begin() + 4999));
+  EXPECT_THAT(toString(data.readElements(weight(text), 6001, part)),
+              HasSubstr("requested, it has 30000"));
+}
+
 TEST_F(WeightDataTest, RandomNormalIsWhatItsDefinitionSays) {
   // Computed from the definition in WeightData.h with Python's math module.
   EXPECT_NEAR(randomNormal(0, 0), -0.2788749225862045, 1e-15);
