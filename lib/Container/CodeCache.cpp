@@ -72,7 +72,8 @@ CodeCache::open(StringRef path, Fingerprint fingerprint,
   std::string name = path.str();
   // Not blocking: opening a pipe would wait for its other end.
   int descriptor = llvm::sys::RetryAfterSignal(-1, [&] {
-    return ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+    return ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK,
+                  0666);
   });
   if (descriptor < 0)
     return failWith(path, "cannot be opened", errno);
@@ -96,7 +97,8 @@ llvm::Error CodeCache::prepare(Fingerprint wanted,
     end += size;
   }
   offsets.push_back(end);
-  dataStart = llvm::alignTo(sizeof(Header) + sizes.size() * sizeof(Entry), page);
+  dataStart =
+      llvm::alignTo(sizeof(Header) + sizes.size() * sizeof(Entry), page);
 
   Header header = makeHeader(wanted, sizes.size()), old = {};
   struct stat status;
@@ -199,6 +201,6 @@ llvm::Error CodeCache::read(uint64_t offset,
                             llvm::MutableArrayRef<char> out) const {
   if (readExactly(out.data(), out.size(), dataStart + offset))
     return llvm::Error::success();
-  return fail(path, "cannot be read at byte " +
-                        llvm::Twine(dataStart + offset));
+  return fail(path,
+              "cannot be read at byte " + llvm::Twine(dataStart + offset));
 }

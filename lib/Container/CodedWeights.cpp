@@ -64,8 +64,7 @@ createScheme(WeightOp weight, const Registry &registry) {
     if (scheme->getCode(weight.getContext()) == code)
       return scheme;
   }
-  return llvm::createStringError("weight @" + weight.getSymName() +
-                                 " is stored as code '" + code.getName() +
+  return llvm::createStringError("is stored as code '" + code.getName() +
                                  "', which no scheme of this build makes");
 }
 
@@ -82,7 +81,8 @@ static Fingerprint fingerprintInput(const EncodingInput &input) {
   for (auto weight : model.getOps<WeightOp>())
     for (Attribute source : weight.getSources()) {
       auto extent = dyn_cast<ExtentAttr>(source);
-      if (!input.calibration || !extent || !seen.insert(extent.getFile()).second)
+      if (!input.calibration || !extent ||
+          !seen.insert(extent.getFile()).second)
         continue;
       llvm::sys::fs::file_status status;
       std::string path = getExtentPath(model.getDirectory(), extent.getFile());
@@ -182,7 +182,7 @@ llvm::Error MatrixEncoder::encode(CodedMatrix &matrix) {
   WeightOp weight = matrix.weight;
   llvm::Expected<const QuantScheme *> scheme = getScheme(weight);
   if (!scheme)
-    return scheme.takeError();
+    return fail(matrix, scheme.takeError());
   if (llvm::Error error =
           verifyFinite(weight, matrix.index * bytes.size(), bytes))
     return error;
@@ -257,9 +257,10 @@ llvm::Error CodedWeights::run(const EncodingInput &input) {
         cache->remove();
         return error;
       }
-      if (llvm::Error error = cache->store(item, toEntry(matrix, *source),
-                                           encoder.getCodes()))
-        return error;
+      if (llvm::Error error =
+              cache->store(item, toEntry(matrix, *source), encoder.getCodes()))
+        return llvm::createStringError(llvm::toString(std::move(error)) +
+                                       ", codes so far stay there");
     }
     done += encoder.getBytesRead();
     if (input.progress)
@@ -267,7 +268,8 @@ llvm::Error CodedWeights::run(const EncodingInput &input) {
   }
   if (taken && input.note)
     input.note(input.cachePath + ": " + std::to_string(taken) + " of " +
-               std::to_string(matrices.size()) + " matrices were there already");
+               std::to_string(matrices.size()) +
+               " matrices were there already");
   return llvm::Error::success();
 }
 

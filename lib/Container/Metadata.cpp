@@ -64,8 +64,9 @@ static Offset<fb::Code> code(FlatBufferBuilder &builder, CodeAttr source) {
                               source.getLevels().end());
   auto windowOffset = builder.CreateVector(window);
   auto levelsOffset = builder.CreateVector(levels);
-  auto layout = source.getLayout() == CodeLayout::Pairs ? fb::CodeLayout::Pairs
-                                                        : fb::CodeLayout::Planes;
+  auto layout = source.getLayout() == CodeLayout::Pairs
+                    ? fb::CodeLayout::Pairs
+                    : fb::CodeLayout::Planes;
   return fb::CreateCode(builder, name, layout, source.getBits(),
                         source.getColumns(), source.getWeights(),
                         source.getOffset(), source.getZeros(),
@@ -185,15 +186,16 @@ std::vector<uint8_t> moe::buildMetadata(const ContainerInput &input,
                          facts.kv.getHeadDim(),
                          getElement(facts.kv.getElementType()));
   builder.Finish(
-      fb::CreateModule(
-          builder, text(builder, input.producer),
-          model(builder, input, facts, stored.weights),
-          target(builder, input, codeObject), kv, builder.CreateVector(parameters),
-          text(builder, codeObject.entry), codeObject.workspaceFixed,
-          codeObject.workspacePerRow, texts(builder, codeObject.operations),
-          stored.bits, input.plan->getActiveBytes(), input.plan->getMacs(),
-          codes.empty() ? 0 : builder.CreateVector(codeOffsets),
-          stored.codedWeights, stored.codeBits),
+      fb::CreateModule(builder, text(builder, input.producer),
+                       model(builder, input, facts, stored.weights),
+                       target(builder, input, codeObject), kv,
+                       builder.CreateVector(parameters),
+                       text(builder, codeObject.entry),
+                       codeObject.workspaceFixed, codeObject.workspacePerRow,
+                       texts(builder, codeObject.operations), stored.bits,
+                       input.plan->getActiveBytes(), input.plan->getMacs(),
+                       codes.empty() ? 0 : builder.CreateVector(codeOffsets),
+                       stored.codedWeights, stored.codeBits),
       fb::ModuleIdentifier());
   return std::vector<uint8_t>(builder.GetBufferPointer(),
                               builder.GetBufferPointer() + builder.GetSize());

@@ -34,7 +34,9 @@ struct Sums {
 } // namespace
 
 /// A weight of zeros is stored without an error.
-static double divide(double error, double all) { return all > 0 ? error / all : 0; }
+static double divide(double error, double all) {
+  return all > 0 ? error / all : 0;
+}
 
 static json::Value getRelativeError(const EncodeErrors &errors) {
   return divide(errors.error, errors.weights);
@@ -88,9 +90,8 @@ static void addWeight(json::OStream &out, WeightOp weight,
     addErrors(out, sums);
     if (weight.getTensorType().getRank() < 3)
       return;
-    addExperts(out, "expert_relative_mse", matrices, [](const CodedMatrix &m) {
-      return getRelativeError(m.errors);
-    });
+    addExperts(out, "expert_relative_mse", matrices,
+               [](const CodedMatrix &m) { return getRelativeError(m.errors); });
     if (!sums.isCalibrated)
       return;
     addExperts(out, "expert_output_relative_mse", matrices,

@@ -25,11 +25,11 @@ struct WeightBlock {
   std::vector<char> bytes;
 };
 
-/// Hands every block of every parameter, in order, to `consume`; those of stored
-/// weights come from `coded`. Meanwhile a second thread reads and checks the
-/// next ones; a few MiB are in memory, whatever the size of the model. Fails
-/// when bytes cannot be read, when an element is not finite, or when `consume`
-/// fails.
+/// Hands every block of every parameter, in order, to `consume`; those of
+/// stored weights come from `coded`. Meanwhile a second thread reads and checks
+/// the next ones; a few MiB are in memory, whatever the size of the model.
+/// Fails when bytes cannot be read, when an element is not finite, or when
+/// `consume` fails.
 llvm::Error
 streamWeights(const ParameterPlan &plan, WeightData &data,
               const CodedWeights *coded,

@@ -179,17 +179,20 @@ struct Flags {
       "calibrate", cl::ZeroOrMore, cl::cat(making), cl::value_desc("file"),
       cl::desc("Text whose rows say which errors count")};
   cl::opt<std::string> effort{
-      "effort", cl::ZeroOrMore, cl::cat(making),
-      cl::value_desc("fast|normal|max"), cl::init("normal"),
+      "effort",
+      cl::ZeroOrMore,
+      cl::cat(making),
+      cl::value_desc("fast|normal|max"),
+      cl::init("normal"),
       cl::desc("How long to search for good codes (normal)")};
   cl::opt<std::string> report{
-      "quant-report", cl::ZeroOrMore, cl::cat(watching),
-      cl::value_desc("file"),
+      "quant-report", cl::ZeroOrMore, cl::cat(watching), cl::value_desc("file"),
       cl::desc("Write bits and errors of each stored weight as JSON")};
   cl::opt<std::string> threads{
       "threads", cl::ZeroOrMore, cl::cat(making), cl::value_desc("number"),
       cl::desc("Threads that encode weights (one for each processor)")};
-  cl::alias t{"t", cl::aliasopt(threads), cl::desc("Short for --threads")};
+  cl::alias t{"t", cl::NotHidden, cl::aliasopt(threads), cl::cat(making),
+              cl::desc("Short for --threads")};
   cl::opt<std::string> emitIr{
       "emit-ir",
       cl::ValueOptional,
@@ -271,6 +274,9 @@ static Error verifyQuantizing(const Flags &flags,
     return createStringError("--calibrate: needs a file");
   if (flags.report.getNumOccurrences() && command.report.empty())
     return createStringError("--quant-report: needs a file");
+  if (!command.report.empty() && command.report == command.output)
+    return createStringError("--quant-report: '" + command.report +
+                             "' is the module's file, too");
   if (!command.report.empty() && command.lastPhase != Phase::Container)
     return createStringError("--quant-report: there is none without a module, "
                              "and --compile-to makes IR");

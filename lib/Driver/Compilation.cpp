@@ -139,9 +139,9 @@ private:
   Progress progress;
   OneLineDiagnostics *diagnostics = nullptr;
   ImportedModel imported;
-  ModelOp model;                 ///< in imported.module
+  ModelOp model;                                ///< in imported.module
   std::unique_ptr<CalibrationText> calibration; ///< null: none
-  OwningOpRef<ModuleOp> lowered; ///< from phase target on
+  OwningOpRef<ModuleOp> lowered;                ///< from phase target on
 };
 } // namespace
 
@@ -221,8 +221,9 @@ llvm::Error Compilation::calibrate() {
   }
   if (!command.bits)
     return llvm::Error::success();
-  auto schemes = spendBits(command, registry, model,
-                           calibration ? calibration->calibration.get() : nullptr);
+  auto schemes =
+      spendBits(command, registry, model,
+                calibration ? calibration->calibration.get() : nullptr);
   if (!schemes)
     return schemes.takeError();
   options.quantize = *schemes;
@@ -255,8 +256,8 @@ llvm::Error Compilation::writeModule(TimingScope &scope) {
   };
   if (command.emitIr)
     llvm::raw_string_ostream(input.ir) << *imported.module << "\n";
-  auto coded = encodeWeights(command, registry, model, plan,
-                             calibration.get(), progress);
+  auto coded = encodeWeights(command, registry, model, plan, calibration.get(),
+                             progress);
   if (!coded)
     return coded.takeError();
   input.coded = coded->get();

@@ -19,7 +19,8 @@ using namespace mlir;
 using namespace moe;
 
 static std::string getHash(StringRef text) {
-  llvm::XXH128_hash_t hash = llvm::xxh3_128bits(llvm::arrayRefFromStringRef(text));
+  llvm::XXH128_hash_t hash =
+      llvm::xxh3_128bits(llvm::arrayRefFromStringRef(text));
   return llvm::utohexstr(hash.high64) + "." + llvm::utohexstr(hash.low64);
 }
 
@@ -43,15 +44,14 @@ CalibrationText::open(const CompileCommand &command, ModelOp model,
   auto buffer = llvm::MemoryBuffer::getFile(result->path, /*IsText=*/false,
                                             /*RequiresNullTerminator=*/false);
   if (!buffer)
-    return llvm::createStringError(result->path + ": cannot be read: " +
-                                   lower(buffer.getError()));
+    return llvm::createStringError(
+        result->path + ": cannot be read: " + lower(buffer.getError()));
   StringRef text = (*buffer)->getBuffer();
   result->hash = getHash(text);
   CalibrationOptions options;
   options.origin = result->path;
   options.threads = command.threads;
-  auto calibration =
-      Calibration::create(model, tokenizerJson, text, options);
+  auto calibration = Calibration::create(model, tokenizerJson, text, options);
   if (!calibration)
     return about(result->path, calibration.takeError());
   result->calibration = std::move(*calibration);
@@ -119,9 +119,8 @@ llvm::Expected<std::string> moe::spendBits(const CompileCommand &command,
     for (BudgetTensor &tensor : tensors)
       tensor.sensitivity = sensitivities->lookup(tensor.symbol);
   }
-  llvm::Expected<BudgetPlan> plan =
-      spendBits(tensors, getBudgetSchemes(registry, model->getContext()),
-                *command.bits);
+  llvm::Expected<BudgetPlan> plan = spendBits(
+      tensors, getBudgetSchemes(registry, model->getContext()), *command.bits);
   if (!plan)
     return about(command.input, plan.takeError());
   std::string text;

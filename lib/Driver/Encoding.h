@@ -1,4 +1,4 @@
-//===- Encoding.h - from the command line to codes, and what they cost -*- C++ -*-===//
+//===- Encoding.h - from the command line to codes --------------*- C++ -*-===//
 #ifndef MOE_LIB_DRIVER_ENCODING_H
 #define MOE_LIB_DRIVER_ENCODING_H
 

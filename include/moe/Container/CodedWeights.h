@@ -34,11 +34,11 @@ struct EncodingInput {
 /// What became of one matrix.
 struct CodedMatrix {
   WeightOp weight;
-  int64_t index = 0;          ///< expert, or 0
-  uint64_t offset = 0;        ///< of its codes, from the first matrix's
-  uint64_t size = 0;          ///< bytes
+  int64_t index = 0;   ///< expert, or 0
+  uint64_t offset = 0; ///< of its codes, from the first matrix's
+  uint64_t size = 0;   ///< bytes
   EncodeErrors errors;
-  int64_t inputRows = -1;     ///< of the calibration; -1: there was none
+  int64_t inputRows = -1; ///< of the calibration; -1: there was none
 };
 
 class CodedWeights {

@@ -1,4 +1,4 @@
-//===- QuantReport.h - what the codes cost and how far they are off -*- C++ -*-===//
+//===- QuantReport.h - what codes cost, how far they are off ----*- C++ -*-===//
 #ifndef MOE_CONTAINER_QUANTREPORT_H
 #define MOE_CONTAINER_QUANTREPORT_H
 

@@ -16,7 +16,9 @@ struct StoredBits {
   explicit StoredBits(const ParameterPlan &plan);
 
   double getBitsPerWeight() const { return divide(bits, weights); }
-  double getBitsPerCodedWeight() const { return divide(codeBits, codedWeights); }
+  double getBitsPerCodedWeight() const {
+    return divide(codeBits, codedWeights);
+  }
 
 private:
   static double divide(uint64_t bits, uint64_t weights) {

@@ -83,11 +83,10 @@ LogicalResult Planner::unifyInputs() {
 
 LogicalResult Planner::verifyNames() {
   for (StringRef name : choice.getNamed().keys())
-    if (llvm::none_of(uses, [&](Use &use) {
-          return use.weight.getSymName() == name;
-        }))
-      return model.emitOpError() << "has no weight @" << name
-                                 << " that may be stored as a code";
+    if (llvm::none_of(
+            uses, [&](Use &use) { return use.weight.getSymName() == name; }))
+      return model.emitOpError()
+             << "has no weight @" << name << " that may be stored as a code";
   return success();
 }
 
@@ -136,9 +135,8 @@ void AssignCodes::store(WeightOp weight, ArrayRef<Use *> uses,
                         bool isNeededPlain, SymbolTable &symbols) {
   SmallVector<std::pair<Storage, WeightOp>> stored;
   for (Use *use : uses) {
-    auto known = llvm::find_if(stored, [&](const auto &item) {
-      return item.first == use->storage;
-    });
+    auto known = llvm::find_if(
+        stored, [&](const auto &item) { return item.first == use->storage; });
     if (known == stored.end()) {
       WeightOp target = weight;
       if (isNeededPlain || !stored.empty()) {

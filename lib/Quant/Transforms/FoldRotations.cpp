@@ -77,8 +77,8 @@ std::optional<Path> FoldRotations::find(QuantizeOp quantize) {
   Path path;
   path.quantize = quantize;
   path.attention = quantize.getInput().getDefiningOp<AttentionOp>();
-  auto type = cast<QuantizedType>(
-      quantize.getResult().getType().getElementType());
+  auto type =
+      cast<QuantizedType>(quantize.getResult().getType().getElementType());
   if (!path.attention || !type.getRotation() || quantize.getArrivedRotated() ||
       !path.attention.getResult().hasOneUse() ||
       !quantize.getResult().hasOneUse())

@@ -9,16 +9,16 @@ using namespace moe;
 using llvm::StringRef;
 
 /// What a user may well think of, and what is small or read sparsely.
-static constexpr llvm::StringLiteral neverStored[] = {"router", "embed", "norm",
-                                                      "norms",  "bias",  "biases"};
+static constexpr llvm::StringLiteral neverStored[] = {
+    "router", "embed", "norm", "norms", "bias", "biases"};
 
 static llvm::Error verifyScheme(StringRef name, const Registry &registry) {
   if (registry.schemes.count(name.str()))
     return llvm::Error::success();
   auto names = llvm::make_first_range(registry.schemes);
-  return llvm::createStringError("unknown quantisation scheme '" + name +
-                                 "', this build has: " +
-                                 llvm::join(names, ", "));
+  return llvm::createStringError(
+      "unknown quantisation scheme '" + name +
+      "', this build has: " + llvm::join(names, ", "));
 }
 
 static llvm::Expected<size_t> findClass(StringRef name) {
@@ -30,7 +30,8 @@ static llvm::Expected<size_t> findClass(StringRef name) {
   if (llvm::is_contained(neverStored, name))
     return llvm::createStringError("weights of class '" + name +
                                    "' are never stored as codes, only those "
-                                   "of: " + known);
+                                   "of: " +
+                                   known);
   return llvm::createStringError("unknown class of weights '" + name +
                                  "', known are: " + known);
 }

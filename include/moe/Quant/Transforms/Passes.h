@@ -13,8 +13,9 @@ struct Registry;
 #include "moe/Quant/Transforms/Passes.h.inc"
 
 /// The registry must outlive the pass.
-std::unique_ptr<mlir::Pass> createAssignCodesPass(const Registry &registry,
-                                                  llvm::StringRef scheme = "none");
+std::unique_ptr<mlir::Pass>
+createAssignCodesPass(const Registry &registry,
+                      llvm::StringRef scheme = "none");
 
 /// For moe-opt. The registry must outlive all use of the passes.
 void registerMoeQuantPasses(const Registry &registry);
