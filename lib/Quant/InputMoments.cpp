@@ -77,10 +77,11 @@ double InputMoments::getShrinkage(llvm::ArrayRef<float> rows) const {
     fourth += length * length;
   }
   const double n = double(inputRows);
-  const double noise = (fourth / n - squares) / n;
   const double spread = squares - double(columns) * mean * mean;
-  if (!(spread > 0))
+  if (inputRows == 1 || !(spread > 0))
     return 1;
+  // Without bias: of n rows, n - 1 say how far they spread.
+  const double noise = (fourth / n - squares) / (n - 1);
   return std::clamp(noise / spread, leastShrinkage, 1.0);
 }
 

@@ -25,14 +25,65 @@ namespace {
 struct Lanes {
   static constexpr int64_t count = 16;
   float error[count] = {}, products[count] = {}, squares[count] = {};
+  float weights[count] = {}, units[count] = {}, importance[count] = {};
+
+  /// Inlined into loops for wide vectors.
+  __attribute__((always_inline)) void add(int64_t lane, float weight, float q,
+                                          float scale, float factor) {
+    float rest = weight - scale * q;
+    error[lane] += factor * (rest * rest);
+    products[lane] += factor * (weight * q);
+    squares[lane] += factor * (q * q);
+    weights[lane] += factor * weight;
+    units[lane] += factor * q;
+    importance[lane] += factor;
+  }
 
   FitSums getSums() const {
     FitSums sums;
     for (int64_t i = 0; i < count; ++i)
-      sums.add({error[i], products[i], squares[i]});
+      sums.add({error[i], products[i], squares[i], weights[i], units[i],
+                importance[i]});
     return sums;
   }
 };
+
+/// Weights whose units are found before they are summed.
+static constexpr size_t chunk = 256;
+
+/// Adds up to a chunk of weights; `importance` may be null.
+MOE_WIDE static void addAll(const float *weights, const float *units,
+                            const float *importance, int64_t count, float scale,
+                            Lanes &lanes) {
+  int64_t i = 0;
+  if (importance)
+    for (; i + Lanes::count <= count; i += Lanes::count)
+      for (int64_t lane = 0; lane < Lanes::count; ++lane)
+        lanes.add(lane, weights[i + lane], units[i + lane], scale,
+                  importance[i + lane]);
+  else
+    for (; i + Lanes::count <= count; i += Lanes::count)
+      for (int64_t lane = 0; lane < Lanes::count; ++lane)
+        lanes.add(lane, weights[i + lane], units[i + lane], scale, 1);
+  for (int64_t lane = 0; i < count; ++i, ++lane)
+    lanes.add(lane, weights[i], units[i], scale, importance ? importance[i] : 1);
+}
+
+/// Sums over all weights; find(first, count, units) says what they decode to.
+template <typename Find>
+static FitSums sum(llvm::ArrayRef<float> weights,
+                   llvm::ArrayRef<float> importance, float scale, Find find) {
+  Lanes lanes;
+  float units[chunk];
+  for (size_t start = 0; start < weights.size(); start += chunk) {
+    const size_t count = std::min(chunk, weights.size() - start);
+    find(start, count, units);
+    addAll(weights.data() + start, units,
+           importance.empty() ? nullptr : importance.data() + start, count,
+           scale, lanes);
+  }
+  return lanes.getSums();
+}
 
 /// Rounds to the nearest integer, ties to even, if it is below 2^22.
 inline float roundToEven(float value) {
@@ -45,6 +96,8 @@ class Uniform : public NearestCodes {
 public:
   explicit Uniform(CodeAttr code) : NearestCodes(code) {}
 
+  float getShrink() const override { return 0.96f; }
+
   void encode(llvm::ArrayRef<float> weights, float scale, float shift,
               llvm::MutableArrayRef<uint8_t> codes) const override {
     encodeAll(weights.data(), weights.size(), invert(scale), shift,
@@ -53,10 +106,12 @@ public:
 
   FitSums fit(llvm::ArrayRef<float> weights, llvm::ArrayRef<float> importance,
               float scale, float shift) const override {
-    Lanes lanes;
-    fitAll(weights.data(), importance.empty() ? nullptr : importance.data(),
-           weights.size(), scale, shift, float(most), lanes);
-    return lanes.getSums();
+    const float inverse = invert(scale);
+    return sum(weights, importance, scale,
+               [&](size_t start, size_t count, float *units) {
+                 findAll(weights.data() + start, count, inverse, shift,
+                         float(most), units);
+               });
   }
 
 private:
@@ -73,28 +128,11 @@ private:
       codes[i] = uint8_t(int32_t(getField(weights[i], inverse, shift, most)));
   }
 
-  MOE_WIDE static void fitAll(const float *weights, const float *importance,
-                              int64_t count, float scale, float shift,
-                              float most, Lanes &lanes) {
-    const float inverse = invert(scale);
-    auto add = [&](int64_t lane, float weight, float factor) {
-      float q = getField(weight, inverse, shift, most) - shift;
-      float rest = weight - scale * q;
-      lanes.error[lane] += factor * (rest * rest);
-      lanes.products[lane] += factor * (weight * q);
-      lanes.squares[lane] += factor * (q * q);
-    };
-    int64_t i = 0;
-    if (importance)
-      for (; i + Lanes::count <= count; i += Lanes::count)
-        for (int64_t lane = 0; lane < Lanes::count; ++lane)
-          add(lane, weights[i + lane], importance[i + lane]);
-    else
-      for (; i + Lanes::count <= count; i += Lanes::count)
-        for (int64_t lane = 0; lane < Lanes::count; ++lane)
-          add(lane, weights[i + lane], 1);
-    for (int64_t lane = 0; i < count; ++i, ++lane)
-      add(lane, weights[i], importance ? importance[i] : 1);
+  MOE_WIDE static void findAll(const float *weights, int64_t count,
+                               float inverse, float shift, float most,
+                               float *units) {
+    for (int64_t i = 0; i < count; ++i)
+      units[i] = getField(weights[i], inverse, shift, most) - shift;
   }
 };
 
@@ -116,6 +154,8 @@ public:
     }
   }
 
+  float getShrink() const override { return 0.96f; }
+
   void encode(llvm::ArrayRef<float> weights, float scale, float shift,
               llvm::MutableArrayRef<uint8_t> codes) const override {
     const float inverse = invert(scale);
@@ -125,18 +165,14 @@ public:
 
   FitSums fit(llvm::ArrayRef<float> weights, llvm::ArrayRef<float> importance,
               float scale, float shift) const override {
-    Lanes lanes;
     const float inverse = invert(scale);
-    for (size_t i = 0; i < weights.size(); ++i) {
-      float weight = weights[i], factor = importance.empty() ? 1 : importance[i];
-      float q = nearest[getCell(weight * inverse + shift)] - shift;
-      float rest = weight - scale * q;
-      size_t lane = i % Lanes::count;
-      lanes.error[lane] += factor * (rest * rest);
-      lanes.products[lane] += factor * (weight * q);
-      lanes.squares[lane] += factor * (q * q);
-    }
-    return lanes.getSums();
+    return sum(weights, importance, scale,
+               [&](size_t start, size_t count, float *units) {
+                 for (size_t i = 0; i < count; ++i)
+                   units[i] =
+                       nearest[getCell(weights[start + i] * inverse + shift)] -
+                       shift;
+               });
   }
 
 private:
@@ -157,6 +193,8 @@ class Pairs : public NearestCodes {
 public:
   explicit Pairs(CodeAttr code) : NearestCodes(code), grid(code) {}
 
+  float getShrink() const override { return 0.9f; }
+
   void encode(llvm::ArrayRef<float> weights, float scale, float shift,
               llvm::MutableArrayRef<uint8_t> codes) const override {
     const float inverse = invert(scale);
@@ -167,23 +205,18 @@ public:
 
   FitSums fit(llvm::ArrayRef<float> weights, llvm::ArrayRef<float> importance,
               float scale, float shift) const override {
-    Lanes lanes;
     const float inverse = invert(scale);
-    for (size_t i = 0; i < weights.size(); i += 2) {
-      float pair[2] = {weights[i], getSecond(weights, i)};
-      uint8_t code = grid.find(pair[0] * inverse + shift,
-                               pair[1] * inverse + shift);
-      for (size_t j = 0; j < 2 && i + j < weights.size(); ++j) {
-        float factor = importance.empty() ? 1 : importance[i + j];
-        float q = grid.getLevel(code, j) - shift;
-        float rest = pair[j] - scale * q;
-        size_t lane = (i + j) % Lanes::count;
-        lanes.error[lane] += factor * (rest * rest);
-        lanes.products[lane] += factor * (pair[j] * q);
-        lanes.squares[lane] += factor * (q * q);
-      }
-    }
-    return lanes.getSums();
+    return sum(weights, importance, scale,
+               [&](size_t start, size_t count, float *units) {
+                 for (size_t i = 0; i < count; i += 2) {
+                   uint8_t code = grid.find(
+                       weights[start + i] * inverse + shift,
+                       getSecond(weights, start + i) * inverse + shift);
+                   units[i] = grid.getLevel(code, 0) - shift;
+                   // Room for an odd one: a chunk is even.
+                   units[i + 1] = grid.getLevel(code, 1) - shift;
+                 }
+               });
   }
 
 private:

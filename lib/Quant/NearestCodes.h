@@ -16,14 +16,20 @@ namespace moe {
 /// What a choice of scale and zero does to some weights, each weighed by its
 /// importance: q stands for what the nearest code decodes to, in units.
 struct FitSums {
-  double error = 0;    ///< of (w - scale * q)^2
-  double products = 0; ///< of w * q
-  double squares = 0;  ///< of q * q
+  double error = 0;      ///< of (w - scale * q)^2
+  double products = 0;   ///< of w * q
+  double squares = 0;    ///< of q * q
+  double weights = 0;    ///< of w
+  double units = 0;      ///< of q
+  double importance = 0; ///< of 1
 
   void add(const FitSums &other) {
     error += other.error;
     products += other.products;
     squares += other.squares;
+    weights += other.weights;
+    units += other.units;
+    importance += other.importance;
   }
 };
 
@@ -37,6 +43,8 @@ public:
   /// Smallest and largest level of any weight.
   int64_t getLeast() const { return least; }
   int64_t getMost() const { return most; }
+  /// A search for scales makes each this much smaller than the one before.
+  virtual float getShrink() const = 0;
 
   /// Codes of weights, one for each weight or pair. `shift` is offset + zero.
   virtual void encode(llvm::ArrayRef<float> weights, float scale, float shift,

@@ -8,12 +8,11 @@
 
 using namespace moe;
 
-/// Each candidate is this much smaller than the one before; the first holds the
-/// largest weight, and none is below `smallest` of that.
-static constexpr float shrink = 0.95f, smallest = 0.2f;
+/// The first candidate holds the largest weight, and none is below this part.
+static constexpr float smallest = 0.2f;
 /// The error has one valley, but for ripples: so many candidates in a row that
 /// are worse than the best end the search.
-static constexpr int patience = 4;
+static constexpr int patience = 2;
 /// Steps that refine the best candidate.
 static constexpr int refinements = 3;
 /// Below it, dividing by a scale could overflow; f16 has none below 2^-24.
@@ -44,18 +43,16 @@ public:
   std::optional<Candidate> run() {
     if (low == 0 && high == 0)
       return std::nullopt;
-    Candidate best = getCandidate(1);
+    std::optional<Candidate> best;
     int worse = 0;
-    for (float part = shrink; part >= smallest && worse < patience;
-         part *= shrink) {
-      Candidate next = getCandidate(part);
-      bool isBetter = next.sums.error < best.sums.error;
-      worse = isBetter ? 0 : worse + 1;
-      if (isBetter)
-        best = next;
-    }
-    for (int i = 0; i < refinements && refine(best); ++i)
+    for (float part = 1; part >= smallest && worse < patience;
+         part *= codes.getShrink())
+      worse = attemptPart(part, best) ? 0 : worse + 1;
+    for (int i = 0; i < refinements && refine(*best); ++i)
       ;
+    if (code.getZeros())
+      for (int64_t step = code.getLevels().empty() ? 1 : 8; step; step /= 2)
+        shift(step, *best);
     return best;
   }
 
@@ -79,51 +76,91 @@ private:
     return result;
   }
 
-  /// The levels span `part` of the weights' range.
-  Candidate getCandidate(float part) const {
-    const int64_t least = codes.getLeast() - code.getOffset();
-    const int64_t most = codes.getMost() - code.getOffset();
-    if (!code.getZeros()) {
-      float scale = 0;
-      if (most > 0)
-        scale = high / float(most);
-      if (least < 0)
-        scale = std::max(scale, low / float(least));
-      // Levels on one side only, and all weights on the other.
-      if (scale == 0)
-        scale = std::max(high, -low) / float(std::max(most, -least));
-      return evaluate(scale * part, 0);
+  /// Evaluates zeros about `zero`; whether one is better than the best.
+  bool attempt(float scale, double zero, std::optional<Candidate> &best) const {
+    if (!code.getZeros())
+      zero = 0;
+    // Where levels are listed, zeros are fine enough that one will do.
+    if (!code.getLevels().empty())
+      zero = std::round(zero);
+    const int64_t below = int64_t(std::clamp(std::floor(zero), 0.0, 255.0));
+    const int64_t above = int64_t(std::clamp(std::ceil(zero), 0.0, 255.0));
+    bool isBetter = false;
+    for (int64_t rounded = below; rounded <= above; ++rounded) {
+      Candidate next = evaluate(scale, rounded);
+      if (best && !(next.sums.error < best->sums.error))
+        continue;
+      best = next;
+      isBetter = true;
     }
-    const float steps = float(most - least);
-    float scale = std::max(high / steps - low / steps, smallestScale) * part;
-    float zero = std::round(float(least) - low * part / scale);
-    return evaluate(scale, int64_t(std::clamp(zero, 0.0f, 255.0f)));
+    return isBetter;
   }
 
-  /// The scale that suits the chosen codes best, and the zeros beside. Returns
-  /// whether it found something better.
-  bool refine(Candidate &best) const {
-    const double error = best.sums.error;
-    auto attempt = [&](int64_t zero) {
-      if (zero < 0 || zero > 255)
-        return;
-      Candidate next = zero == best.zero ? best : evaluate(best.scale, zero);
-      if (next.sums.squares > 0 && next.sums.products > 0) {
-        float scale = float(next.sums.products / next.sums.squares);
-        Candidate fitted = evaluate(scale, zero);
-        if (fitted.sums.error < next.sums.error)
-          next = fitted;
-      }
-      if (next.sums.error < best.sums.error)
-        best = next;
-    };
-    const int64_t zero = best.zero;
-    attempt(zero);
+  /// Levels that span `part` of the weights' range.
+  bool attemptPart(float part, std::optional<Candidate> &best) const {
+    const int64_t least = codes.getLeast() - code.getOffset();
+    const int64_t most = codes.getMost() - code.getOffset();
     if (code.getZeros()) {
-      attempt(zero - 1);
-      attempt(zero + 1);
+      const float steps = float(most - least);
+      float scale = std::max(high / steps - low / steps, smallestScale) * part;
+      return attempt(scale, double(least) - double(low) * part / scale, best);
     }
-    return best.sums.error < error;
+    float scale = 0;
+    if (most > 0)
+      scale = high / float(most);
+    if (least < 0)
+      scale = std::max(scale, low / float(least));
+    // Levels on one side only, and all weights on the other.
+    if (scale == 0)
+      scale = std::max(high, -low) / float(std::max(most, -least));
+    return attempt(scale * part, 0, best);
+  }
+
+  /// The line through weights over codes, w = scale * q + rest, says which scale
+  /// and zero suit the chosen codes best. Whether they are better.
+  bool refine(Candidate &best) const {
+    const FitSums &sums = best.sums;
+    double spread = sums.importance * sums.squares - sums.units * sums.units;
+    double slope = sums.importance * sums.products - sums.units * sums.weights;
+    double zero = double(best.zero);
+    if (!code.getZeros()) {
+      spread = sums.squares;
+      slope = sums.products;
+    } else if (spread > 0 && slope > 0) {
+      double rest = (sums.weights - slope / spread * sums.units) /
+                    sums.importance;
+      zero -= rest / (slope / spread);
+    }
+    if (!(spread > 0) || !(slope > 0))
+      return false;
+    std::optional<Candidate> next = best;
+    bool isBetter = attempt(float(slope / spread), zero, next);
+    best = *next;
+    return isBetter;
+  }
+
+  /// Moves the zero by some steps as long as that helps, with the scale that
+  /// suits the codes chosen so far.
+  void shift(int64_t steps, Candidate &best) const {
+    for (int64_t by : {-steps, steps}) {
+      const int64_t zero = best.zero + by;
+      const FitSums &sums = best.sums;
+      // Every q is by - 1 lower.
+      double products = sums.products - double(by) * sums.weights;
+      double squares = sums.squares - 2.0 * double(by) * sums.units +
+                       double(by * by) * sums.importance;
+      if (zero < 0 || zero > 255 || !(products > 0) || !(squares > 0))
+        continue;
+      for (float scale : {best.scale, float(products / squares)}) {
+        Candidate next = evaluate(scale, zero);
+        if (next.sums.error < best.sums.error) {
+          best = next;
+          for (int i = 0; i < refinements && refine(best); ++i)
+            ;
+          break;
+        }
+      }
+    }
   }
 
   const NearestCodes &codes;

@@ -22,7 +22,7 @@ public:
   }
 
   double getErrorBound() const override { return 1.0; }
-  double getGaussianError() const override { return 0.1185; }
+  double getGaussianError() const override { return 0.1180; }
 };
 } // namespace
 

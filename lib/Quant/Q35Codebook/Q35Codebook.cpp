@@ -42,7 +42,7 @@ public:
   }
 
   double getErrorBound() const override { return 1.0; }
-  double getGaussianError() const override { return 0.0154; }
+  double getGaussianError() const override { return 0.0153; }
 };
 } // namespace
 

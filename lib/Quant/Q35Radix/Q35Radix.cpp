@@ -25,11 +25,11 @@ public:
   }
 
   double getErrorBound() const override { return 0.8; }
-  double getGaussianError() const override { return 0.0184; }
+  double getGaussianError() const override { return 0.0168; }
 
 private:
   /// Levels lie apart by `step`, so that zeros can lie between them.
-  static constexpr int64_t radix = 11, step = 8;
+  static constexpr int64_t radix = 11, step = 16;
 };
 } // namespace
 

@@ -32,9 +32,9 @@ private:
 
 extern "C" void moeRegister_scheme_Q4(Registry &registry) {
   registry.schemes["q4"] = [] {
-    return std::make_unique<Q4>("q4", 128, 0.0088);
+    return std::make_unique<Q4>("q4", 128, 0.0090);
   };
   registry.schemes["q4-32"] = [] {
-    return std::make_unique<Q4>("q4-32", 32, 0.0056);
+    return std::make_unique<Q4>("q4-32", 32, 0.0060);
   };
 }

@@ -18,7 +18,7 @@ public:
   }
 
   double getErrorBound() const override { return 0.5; }
-  double getGaussianError() const override { return 0.0020; }
+  double getGaussianError() const override { return 0.00184; }
 };
 } // namespace
 

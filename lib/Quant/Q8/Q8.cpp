@@ -20,7 +20,7 @@ public:
   }
 
   double getErrorBound() const override { return 0.5 / largest + 1e-3; }
-  double getGaussianError() const override { return 6.0e-5; }
+  double getGaussianError() const override { return 6.5e-5; }
 
   /// The row's largest weight has the level 127, so that none is cut off.
   void chooseScales(const Tile &tile, TileScales &scales) const override {
