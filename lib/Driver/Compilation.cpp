@@ -260,6 +260,10 @@ llvm::Error Compilation::writeModule(TimingScope &scope) {
                              progress);
   if (!coded)
     return coded.takeError();
+  if (calibration && (*coded)->getMatrices().empty())
+    return llvm::createStringError(
+        calibration->path +
+        ": has no use, because no weight is stored as a code");
   input.coded = coded->get();
   if (llvm::Error error = writeContainer(input, command.output))
     return error;
