@@ -43,8 +43,10 @@ RANK = {"Support": 0, "Interfaces": 0, "Dialect": 1, "Analysis": 2, "Conversion"
         "Container": 4, "Pipelines": 5, "Driver": 6, "tools": 7}
 # Within one rank these arrows are meant: the container holds what a backend made
 # and what a scheme encoded; evaluating, writing and calibrating read weights,
-# evaluating encodes them too, and calibrating serves the encoder.
+# evaluating encodes them too, kernels rotate with the signs of the encoder, and
+# calibrating serves it.
 SIDEWAYS = {("Container", "Target"), ("Container", "Model"), ("Container", "Quant"),
+            ("Target", "Quant"),
             ("Reference", "Model"), ("Reference", "Quant"), ("Calibration", "Model"),
             ("Calibration", "Quant")}
 # The registry is the door that plug-ins come through.
