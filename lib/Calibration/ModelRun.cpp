@@ -5,6 +5,8 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <optional>
 
 using namespace llvm;
@@ -383,28 +385,103 @@ Expected<Rows> ModelRun::run(ExpertsOp op) {
   return std::move(out);
 }
 
-Expected<Rows> ModelRun::getInputs(Use use, int64_t matrix) {
-  auto mlp = [&](MlpOp op) -> Expected<Rows> {
-    if (use.role == Role::Down)
-      return hidden(op, rows(op.getInput()), 0);
-    return rows(op.getInput());
-  };
-  auto experts = [&](ExpertsOp op) -> Expected<Rows> {
-    Rows in = gather(rows(op.getInput()),
-                     findRouted(*choices.lookup(op.getExperts()),
-                                rows(op.getWeights()), matrix));
-    if (use.role == Role::Down)
-      return hidden(op, in, matrix);
-    return in;
-  };
+//===----------------------------------------------------------------------===//
+// What weights meet
+//===----------------------------------------------------------------------===//
+
+static void scale(Rows &rows, int64_t r, float factor) {
+  for (int64_t c = 0; c < rows.columns; ++c)
+    rows.row(r)[c] *= factor;
+}
+
+Expected<Rows> ModelRun::getExpertInputs(ExpertsOp op, Role role,
+                                         int64_t expert,
+                                         ArrayRef<float> importance) {
+  Routed routed = findRouted(*choices.lookup(op.getExperts()),
+                             rows(op.getWeights()), expert);
+  Rows in = gather(rows(op.getInput()), routed);
+  if (role == Role::Down) {
+    Expected<Rows> inner = hidden(op, in, expert);
+    if (!inner)
+      return inner;
+    in = std::move(*inner);
+  }
+  if (!importance.empty())
+    for (auto [i, row] : enumerate(routed))
+      scale(in, i, row.second * std::sqrt(importance[row.first]));
+  return std::move(in);
+}
+
+Expected<Rows> ModelRun::getInputs(Use use, int64_t matrix,
+                                   ArrayRef<float> importance) {
   if (Error error = checkRows(use.op))
     return named(use.op, std::move(error));
   Expected<Rows> result =
       TypeSwitch<mlir::Operation *, Expected<Rows>>(use.op)
           .Case([&](LinearOp op) { return Rows(rows(op.getInput())); })
-          .Case(mlp)
-          .Case(experts);
+          .Case([&](MlpOp op) -> Expected<Rows> {
+            const Rows &in = rows(op.getInput());
+            return use.role == Role::Down ? hidden(op, in, 0) : Rows(in);
+          })
+          .Case([&](ExpertsOp op) {
+            return getExpertInputs(op, use.role, matrix, importance);
+          });
   if (!result)
     return named(use.op, result.takeError());
+  // The head works on wanted rows, which are all.
+  if (!importance.empty() && !isa<ExpertsOp>(use.op))
+    for (int64_t r = 0; r < result->rows; ++r)
+      scale(*result, r, std::sqrt(importance[r]));
   return result;
+}
+
+namespace {
+/// Sums of the exponentials of one row's logits, and of their squares, relative
+/// to the largest so far.
+struct SoftmaxSums {
+  float largest = -std::numeric_limits<float>::infinity();
+  double sum = 0, squares = 0;
+
+  void add(ArrayRef<float> logits) {
+    float now = std::max(largest, *llvm::max_element(logits));
+    double shrink = std::exp(double(largest) - now);
+    sum *= shrink;
+    squares *= shrink * shrink;
+    for (float logit : logits) {
+      double part = std::exp(double(logit) - now);
+      sum += part;
+      squares += part * part;
+    }
+    largest = now;
+  }
+};
+} // namespace
+
+Expected<std::vector<float>> ModelRun::getUncertainty() {
+  mlir::Operation *last = forward.getBody().front().getTerminator();
+  std::vector<SoftmaxSums> sums(windows->wanted.size());
+  auto add = [&](const Rows &logits) {
+    workers->forEach(logits.rows, [&](int64_t r) {
+      sums[r].add({logits.row(r), size_t(logits.columns)});
+    });
+  };
+  auto head = last->getOperand(0).getDefiningOp<LinearOp>();
+  if (head && !head.getBias()) {
+    // All logits of all rows at once would be the largest value by far.
+    if (Error error = advanceTo(head))
+      return std::move(error);
+    if (Error error = multiplyInBlocks(
+            rows(head.getInput()), weight(head.getWeightAttr()), 0, reader,
+            *workers, [&](int64_t, const Rows &part) { add(part); }))
+      return named(head, std::move(error));
+  } else {
+    Expected<RowsPtr> logits = finish();
+    if (!logits)
+      return logits.takeError();
+    add(**logits);
+  }
+  std::vector<float> result;
+  for (const SoftmaxSums &row : sums)
+    result.push_back(float(1 - row.squares / (row.sum * row.sum)));
+  return std::move(result);
 }

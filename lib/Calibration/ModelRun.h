@@ -44,8 +44,13 @@ public:
   llvm::Expected<std::shared_ptr<const Rows>> finish();
 
   /// Rows that matrix `matrix` of the weight in `use` multiplies; the
-  /// operations before it have run.
-  llvm::Expected<Rows> getInputs(Use use, int64_t matrix);
+  /// operations before it have run. Unless `importance` is empty, row r of the
+  /// batch is scaled by its root, and an expert's by its weight.
+  llvm::Expected<Rows> getInputs(Use use, int64_t matrix,
+                                 llvm::ArrayRef<float> importance);
+  /// How uncertain the next token of each row is: 1 - sum of squares of all
+  /// tokens' probabilities. Runs all.
+  llvm::Expected<std::vector<float>> getUncertainty();
 
   void setPerturbation(Perturbation perturbation) {
     reader.perturbation = std::move(perturbation);
@@ -64,6 +69,8 @@ private:
 
   llvm::Error runNext();
   llvm::Error checkRows(mlir::Operation *op) const;
+  llvm::Expected<Rows> getExpertInputs(ExpertsOp op, Role role, int64_t expert,
+                                       llvm::ArrayRef<float> importance);
   llvm::Expected<Rows> run(EmbedOp op);
   llvm::Expected<Rows> run(PickOp op);
   llvm::Expected<Rows> run(NormOp op);

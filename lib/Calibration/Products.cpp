@@ -122,24 +122,24 @@ static std::vector<Vector> transpose(const Rows &in, Workers &workers) {
   return result;
 }
 
-/// One panel with a block of rows of weights: out[r, first + n].
+/// One panel with a block of rows of weights: out[i, n].
 static void multiplyPanel(const Vector *panel, int64_t rows,
-                          ArrayRef<float> weights, int64_t count,
-                          int64_t columns, float *out, int64_t outColumns) {
-  for (int64_t n = 0; n < count; n += outputsAtOnce) {
+                          ArrayRef<float> weights, int64_t columns, Rows &out,
+                          int64_t firstRow) {
+  for (int64_t n = 0; n < out.columns; n += outputsAtOnce) {
     Vector sums[outputsAtOnce];
     sumProducts(panel, weights.data() + n * columns, columns, columns, sums);
-    for (int64_t j = 0; j < outputsAtOnce && n + j < count; ++j)
+    for (int64_t j = 0; j < outputsAtOnce && n + j < out.columns; ++j)
       for (int64_t i = 0; i < rows; ++i)
-        out[i * outColumns + n + j] = sums[j][i];
+        out.row(firstRow + i)[n + j] = sums[j][i];
   }
 }
 
-Expected<Rows> moe::multiply(const Rows &in, WeightOp weight, int64_t matrix,
-                             WeightReader &reader, Workers &workers) {
+Error moe::multiplyInBlocks(const Rows &in, WeightOp weight, int64_t matrix,
+                            WeightReader &reader, Workers &workers,
+                            function_ref<void(int64_t, const Rows &)> use) {
   constexpr int64_t blockElements = 1 << 20;
   int64_t rows = weight.getRows(), columns = weight.getColumns();
-  Rows out(in.rows, rows);
   std::vector<Vector> panels = transpose(in, workers);
   std::vector<float> block;
   int64_t step = alignTo(std::max<int64_t>(1, blockElements / columns),
@@ -147,14 +147,29 @@ Expected<Rows> moe::multiply(const Rows &in, WeightOp weight, int64_t matrix,
   for (int64_t first = 0; first < rows; first += step) {
     int64_t count = std::min(step, rows - first);
     if (Error error = reader.read(weight, matrix * rows + first, count, block))
-      return std::move(error);
+      return error;
     block.resize(alignTo(count, outputsAtOnce) * columns);
+    Rows out(in.rows, count);
     workers.forEach(divideCeil(in.rows, panelRows), [&](int64_t p) {
       int64_t begin = p * panelRows;
       multiplyPanel(panels.data() + p * columns,
-                    std::min(panelRows, in.rows - begin), block, count, columns,
-                    out.row(begin) + first, rows);
+                    std::min(panelRows, in.rows - begin), block, columns, out,
+                    begin);
     });
+    use(first, out);
   }
+  return Error::success();
+}
+
+Expected<Rows> moe::multiply(const Rows &in, WeightOp weight, int64_t matrix,
+                             WeightReader &reader, Workers &workers) {
+  Rows out(in.rows, weight.getRows());
+  if (Error error = multiplyInBlocks(
+          in, weight, matrix, reader, workers,
+          [&](int64_t first, const Rows &part) {
+            for (int64_t r = 0; r < part.rows; ++r)
+              std::copy_n(part.row(r), part.columns, out.row(r) + first);
+          }))
+    return std::move(error);
   return std::move(out);
 }

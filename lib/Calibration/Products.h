@@ -37,6 +37,13 @@ private:
 llvm::Expected<Rows> multiply(const Rows &in, WeightOp weight, int64_t matrix,
                               WeightReader &reader, Workers &workers);
 
+/// The same, a block of n at a time, for results that are too many to keep:
+/// calls `use` with the first n of each block, and out[r, first ...].
+llvm::Error
+multiplyInBlocks(const Rows &in, WeightOp weight, int64_t matrix,
+                 WeightReader &reader, Workers &workers,
+                 llvm::function_ref<void(int64_t, const Rows &)> use);
+
 } // namespace moe
 
 #endif // MOE_LIB_CALIBRATION_PRODUCTS_H

@@ -23,6 +23,10 @@ struct CalibrationOptions {
   int64_t window = 512;
   /// Most windows that are used, spread evenly over the text; 0: all.
   int64_t windows = 64;
+  /// Rows are scaled by how much an error in them matters, so that sums of
+  /// squares count them so: by the uncertainty of the next token, and an
+  /// expert's by the weight that the router gives it. False: rows as they are.
+  bool weighRows = true;
   int64_t threads = 0; ///< 0: one for each processor
 };
 

@@ -97,6 +97,7 @@ CalibrationOptions getOptions(int64_t threads = 1) {
   options.origin = "text.txt";
   options.window = window;
   options.threads = threads;
+  options.weighRows = false;
   return options;
 }
 
@@ -154,8 +155,9 @@ public:
         model, [&](mlir::OpResult result, const reference::Value &value) {
           std::string name =
               result.getOwner()->getName().stripDialect().str();
-          if (result.getResultNumber() == 0)
-            results[name].push_back(value);
+          if (result.getResultNumber() == 1)
+            name += " weights";
+          results[name].push_back(value);
         });
     int64_t count = 2 * window;
     reference::Integers ids{count, 1, {tokens.begin(), tokens.begin() + count}};
@@ -187,6 +189,18 @@ public:
           ++routed.rows;
         }
     return routed;
+  }
+  /// Weights with which the expert was chosen.
+  reference::Matrix getRouteWeights(int32_t expert) {
+    const auto &chosen = std::get<reference::Integers>(results["route"].at(0));
+    const reference::Matrix &weights = getRows("route weights");
+    reference::Matrix result{0, 1, {}};
+    for (size_t i = 0; i < chosen.values.size(); ++i)
+      if (chosen.values[i] == expert) {
+        result.values.push_back(weights.values[i]);
+        ++result.rows;
+      }
+    return result;
   }
   reference::Matrix multiply(const reference::Matrix &in,
                              llvm::StringRef symbol, int64_t matrix) {
@@ -303,6 +317,61 @@ TEST_F(CalibrationTest, WindowIsNoLongerThanTheContext) {
   auto calibration = Calibration::create(model, tokens, options);
   ASSERT_TRUE(bool(calibration));
   EXPECT_EQ((*calibration)->getWindow(), 8);
+}
+
+/// Root mean square of the quotients of two rows, and that all are alike.
+float getFactor(const InputRows &scaled, const InputRows &plain, int64_t r) {
+  float factor = 0;
+  for (int64_t c = 0; c < plain.columns; ++c) {
+    float x = plain.values[r * plain.columns + c];
+    float y = scaled.values[r * plain.columns + c];
+    if (factor == 0)
+      factor = y / x;
+    EXPECT_NEAR(y, factor * x, 1e-5 * std::abs(y)) << r << ", " << c;
+  }
+  return factor;
+}
+
+TEST_F(CalibrationTest, RowsAreWeighedByUncertaintyAndRoute) {
+  CalibrationOptions options = getOptions();
+  options.weighRows = true;
+  auto weighed = Calibration::create(model, tokens, options);
+  ASSERT_TRUE(bool(weighed));
+  auto plain = create(model);
+  Oracle oracle(model);
+  // The last linear's rows are logits.
+  const reference::Matrix &logits = oracle.getRows("linear", 5);
+  std::vector<double> importance;
+  double sum = 0;
+  for (int64_t r = 0; r < logits.rows; ++r) {
+    double exps = 0, squares = 0;
+    for (int64_t c = 0; c < logits.columns; ++c) {
+      exps += std::exp(logits.at(r, c));
+      squares += std::exp(2 * logits.at(r, c));
+    }
+    importance.push_back(0.03 + 1 - squares / (exps * exps));
+    sum += importance.back() / double(logits.rows);
+  }
+  InputRows plainRows = getInputs(*plain, "o");
+  InputRows rows = getInputs(**weighed, "o");
+  ASSERT_EQ(rows.rows, logits.rows);
+  for (int64_t r = 0; r < rows.rows; ++r)
+    EXPECT_NEAR(getFactor(rows, plainRows, r), std::sqrt(importance[r] / sum),
+                1e-4);
+  // An expert's rows are scaled by its weight, too.
+  plainRows = getInputs(*plain, "downs", 2);
+  rows = getInputs(**weighed, "downs", 2);
+  reference::Matrix numbers = reference::Matrix::zeros(logits.rows, 1);
+  for (int64_t r = 0; r < logits.rows; ++r)
+    numbers.at(r, 0) = double(r);
+  reference::Matrix routed = oracle.getRouted(numbers, 2);
+  reference::Matrix weights = oracle.getRouteWeights(2);
+  ASSERT_EQ(rows.rows, routed.rows);
+  for (int64_t i = 0; i < rows.rows; ++i)
+    EXPECT_NEAR(getFactor(rows, plainRows, i),
+                weights.at(i, 0) *
+                    std::sqrt(importance[int64_t(routed.at(i, 0))] / sum),
+                1e-4);
 }
 
 //===----------------------------------------------------------------------===//
