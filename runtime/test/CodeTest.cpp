@@ -154,7 +154,7 @@ struct Matrix {
   }
   std::vector<float> row(uint64_t index) const {
     std::vector<float> out(columns);
-    decodeRow(code, rows, columns, bytes, index, out);
+    decodeRow(code, rows, columns, bytes.data(), index, out.data());
     return out;
   }
   /// Indices of the weights of a row that are not 0.

@@ -11,7 +11,6 @@
 #include "base/Status.h"
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -66,12 +65,11 @@ struct Code {
 /// compiler's dialect. `origin` starts the message.
 Status checkCode(const Code &code, const std::string &origin);
 
-/// The weights of one row, in the basis in which they are stored: a matrix of
-/// `rows` times `columns` weights whose bytes are `bytes`, matrixBytes of them,
-/// gives out[0 .. columns).
+/// The weights of one row, in the basis in which they are stored: `bytes` are
+/// the matrixBytes of a matrix of `rows` times `columns` weights; fills
+/// out[0 .. columns).
 void decodeRow(const Code &code, uint64_t rows, uint64_t columns,
-               std::span<const std::byte> bytes, uint64_t row,
-               std::span<float> out);
+               const std::byte *bytes, uint64_t row, float *out);
 
 } // namespace moert
 

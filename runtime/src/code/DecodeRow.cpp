@@ -7,7 +7,6 @@
 
 #include <cassert>
 #include <cmath>
-#include <cstring>
 
 using namespace moert;
 
@@ -32,7 +31,7 @@ namespace {
 class RowReader {
 public:
   RowReader(const Code &code, uint64_t rows, uint64_t columns,
-            std::span<const std::byte> bytes, uint64_t row)
+            const std::byte *bytes, uint64_t row)
       : code(code), bytes(bytes), columns(columns), row(row % Code::tileRows),
         tile(row / Code::tileRows), scales(code.codeBytes(rows, columns)),
         zeros(scales + code.scaleBytes(rows, columns)) {
@@ -77,7 +76,7 @@ private:
   uint16_t window(uint64_t lane, uint64_t pair) const;
 
   const Code &code;
-  std::span<const std::byte> bytes;
+  const std::byte *bytes;
   uint64_t columns;
   uint64_t row; ///< in its tile
   uint64_t tile;
@@ -135,10 +134,8 @@ int64_t RowReader::pairLevel(uint64_t column) const {
 }
 
 void moert::decodeRow(const Code &code, uint64_t rows, uint64_t columns,
-                      std::span<const std::byte> bytes, uint64_t row,
-                      std::span<float> out) {
-  assert(row < rows && out.size() == columns &&
-         bytes.size() == code.matrixBytes(rows, columns));
+                      const std::byte *bytes, uint64_t row, float *out) {
+  assert(row < rows);
   RowReader reader(code, rows, columns, bytes, row);
   for (uint64_t column = 0; column < columns; ++column)
     out[column] = reader.weight(column);
