@@ -1,5 +1,5 @@
-"""interrupt.py COMMAND...: runs it on a terminal of its own, waits for a line of
-progress, checks that it came late enough, and sends SIGINT, which must end it."""
+"""interrupt.py PHASE COMMAND...: runs it on a terminal of its own, waits for a line
+of progress in that phase, checks that it came late enough, and sends SIGINT, which must end it."""
 
 import os
 import pty
@@ -17,7 +17,8 @@ def take_signals():
 
 def wait_for_progress(controller):
     seen = b""
-    while not re.search(rb"container, \d+ s, \d+ % of [\d.]+ MB", seen):
+    wanted = sys.argv[1].encode() + rb", \d+ s, \d+ % of [\d.]+ MB"
+    while not re.search(wanted, seen):
         try:
             piece = os.read(controller, 4096)
         except OSError:  # the command has ended
@@ -29,7 +30,7 @@ def wait_for_progress(controller):
 
 controller, terminal = pty.openpty()
 begin = time.monotonic()
-process = subprocess.Popen(sys.argv[1:], stderr=terminal, preexec_fn=take_signals)
+process = subprocess.Popen(sys.argv[2:], stderr=terminal, preexec_fn=take_signals)
 os.close(terminal)
 try:
     wait_for_progress(controller)
