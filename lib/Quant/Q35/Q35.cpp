@@ -1,7 +1,6 @@
 //===- Q35.cpp - 3.5 bits for each weight, a trellis of rotated pairs -----===//
-//
-// benchmarks/trellis_search.cpp found the window and the levels.
 //===----------------------------------------------------------------------===//
+#include "Q35Code.h"
 #include "TrellisEncoder.h"
 #include "moe/Driver/Registry.h"
 
@@ -11,39 +10,19 @@ using namespace mlir;
 using namespace moe;
 using namespace moe::q35;
 
-static constexpr int windowFactors[2] = {41, -125};
-
-/// Less the offset.
-static constexpr int8_t levels[codeCount] = {
-    -127, 68, 51, 40, 31, 24, 19, 13, 6, 1, -4, -10,
-    -17, -22, -28, -38, -45, -61, -90, 78, 57, 43, 35, 28,
-    20, 13, 9, 2, -3, -9, -14, -21, -28, -35, -45, -56,
-    -76, 91, 58, 46, 36, 29, 21, 16, 9, 4, -1, -7,
-    -13, -18, -25, -33, -40, -50, -68, 123, 66, 51, 39, 31,
-    23, 20, 11, 7, 0, -4, -11, -17, -24, -30, -38, -49,
-    -61, -103, 72, 53, 42, 33, 26, 18, 14, 8, 3, -4,
-    -8, -14, -20, -28, -35, -45, -56, -82, 82, 57, 46, 36,
-    28, 23, 15, 9, 4, -2, -7, -13, -20, -25, -32, -43,
-    -54, -72, 104, 63, 47, 40, 31, 24, 17, 11, 6, 1,
-    -5, -10, -17, -24, -31, -39, -50, -65};
-static constexpr int64_t offset = 128;
-static constexpr float outermost = 127;
-
-/// Scale of weights whose mean square is 1.
-static constexpr float unitScale = 0.0263f;
-
-/// A scale belongs to at least so many weights: 16 bits among them keep a matrix
-/// below 3.52 bits for each.
+/// A scale belongs to at least so many weights: its 16 bits add 0.02 to the 3.5
+/// of each.
 static constexpr int64_t scaleWeights = 800;
 
-/// A search by Effort: its survivors, as a power of two, and its reach when
-/// errors are fed back. To find 16 columns and look 48 ahead takes four times as
-/// long as whole rows, and loses 3 % to them.
+/// Searches by Effort: survivors, as a power of two, for whole rows, and what
+/// suits feedback of errors. There small steps gain more than survivors, and
+/// what looks ahead is done once for each step.
 struct Search {
-  int bits;
+  int rowBits, blockBits;
   int64_t step, lookAhead;
 };
-static constexpr Search searches[] = {{12, 16, 32}, {14, 16, 48}, {16, 32, 64}};
+static constexpr Search searches[] = {
+    {12, 10, 8, 24}, {14, 12, 4, 32}, {16, 14, 4, 64}};
 /// Survivors of the trials for a scale.
 static constexpr int trialBits = 10;
 
@@ -55,21 +34,14 @@ static constexpr float trialStep = 1.12f;
 /// The most that f16 holds.
 static constexpr float largestScale = 65504;
 
-static TrellisTable createTable(int bits) {
-  return TrellisTable(bits, windowFactors[0], windowFactors[1],
-                      {std::begin(levels), std::end(levels)});
-}
-
-static const TrellisTable &getTrialTable() {
-  static const TrellisTable table = createTable(trialBits);
-  return table;
-}
-
-static const TrellisTable &getTable(Effort effort) {
-  static const TrellisTable tables[] = {createTable(searches[0].bits),
-                                        createTable(searches[1].bits),
-                                        createTable(searches[2].bits)};
-  return tables[int(effort)];
+static const TrellisTable &getTable(int bits) {
+  auto create = [](int bits) {
+    return TrellisTable(bits, windowFactors[0], windowFactors[1],
+                        {std::begin(levels), std::end(levels)});
+  };
+  static const TrellisTable tables[] = {create(10), create(12), create(14),
+                                        create(16)};
+  return tables[(bits - 10) / 2];
 }
 
 //===----------------------------------------------------------------------===//
@@ -79,7 +51,8 @@ static const TrellisTable &getTable(Effort effort) {
 /// Squared error of a row with its scale, as far as a fast search shows it.
 static double getTrialError(llvm::ArrayRef<float> row, const TileScales &scales,
                             int64_t index) {
-  TrellisEncoder encoder(getTrialTable(), CodeAttr::stepColumns, 0);
+  const TrellisTable &table = getTable(trialBits);
+  TrellisEncoder encoder(table, table, CodeAttr::stepColumns, 0);
   std::vector<float> targets(row.begin(), row.end());
   targets.resize(llvm::alignTo(row.size(), 2));
   std::vector<uint8_t> codes(targets.size() / 2);
@@ -92,7 +65,7 @@ static double getTrialError(llvm::ArrayRef<float> row, const TileScales &scales,
   for (size_t i = 0; i < codes.size(); ++i) {
     uint16_t &state = states[i % 2];
     state = getNextState(state, codes[i]);
-    auto [first, second] = getTrialTable().getLevels(state);
+    auto [first, second] = table.getLevels(state);
     double one = row[2 * i] - double(scale) * first;
     error += one * one;
     if (2 * i + 1 == row.size())
@@ -189,8 +162,9 @@ public:
   std::unique_ptr<RowEncoder> createRowEncoder(CodeAttr,
                                                Effort effort) const override {
     const Search &search = searches[int(effort)];
-    return std::make_unique<TrellisEncoder>(getTable(effort), search.step,
-                                            search.lookAhead);
+    return std::make_unique<TrellisEncoder>(
+        getTable(search.rowBits), getTable(search.blockBits), search.step,
+        search.lookAhead);
   }
 };
 } // namespace

@@ -1,8 +1,9 @@
 //===- Trellis.cpp - the Viterbi search forward and back ------------------===//
 //
 // Costs fit in 31 bits: levels differ from targets by at most (255 + 320) * 16,
-// so a pair costs less than 1.7e8; from any state three pairs lead to any other,
-// so costs differ by less than 5.1e8 and, a pair later, stay below unreachable.
+// so a pair costs less than 1.7e8. From any state three pairs lead to every
+// other, so costs differ by less than 5.1e8 and, a pair later, stay below
+// unreachable.
 //===----------------------------------------------------------------------===//
 #include "Trellis.h"
 

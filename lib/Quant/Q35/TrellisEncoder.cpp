@@ -31,6 +31,8 @@ void TrellisEncoder::encode(int64_t column, llvm::ArrayRef<float> targets,
   }
   const float units = float(levelUnit / targetUnit) / scale;
   const int64_t size = targets.size();
+  TrellisSearch &search =
+      column == 0 && count >= columns ? rowSearch : blockSearch;
   for (int64_t lane = 0; lane < lanes; ++lane) {
     pairs.clear();
     for (int64_t i = 2 * lane; i < size; i += stride) {

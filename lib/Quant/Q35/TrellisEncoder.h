@@ -10,11 +10,13 @@ namespace moe::q35 {
 /// Searches the two streams of a row, one after the other.
 class TrellisEncoder : public RowEncoder {
 public:
-  /// `table` outlives the encoder. With feedback of errors it chooses `step`
-  /// columns at once and looks `lookAhead` ahead.
-  TrellisEncoder(const TrellisTable &table, int64_t step, int64_t lookAhead,
-                 Isa isa = getBestIsa())
-      : search(table, isa), step(step), lookAhead(lookAhead) {}
+  /// `rows` is searched for whole rows, `blocks` for parts of them, when errors
+  /// are fed back: `step` columns at once, with a view of `lookAhead` more.
+  /// Both outlive the encoder.
+  TrellisEncoder(const TrellisTable &rows, const TrellisTable &blocks,
+                 int64_t step, int64_t lookAhead, Isa isa = getBestIsa())
+      : rowSearch(rows, isa), blockSearch(blocks, isa), step(step),
+        lookAhead(lookAhead) {}
 
   void begin(const TileScales &scales, int64_t row) override;
   void encode(int64_t column, llvm::ArrayRef<float> targets, int64_t count,
@@ -23,7 +25,7 @@ public:
   int64_t getLookAhead() const override { return lookAhead; }
 
 private:
-  TrellisSearch search;
+  TrellisSearch rowSearch, blockSearch;
   int64_t step, lookAhead;
   int64_t columns = 0; ///< of the row; those behind have no weights
   float scale = 0;

@@ -199,17 +199,16 @@ TEST_F(TrellisTest, BlocksLoseLittle) {
   Tile tile = {matrix.values, rows, columns, {}};
   TileScales scales(code, columns);
   scheme->chooseScales(tile, scales);
-  std::unique_ptr<RowEncoder> encoder =
-      scheme->createRowEncoder(code, Effort::Normal);
 
-  auto getError = [&](int64_t step, int64_t lookAhead) {
+  auto getError = [&](RowEncoder &encoder, int64_t step) {
+    const int64_t lookAhead = encoder.getLookAhead();
     double error = 0;
     for (int64_t row = 0; row < rows; ++row) {
       llvm::ArrayRef<float> weights = matrix.getRow(row);
       std::vector<uint8_t> codes(columns / 2), decoded(columns);
-      encoder->begin(scales, row);
+      encoder.begin(scales, row);
       for (int64_t column = 0; column < columns; column += step)
-        encoder->encode(
+        encoder.encode(
             column, weights.drop_front(column).take_front(step + lookAhead),
             step,
             llvm::MutableArrayRef<uint8_t>(codes).slice(column / 2, step / 2));
@@ -224,10 +223,43 @@ TEST_F(TrellisTest, BlocksLoseLittle) {
     }
     return error;
   };
-  double whole = getError(columns, 0);
-  EXPECT_LT(getError(64, 64), 1.03 * whole);
-  EXPECT_LT(getError(encoder->getStep(), encoder->getLookAhead()),
-            1.05 * whole);
+  TrellisTable table = createTable(14);
+  TrellisEncoder blocks(table, table, 64, 64);
+  double whole = getError(blocks, columns);
+  EXPECT_LT(getError(blocks, 64), 1.03 * whole);
+  // Fewer survivors for many steps.
+  for (Effort effort : {Effort::Fast, Effort::Normal, Effort::Max}) {
+    std::unique_ptr<RowEncoder> encoder =
+        scheme->createRowEncoder(code, effort);
+    EXPECT_LT(getError(*encoder, encoder->getStep()),
+              1.3 * getError(*encoder, columns));
+  }
+}
+
+/// Inputs of few directions, and some noise.
+InputRows makeCorrelated(int64_t rows, int64_t columns) {
+  Matrix basis = makeNormal(columns / 8, columns, 1, 20);
+  Matrix parts = makeNormal(rows, basis.rows, 1, 21);
+  Matrix noise = makeNormal(rows, columns, 1, 22);
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t i = 0; i < basis.rows; ++i)
+      for (int64_t k = 0; k < columns; ++k)
+        noise.at(row, k) += parts.at(row, i) * basis.at(i, k);
+  return {rows, columns, std::move(noise.values)};
+}
+
+TEST_F(TrellisTest, FeedbackGains) {
+  Matrix matrix = makeNormal(16, 256, 1, 23);
+  InputRows inputs = makeCorrelated(600, 256);
+  // Without feedback errors of outputs are, on average, those of weights.
+  const double nearest = getError(matrix, Effort::Normal);
+  for (Effort effort : {Effort::Fast, Effort::Normal, Effort::Max}) {
+    Encoded encoded = encode(*scheme, matrix, &inputs, effort);
+    EXPECT_LT(encoded.errors.outputError / encoded.errors.outputs,
+              0.5 * nearest);
+    EXPECT_EQ(encode(*scheme, matrix, &inputs, effort, 2).bytes,
+              encoded.bytes);
+  }
 }
 
 //===----------------------------------------------------------------------===//
