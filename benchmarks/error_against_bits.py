@@ -66,8 +66,8 @@ def measure(checkpoint, scheme, effort, work):
 
 #===-- The plot --------------------------------------------------------------===
 
-WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 760, 520, 70, 20, 20, 50
-BITS, EXPONENTS = (2, 9), (-5, 0)  # of the axes
+WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 900, 620, 70, 20, 20, 50
+BITS, EXPONENTS = (1.5, 6), (-3, -0.5)  # of the axes; what lies outside is not drawn
 
 
 def x_of(bits):
@@ -89,11 +89,11 @@ def text(x, y, words, style=""):
 
 def axes():
     grid = 'stroke="#ddd"'
-    for bits in range(BITS[0], BITS[1] + 1):
+    for bits in range(math.ceil(BITS[0]), BITS[1] + 1):
         x = x_of(bits)
         yield line(x, TOP, x, HEIGHT - BOTTOM, grid)
         yield text(x, HEIGHT - BOTTOM + 18, bits, 'text-anchor="middle"')
-    for exponent in range(EXPONENTS[0], EXPONENTS[1] + 1):
+    for exponent in range(EXPONENTS[0], math.floor(EXPONENTS[1]) + 1):
         y = y_of(10.0 ** exponent)
         yield line(LEFT, y, WIDTH - RIGHT, y, grid)
         yield text(LEFT - 8, y + 4, "%g" % 10.0 ** exponent, 'text-anchor="end"')
@@ -106,13 +106,30 @@ def limit():
     low = BITS[0]
     high = min(BITS[1], -EXPONENTS[0] / math.log10(4))
     yield line(x_of(low), y_of(4.0 ** -low), x_of(high), y_of(4.0 ** -high), 'stroke="#c00" stroke-dasharray="6 4"')
-    yield text(x_of(6.3), y_of(4.0 ** -6.3) + 26, "limit 2^(-2 bits)", 'fill="#c00" text-anchor="end"')
+    yield text(x_of(2.4), y_of(4.0 ** -2.4) + 30, "limit 2^(-2 bits)", 'fill="#c00" text-anchor="end"')
 
 
-def point(name, bits, error, color):
-    x, y = x_of(bits), y_of(error)
-    yield '<circle cx="%.1f" cy="%.1f" r="4" fill="%s"/>' % (x, y, color)
-    yield text(x + 7, y - 5, name, 'fill="%s"' % color)
+def place(points):
+    """(x, y, name, y of the label): labels of neighbours are pushed apart."""
+    placed = []
+    for name, bits, error in sorted(points, key=lambda p: -p[2]):
+        if not (BITS[0] <= bits <= BITS[1] and EXPONENTS[0] <= math.log10(error) <= EXPONENTS[1]):
+            continue
+        x, y = x_of(bits), y_of(error)
+        label = y + 4
+        for other_x, _, _, other in placed:
+            if abs(x - other_x) < 90:
+                label = max(label, other + 14)
+        placed.append((x, y, name, label))
+    return placed
+
+
+def draw_points(points, color, side):
+    """Labels stand to the left (-1) or right (1) of their points."""
+    for x, y, name, label in place(points):
+        yield '<circle cx="%.1f" cy="%.1f" r="4" fill="%s"/>' % (x, y, color)
+        yield line(x, y, x + 10 * side, label - 4, 'stroke="%s" stroke-width="0.5"' % color)
+        yield text(x + 12 * side, label, name, 'fill="%s" text-anchor="%s"' % (color, "start" if side > 0 else "end"))
 
 
 def draw(results):
@@ -121,11 +138,9 @@ def draw(results):
     yield '<rect width="100%" height="100%" fill="#fff"/>'
     yield from axes()
     yield from limit()
-    for name, bits, error in OTHERS:
-        yield from point(name, bits, error, "#888")
-    for r in results:
-        name = r["scheme"] if r["effort"] == "normal" else "%s %s" % (r["scheme"], r["effort"])
-        yield from point(name, r["bits_per_weight"], r["relative_mse"], "#06c")
+    yield from draw_points(OTHERS, "#777", -1)
+    yield from draw_points([(r["scheme"] if r["effort"] == "normal" else "%s %s" % (r["scheme"], r["effort"]),
+                             r["bits_per_weight"], r["relative_mse"]) for r in results], "#06c", 1)
     yield "</svg>"
 
 
