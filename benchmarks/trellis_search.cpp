@@ -1,7 +1,6 @@
 //===- trellis_search.cpp - how q35's window and levels were found --------===//
 //
-// cd lib/Quant/Q35 && clang++ -O3 -std=c++17 -I. Trellis.cpp TrellisKernels.cpp
-//   ../../../benchmarks/trellis_search.cpp -o trellis_search
+// Built by `ninja trellis_search`:
 //
 //   trellis_search train A B ROUNDS [FILE]  trains the levels of a window
 //   trellis_search search SEED COUNT FILE   tries windows and orders of levels
