@@ -22,7 +22,7 @@ struct Search {
   int64_t step, lookAhead;
 };
 static constexpr Search searches[] = {
-    {12, 10, 8, 24}, {14, 12, 4, 32}, {16, 14, 4, 64}};
+    {12, 10, 8, 20}, {14, 12, 4, 28}, {16, 14, 4, 64}};
 /// Survivors of the trials for a scale.
 static constexpr int trialBits = 10;
 

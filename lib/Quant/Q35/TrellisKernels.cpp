@@ -34,6 +34,8 @@ static void minimaPortable(LevelRows levels, const int32_t *costs,
                            int32_t *out) {
   std::fill_n(out, codeCount, INT32_MAX);
   for (int group = 0; group < count; ++group) {
+    if (costs[group] == unreachable)
+      continue;
     const int16_t *row = levels + int64_t(rows[group]) * codeCount * 2;
     int32_t base = costs[group] + group;
     for (int code = 0; code < codeCount; ++code) {
@@ -63,6 +65,8 @@ minimaAvx2(LevelRows levels, const int32_t *costs, const int32_t *rows,
     for (__m256i &vector : least)
       vector = _mm256_set1_epi32(INT32_MAX);
     for (int group = 0; group < count; ++group) {
+      if (costs[group] == unreachable)
+        continue;
       const int16_t *row =
           levels + (int64_t(rows[group]) * codeCount + code) * 2;
       const __m256i base = _mm256_set1_epi32(costs[group] + group);
@@ -93,6 +97,8 @@ minimaAvx512(LevelRows levels, const int32_t *costs, const int32_t *rows,
   for (__m512i &vector : least)
     vector = _mm512_set1_epi32(INT32_MAX);
   for (int group = 0; group < count; ++group) {
+    if (costs[group] == unreachable)
+      continue;
     const int16_t *row = levels + int64_t(rows[group]) * codeCount * 2;
     const __m512i base = _mm512_set1_epi32(costs[group] + group);
 #pragma clang loop unroll(full)
