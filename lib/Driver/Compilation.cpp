@@ -54,6 +54,8 @@ static llvm::Error verifyOutput(StringRef path, const CompileCommand &command) {
     return llvm::createStringError(path + ": is not a regular file");
   if (fs::equivalent(path, command.input))
     return llvm::createStringError(path + ": is the input");
+  if (fs::equivalent(path, command.calibration))
+    return llvm::createStringError(path + ": is the text of --calibrate");
   if (fs::exists(path) && fs::access(path, fs::AccessMode::Write))
     return llvm::createStringError(path + ": is read-only");
   std::string target = followLinks(path);
@@ -207,7 +209,9 @@ llvm::Error Compilation::findModel() {
     return llvm::createStringError(command.input + ": model @" +
                                    model.getSymName() +
                                    " has no function @forward");
-  return verifyNoWeightsAt(command.output, model);
+  if (llvm::Error error = verifyNoWeightsAt(command.output, model))
+    return error;
+  return verifyNoWeightsAt(command.report, model);
 }
 
 /// Opens the text while the model is still as it was imported, and lets it say
