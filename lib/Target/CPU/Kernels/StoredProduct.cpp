@@ -25,7 +25,7 @@ constexpr int64_t quadsOfStep = stepColumns / 4;
 
 /// Result rows that share one pass over the codes, and that share a panel.
 constexpr int64_t fewRows[] = {4, 2, 1};
-constexpr int64_t panelRows[] = {6, 3, 1};
+constexpr int64_t panelRows = 6;
 
 /// One row of input and of the result, as pointers.
 struct RowPointers {
@@ -396,23 +396,27 @@ public:
         b.getI64IntegerAttr(tiles * shape.quads() * quadBytes));
     Value panel = LLVM::AllocaOp::create(b, pointer, b.getI8Type(), bytes,
                                          /*alignment=*/quadBytes);
-    Value count = b.sub(lastRow, firstRow);
-    Value areFew = b.less(count, b.index(fewRows[0] + 1));
-    auto branch = scf::IfOp::create(b, areFew, /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    b.tiles(firstRow, lastRow, fewRows,
-            [&](Value row, int64_t number) { callFew(row, number); });
-    b.setInsertionPointToStart(branch.elseBlock());
-    SmallVector<int64_t> sizes = {tiles};
-    if (tiles > 1)
-      sizes.push_back(1);
-    b.tiles(firstTile, lastTile, sizes, [&](Value tile, int64_t number) {
-      b.loop(b.index(0), b.index(number), 1,
+    // Whole panels times whole groups of rows; what is left goes the other way,
+    // which costs less than more kinds of panels would.
+    auto whole = [&](Value begin, Value end, int64_t size) {
+      return b.add(begin, b.mul(b.div(b.sub(end, begin), size), size));
+    };
+    Value panelsEnd = whole(firstTile, lastTile, tiles);
+    Value groupsEnd = whole(firstRow, lastRow, panelRows);
+    panelsEnd = b.select(b.less(firstRow, groupsEnd), panelsEnd, firstTile);
+    b.loop(firstTile, panelsEnd, tiles, [&](Value tile) {
+      b.loop(b.index(0), b.index(tiles), 1,
              [&](Value i) { decodeTile(b.add(tile, i), panel, i); });
-      b.tiles(firstRow, lastRow, panelRows, [&](Value row, int64_t rowCount) {
-        callPanel(panel, tile, number, row, rowCount);
+      b.loop(firstRow, groupsEnd, panelRows,
+             [&](Value row) { callPanel(panel, tile, tiles, row); });
+    });
+    b.when(b.less(firstTile, panelsEnd), [&] {
+      b.tiles(groupsEnd, lastRow, fewRows, [&](Value row, int64_t number) {
+        callFew(firstTile, panelsEnd, row, number);
       });
+    });
+    b.tiles(firstRow, lastRow, fewRows, [&](Value row, int64_t number) {
+      callFew(panelsEnd, lastTile, row, number);
     });
   }
 
@@ -434,8 +438,8 @@ private:
     func::CallOp::create(b, callee, args);
   }
 
-  void callFew(Value row, int64_t number) {
-    SmallVector<Value> args = {codes, scales, zeros, firstTile, lastTile};
+  void callFew(Value begin, Value end, Value row, int64_t number) {
+    SmallVector<Value> args = {codes, scales, zeros, begin, end};
     addRows(args, row, number);
     call("few_" + std::to_string(number) + "_" + name, args,
          [&](KernelBuilder &k, ValueRange values) {
@@ -444,13 +448,10 @@ private:
          });
   }
 
-  void callPanel(Value panel, Value tile, int64_t tiles, Value row,
-                 int64_t number) {
+  void callPanel(Value panel, Value tile, int64_t tiles, Value row) {
     SmallVector<Value> args = {panel, scales, zeros, tile};
-    addRows(args, row, number);
-    call("panel_" + std::to_string(tiles) + "x" + std::to_string(number) + "_" +
-             name,
-         args, [&](KernelBuilder &k, ValueRange values) {
+    addRows(args, row, panelRows);
+    call("panel_" + name, args, [&](KernelBuilder &k, ValueRange values) {
            PanelProduct(k, library, shape, tiles, values).run();
          });
   }
