@@ -7,6 +7,7 @@
 #include "moe/Quant/Rotation.h"
 #include "moe/Quant/StoredMatrix.h"
 #include "llvm/Support/Endian.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
 #include <optional>
@@ -43,8 +44,8 @@ private:
   const MatrixInput &input;
   const EncodeOptions &options;
   MutableArrayRef<char> out;
-  ArrayRef<float> values;      ///< rows rotated, columns not
-  std::vector<float> rotated;  ///< holds them if rows are rotated
+  ArrayRef<float> values;     ///< rows rotated, columns not
+  std::vector<float> rotated; ///< holds them if rows are rotated
   std::optional<InputMoments> moments;
 };
 
@@ -57,10 +58,11 @@ static llvm::Error fail(const std::string &text) {
 llvm::Error MatrixEncoder::checkFinite() const {
   for (int64_t i = 0, e = values.size(); i < e; ++i)
     if (!std::isfinite(values[i]))
-      return fail(llvm::formatv("row {0}, column {1} is {2} when weights should "
-                                "be finite",
-                                i / input.columns, i % input.columns,
-                                std::isnan(values[i]) ? "nan" : "infinite"));
+      return fail(
+          llvm::formatv("row {0}, column {1} is {2} when weights should "
+                        "be finite",
+                        i / input.columns, i % input.columns,
+                        std::isnan(values[i]) ? "nan" : "infinite"));
   return llvm::Error::success();
 }
 
@@ -144,10 +146,11 @@ std::string MatrixEncoder::encodeTile(int64_t index, EncodeErrors &errors) {
   TileScales scales(code, columns);
   scheme.chooseScales(tile, scales);
   if (scales.overflow)
-    return llvm::formatv("rows {0} to {1} need a scale of {2:g} when f16 holds "
-                         "at most {3:g}",
-                         firstRow, firstRow + rows - 1, scales.overflow,
-                         largestHalf);
+    return llvm::formatv("rows {0} to {1} need a scale of {2} when f16 holds "
+                         "at most {3}",
+                         firstRow, firstRow + rows - 1,
+                         llvm::format("%g", scales.overflow),
+                         llvm::format("%g", largestHalf));
   storeScales(index, scales);
 
   const uint64_t bytes = CodeAttr::getPaddedColumns(columns) /

@@ -96,10 +96,9 @@ void FeedbackEncoder::addErrors(int64_t row, int64_t column, int64_t count,
   const int64_t end = std::min(window, moments.getSize() - start);
   for (int64_t i = 0; i < known; ++i) {
     int64_t group = code.getColumns() ? (column + i) / code.getColumns() : 0;
-    int64_t level =
-        levels[i] - code.getOffset() - scales.getZero(row, group);
-    float error = wanted[column + i] -
-                  scales.getScale(row, group) * float(level);
+    int64_t level = levels[i] - code.getOffset() - scales.getZero(row, group);
+    float error =
+        wanted[column + i] - scales.getScale(row, group) * float(level);
     errors[(column + i) * tileRows + row] = error;
     addScaled(&targets[row * window + next], error,
               moments.getFeedback(column + i) + start + next, end - next);
@@ -114,8 +113,8 @@ void FeedbackEncoder::encodeBlock(int64_t row, int64_t start) {
     ArrayRef<float> wanted(&targets[row * window + column - start],
                            count + ahead);
     MutableArrayRef<uint8_t> codes(rows[row].codes);
-    rows[row].encoder->encode(
-        column, wanted, count, codes.slice(column / weights, count / weights));
+    rows[row].encoder->encode(column, wanted, count,
+                              codes.slice(column / weights, count / weights));
     addErrors(row, column, count, start);
   }
 }

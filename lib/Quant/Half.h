@@ -1,4 +1,5 @@
-//===- Half.h - numbers of 16 bits, without the processor's help -*- C++ -*-===//
+//===- Half.h - numbers of 16 bits, without the processor's help -*- C++
+//-*-===//
 #ifndef MOE_LIB_QUANT_HALF_H
 #define MOE_LIB_QUANT_HALF_H
 

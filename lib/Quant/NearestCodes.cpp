@@ -66,7 +66,8 @@ MOE_WIDE static void addAll(const float *weights, const float *units,
       for (int64_t lane = 0; lane < Lanes::count; ++lane)
         lanes.add(lane, weights[i + lane], units[i + lane], scale, 1);
   for (int64_t lane = 0; i < count; ++i, ++lane)
-    lanes.add(lane, weights[i], units[i], scale, importance ? importance[i] : 1);
+    lanes.add(lane, weights[i], units[i], scale,
+              importance ? importance[i] : 1);
 }
 
 /// Sums over all weights; find(first, count, units) says what they decode to.
@@ -100,8 +101,8 @@ public:
 
   void encode(llvm::ArrayRef<float> weights, float scale, float shift,
               llvm::MutableArrayRef<uint8_t> codes) const override {
-    encodeAll(weights.data(), weights.size(), invert(scale), shift,
-              float(most), codes.data());
+    encodeAll(weights.data(), weights.size(), invert(scale), shift, float(most),
+              codes.data());
   }
 
   FitSums fit(llvm::ArrayRef<float> weights, llvm::ArrayRef<float> importance,

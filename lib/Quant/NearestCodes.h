@@ -1,7 +1,7 @@
 //===- NearestCodes.h - the code whose level is nearest ---------*- C++ -*-===//
 //
-// Works in units of a scale: a weight w becomes u = w / scale, and a code stands
-// for its level less offset and zero.
+// Works in units of a scale: a weight w becomes u = w / scale, and a code
+// stands for its level less offset and zero.
 //===----------------------------------------------------------------------===//
 #ifndef MOE_LIB_QUANT_NEARESTCODES_H
 #define MOE_LIB_QUANT_NEARESTCODES_H

@@ -22,9 +22,9 @@ public:
     const int64_t end = column + count;
     while (column < end) {
       int64_t group = code.getColumns() ? column / code.getColumns() : 0;
-      int64_t stop =
-          code.getColumns() ? std::min((group + 1) * code.getColumns(), end)
-                            : end;
+      int64_t stop = code.getColumns()
+                         ? std::min((group + 1) * code.getColumns(), end)
+                         : end;
       int64_t part = stop - column;
       codes->encode(targets.take_front(part), scales->getScale(row, group),
                     float(code.getOffset() + scales->getZero(row, group)),

@@ -6,7 +6,8 @@
 
 using namespace moe;
 
-/// A vector of every layout: 4 bytes, or 2 words of 16 bits, for each of 16 rows.
+/// A vector of every layout: 4 bytes, or 2 words of 16 bits, for each of 16
+/// rows.
 static constexpr int64_t vectorBytes = 64;
 
 namespace {
@@ -36,8 +37,8 @@ static void forEachField(const PlaneBits &plane, int64_t row, Visit visit) {
   const int64_t columns = 32 / plane.bits; // of a row in one vector
   for (int64_t column = 0; column < CodeAttr::stepColumns; ++column) {
     int64_t rest = column % columns;
-    int64_t byte = plane.offset + column / columns * vectorBytes + row * 4 +
-                   rest % 4;
+    int64_t byte =
+        plane.offset + column / columns * vectorBytes + row * 4 + rest % 4;
     visit(byte, rest / 4 * plane.bits, column);
   }
 }
@@ -53,8 +54,8 @@ static void packPlanes(CodeAttr code, int64_t row,
       int64_t count = std::min(CodeAttr::stepColumns, e - start);
       forEachField(plane, row, [&](int64_t byte, int64_t bit, int64_t column) {
         if (column < count)
-          step[byte] |= char(((codes[start + column] >> plane.shift) & mask)
-                             << bit);
+          step[byte] |=
+              char(((codes[start + column] >> plane.shift) & mask) << bit);
       });
     }
   });
@@ -119,7 +120,8 @@ static void unpackPairs(CodeAttr code, int64_t row, llvm::ArrayRef<char> tile,
     int64_t held = 0, word = 0;
     for (int64_t i = half, e = codes.size(); i < e; i += 2) {
       if (held < pairBits) {
-        const char *in = tile.data() + getWordByte(code, 2 * row + half, word++);
+        const char *in =
+            tile.data() + getWordByte(code, 2 * row + half, word++);
         bits |= uint32_t(llvm::support::endian::read16le(in)) << held;
         held += wordBits;
       }

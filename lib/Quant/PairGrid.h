@@ -7,8 +7,8 @@
 
 namespace moe {
 
-/// Divides the plane of two levels into cells and lists for each which codes may
-/// be the nearest to a point in it: usually three or four.
+/// Divides the plane of two levels into cells and lists for each which codes
+/// may be the nearest to a point in it: usually three or four.
 class PairGrid {
 public:
   explicit PairGrid(CodeAttr code);

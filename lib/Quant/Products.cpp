@@ -3,7 +3,9 @@
 
 #include "Wide.h"
 #include <algorithm>
+#include <cassert>
 #include <cstring>
+#include <type_traits>
 
 using namespace moe;
 
@@ -12,17 +14,27 @@ static constexpr int64_t lanes = 16;
 using Vector = float __attribute__((vector_size(lanes * sizeof(float))));
 
 static constexpr int64_t rowsAtOnce = 4;
-/// Rows of a and b that stay in the cache while a whole block is summed.
+/// Rows of a and b that are copied side by side before they are multiplied: in
+/// a large matrix they lie a power of two apart, where caches hold but a few.
 static constexpr int64_t depthAtOnce = 256;
+static constexpr int64_t aColumns = 64;
+
+/// Copies `width` columns of each row.
+template <typename Width>
+static void pack(Panel from, int64_t depth, Width width, float *to) {
+  for (int64_t j = 0; j < depth; ++j)
+    std::memcpy(to + j * width, from.data + j * from.stride,
+                width * sizeof(float));
+}
 
 /// 4 rows and 16 columns; out += sign * ...
 MOE_WIDE static void addCorner(float *out, int64_t outStride, const float *a,
-                               int64_t aStride, const float *b, int64_t bStride,
-                               int64_t depth, float sign) {
+                               int64_t aStride, const float *b, int64_t depth,
+                               float sign) {
   Vector sums[rowsAtOnce] = {};
   for (int64_t j = 0; j < depth; ++j) {
     Vector row;
-    std::memcpy(&row, b + j * bStride, sizeof(row));
+    std::memcpy(&row, b + j * lanes, sizeof(row));
     const float *factors = a + j * aStride;
     for (int64_t i = 0; i < rowsAtOnce; ++i)
       sums[i] += factors[i] * row;
@@ -38,14 +50,18 @@ MOE_WIDE static void addCorner(float *out, int64_t outStride, const float *a,
 static void addSigned(float *out, int64_t outStride, Panel a, Panel b,
                       int64_t depth, int64_t rows, int64_t columns,
                       float sign) {
+  alignas(64) float aPart[depthAtOnce * aColumns], bPart[depthAtOnce * lanes];
+  assert(rows <= aColumns);
   for (int64_t start = 0; start < depth; start += depthAtOnce) {
     int64_t part = std::min(depthAtOnce, depth - start);
-    const float *aRows = a.data + start * a.stride;
-    const float *bRows = b.data + start * b.stride;
-    for (int64_t k = 0; k < columns; k += lanes)
+    pack({a.data + start * a.stride, a.stride}, part, rows, aPart);
+    for (int64_t k = 0; k < columns; k += lanes) {
+      pack({b.data + start * b.stride + k, b.stride}, part,
+           std::integral_constant<int64_t, lanes>(), bPart);
       for (int64_t i = 0; i < rows; i += rowsAtOnce)
-        addCorner(out + i * outStride + k, outStride, aRows + i, a.stride,
-                  bRows + k, b.stride, part, sign);
+        addCorner(out + i * outStride + k, outStride, aPart + i, rows, bPart,
+                  part, sign);
+    }
   }
 }
 

@@ -116,8 +116,8 @@ private:
     return attempt(scale * part, 0, best);
   }
 
-  /// The line through weights over codes, w = scale * q + rest, says which scale
-  /// and zero suit the chosen codes best. Whether they are better.
+  /// The line through weights over codes, w = scale * q + rest, says which
+  /// scale and zero suit the chosen codes best. Whether they are better.
   bool refine(Candidate &best) const {
     const FitSums &sums = best.sums;
     double spread = sums.importance * sums.squares - sums.units * sums.units;
@@ -127,8 +127,8 @@ private:
       spread = sums.squares;
       slope = sums.products;
     } else if (spread > 0 && slope > 0) {
-      double rest = (sums.weights - slope / spread * sums.units) /
-                    sums.importance;
+      double rest =
+          (sums.weights - slope / spread * sums.units) / sums.importance;
       zero -= rest / (slope / spread);
     }
     if (!(spread > 0) || !(slope > 0))

@@ -98,8 +98,8 @@ static int64_t getGroup(CodeAttr code, int64_t column) {
 float StoredMatrix::getScale(int64_t row, int64_t column) const {
   constexpr int64_t tileRows = CodeAttr::tileRows;
   int64_t scaleRows = code.getScaleRows(columns);
-  int64_t group = row / tileRows * code.getGroups(columns) +
-                  getGroup(code, column);
+  int64_t group =
+      row / tileRows * code.getGroups(columns) + getGroup(code, column);
   int64_t index = group * (tileRows / scaleRows) + row % tileRows / scaleRows;
   return halfToFloat(
       llvm::support::endian::read16le(scales.data() + 2 * index));
@@ -109,8 +109,8 @@ int64_t StoredMatrix::getZero(int64_t row, int64_t column) const {
   if (zeros.empty())
     return 0;
   constexpr int64_t tileRows = CodeAttr::tileRows;
-  int64_t group = row / tileRows * code.getGroups(columns) +
-                  getGroup(code, column);
+  int64_t group =
+      row / tileRows * code.getGroups(columns) + getGroup(code, column);
   return uint8_t(zeros[group * tileRows + row % tileRows]);
 }
 
@@ -118,9 +118,8 @@ void StoredMatrix::decodeLevels(int64_t row,
                                 llvm::MutableArrayRef<int16_t> out) const {
   assert(int64_t(out.size()) == columns);
   const int64_t weights = getCodeWeights(code);
-  const uint64_t tileBytes =
-      CodeAttr::getPaddedColumns(columns) / CodeAttr::stepColumns *
-      code.getStepBytes();
+  const uint64_t tileBytes = CodeAttr::getPaddedColumns(columns) /
+                             CodeAttr::stepColumns * code.getStepBytes();
   std::vector<uint8_t> rowCodes((columns + weights - 1) / weights);
   std::vector<uint8_t> levels(columns);
   unpackRow(code, row % CodeAttr::tileRows,

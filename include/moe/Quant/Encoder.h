@@ -24,8 +24,8 @@ struct MatrixInput {
 
 /// Sums of squares, in float64.
 struct EncodeErrors {
-  double error = 0, weights = 0;             ///< of w - decoded, of w
-  double outputError = 0, outputs = 0;       ///< of products with the inputs
+  double error = 0, weights = 0;       ///< of w - decoded, of w
+  double outputError = 0, outputs = 0; ///< of products with the inputs
   bool hasOutputs = false;
 };
 
@@ -37,11 +37,9 @@ struct EncodeOptions {
 /// Fills `out`, code.getMatrixBytes(rows, columns) bytes. The result does not
 /// depend on the number of threads or the processor. Fails on values that are
 /// not finite, naming the element.
-llvm::Expected<EncodeErrors> encodeMatrix(const QuantScheme &scheme,
-                                          CodeAttr code,
-                                          const MatrixInput &input,
-                                          const EncodeOptions &options,
-                                          llvm::MutableArrayRef<char> out);
+llvm::Expected<EncodeErrors>
+encodeMatrix(const QuantScheme &scheme, CodeAttr code, const MatrixInput &input,
+             const EncodeOptions &options, llvm::MutableArrayRef<char> out);
 
 } // namespace moe
 

@@ -34,8 +34,8 @@ struct Tile {
 struct TileScales {
   CodeAttr code;
   int64_t columns;
-  int64_t groups;    ///< along a row
-  int64_t scaleRows; ///< rows that share a scale
+  int64_t groups;               ///< along a row
+  int64_t scaleRows;            ///< rows that share a scale
   std::vector<uint16_t> scales; ///< f16 [group][16 / scaleRows]
   std::vector<uint8_t> zeros;   ///< [group][16]; empty without zeros
   /// The largest scale set that f16 cannot hold; the encoder refuses it.
@@ -81,8 +81,8 @@ public:
   /// the stored basis, for nearest rounding (no feedback). Scales have no finer
   /// steps than 2^-24, which adds up to 255 of them.
   virtual double getErrorBound() const = 0;
-  /// Mean squared error relative to the mean square of N(0,1) weights, at normal
-  /// effort, as measured by benchmarks/: what a bit budget is spent by.
+  /// Mean squared error relative to the mean square of N(0,1) weights, at
+  /// normal effort, as measured by benchmarks/: what a bit budget is spent by.
   virtual double getGaussianError() const = 0;
   /// By default, for every scale a search for the least squared error.
   virtual void chooseScales(const Tile &tile, TileScales &scales) const;

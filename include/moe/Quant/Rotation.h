@@ -1,4 +1,5 @@
-//===- Rotation.h - the random Hadamard rotation of moe.quantize -*- C++ -*-===//
+//===- Rotation.h - the random Hadamard rotation of moe.quantize -*- C++
+//-*-===//
 #ifndef MOE_QUANT_ROTATION_H
 #define MOE_QUANT_ROTATION_H
 

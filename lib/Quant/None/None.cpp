@@ -18,4 +18,3 @@ public:
 extern "C" void moeRegister_scheme_None(Registry &registry) {
   registry.schemes["none"] = [] { return std::make_unique<None>(); };
 }
-

@@ -6,9 +6,9 @@ using namespace mlir;
 using namespace moe;
 
 namespace {
-/// Rotated weights are nearly Gaussian, so the levels are those of the quantiser
-/// of a Gaussian with the least squared error (Max, 1960; Lloyd, 1982): +-0.4528
-/// and +-1.5104 standard deviations, the larger made 127.
+/// Rotated weights are nearly Gaussian, so the levels are those of the
+/// quantiser of a Gaussian with the least squared error (Max, 1960; Lloyd,
+/// 1982): +-0.4528 and +-1.5104 standard deviations, the larger made 127.
 class Q2 : public QuantScheme {
 public:
   StringRef getName() const override { return "q2"; }
@@ -21,6 +21,7 @@ public:
                          /*levels=*/levels);
   }
 
+  /// Outliers are cut off, but not turned round.
   double getErrorBound() const override { return 1.0; }
   double getGaussianError() const override { return 0.1180; }
 };

@@ -41,6 +41,7 @@ public:
                          /*levels=*/codebook);
   }
 
+  /// Outliers are cut off, but not turned round.
   double getErrorBound() const override { return 1.0; }
   double getGaussianError() const override { return 0.0153; }
 };

@@ -6,8 +6,8 @@ using namespace mlir;
 using namespace moe;
 
 namespace {
-/// The bits of a pair are two numbers in two's complement: the first weight's in
-/// the upper 4, the second's in the lower 3. The second's steps are twice as
+/// The bits of a pair are two numbers in two's complement: the first weight's
+/// in the upper 4, the second's in the lower 3. The second's steps are twice as
 /// wide, so that both span the same range.
 class Q35Nibbles : public QuantScheme {
 public:
@@ -27,7 +27,8 @@ public:
                          /*levels=*/levels);
   }
 
-  double getErrorBound() const override { return 0.8; }
+  /// Outliers are cut off, but not turned round.
+  double getErrorBound() const override { return 1.0; }
   double getGaussianError() const override { return 0.0201; }
 
 private:

@@ -6,8 +6,9 @@ using namespace mlir;
 using namespace moe;
 
 namespace {
-/// 11 * 11 <= 128: the first weight's level is code / 11, the second's code % 11.
-/// The 7 codes left over go on counting: a twelfth level of the first weight.
+/// 11 * 11 <= 128: the first weight's level is code / 11, the second's code
+/// % 11. The 7 codes left over go on counting: a twelfth level of the first
+/// weight.
 class Q35Radix : public QuantScheme {
 public:
   StringRef getName() const override { return "q35-radix11"; }
@@ -24,7 +25,8 @@ public:
                          /*levels=*/levels);
   }
 
-  double getErrorBound() const override { return 0.8; }
+  /// Outliers are cut off, but not turned round.
+  double getErrorBound() const override { return 1.0; }
   double getGaussianError() const override { return 0.0168; }
 
 private:

@@ -1,6 +1,7 @@
 //===- Q4.cpp - 4 bits for each weight, a scale and zero for a group ------===//
 #include "moe/Driver/Registry.h"
 #include "moe/Quant/QuantScheme.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace moe;
@@ -20,7 +21,12 @@ public:
                          /*levels=*/{});
   }
 
-  double getErrorBound() const override { return 0.5; }
+  /// The squared errors of a group are no more than those of weights that are
+  /// all half a step off, with steps of 2 / 15 of the largest; one weight may
+  /// have them all.
+  double getErrorBound() const override {
+    return std::sqrt(double(columns)) / 15 + 1e-3;
+  }
   double getGaussianError() const override { return gaussianError; }
 
 private:

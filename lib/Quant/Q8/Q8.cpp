@@ -19,7 +19,7 @@ public:
                          /*levels=*/{});
   }
 
-  double getErrorBound() const override { return 0.5 / largest + 1e-3; }
+  double getErrorBound() const override { return 0.501 / largest; }
   double getGaussianError() const override { return 6.5e-5; }
 
   /// The row's largest weight has the level 127, so that none is cut off.

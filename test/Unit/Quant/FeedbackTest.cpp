@@ -35,8 +35,7 @@ protected:
     Matrix decoded = decode(code, encoded, matrix.rows, matrix.columns);
     double error = 0, outputs = 0;
     for (int64_t row = 0; row < matrix.rows; ++row) {
-      llvm::MutableArrayRef<float> weights(&decoded.at(row, 0),
-                                           matrix.columns);
+      llvm::MutableArrayRef<float> weights(&decoded.at(row, 0), matrix.columns);
       unrotateRow(weights, code.getRotation(matrix.columns));
       for (int64_t i = 0; i < inputs.rows; ++i) {
         double rest = 0, output = 0;
@@ -54,7 +53,7 @@ protected:
   }
 };
 
-constexpr const char *schemes[] = {"q8", "q4",      "q2",         "q5",
+constexpr const char *schemes[] = {"q8",    "q4",      "q2",          "q5",
                                    "q4-32", "q35-4x3", "q35-radix11", "q35-vq"};
 
 TEST_F(FeedbackTest, CorrelatedInputsGainMuch) {
@@ -82,8 +81,8 @@ TEST_F(FeedbackTest, OtherRowsOfTheSameTextGainToo) {
   Matrix matrix = makeNormal(rows, columns, 1);
   InputRows others = makeCorrelated(500, columns, 77);
   // Fewer rows than columns, and more.
-  for (auto [count, factor] : {std::pair(8, 0.95), std::pair(64, 0.6),
-                               std::pair(1000, 0.3)}) {
+  for (auto [count, factor] :
+       {std::pair(8, 0.95), std::pair(64, 0.6), std::pair(1000, 0.3)}) {
     InputRows inputs = makeCorrelated(count, columns, 5);
     for (const char *name : {"q4", "q35-vq"}) {
       std::unique_ptr<QuantScheme> scheme = createScheme(name);

@@ -43,15 +43,14 @@ int getBit(const std::vector<char> &bytes, int64_t byte, int64_t bit) {
 
 TEST_F(LayoutTest, PlanesOfEveryWidth) {
   const std::vector<int64_t> planesOf[] = {
-      {},     {1},       {2},    {2, 1}, {4},
-      {4, 1}, {4, 2},    {4, 2, 1}, {8}};
+      {}, {1}, {2}, {2, 1}, {4}, {4, 1}, {4, 2}, {4, 2, 1}, {8}};
   for (int64_t bits = 1; bits <= 8; ++bits) {
     CodeAttr code = getPlanes(bits);
     std::vector<char> bytes =
         getRandomBytes(code.getMatrixBytes(rows, columns));
     StoredMatrix stored(code, rows, columns, bytes);
-    const uint64_t zeros = code.getCodeBytes(rows, columns) +
-                           code.getScaleBytes(rows, columns);
+    const uint64_t zeros =
+        code.getCodeBytes(rows, columns) + code.getScaleBytes(rows, columns);
     for (int64_t row = 0; row < rows; ++row) {
       std::vector<int16_t> levels(columns);
       stored.decodeLevels(row, levels);
@@ -121,7 +120,8 @@ TEST_F(LayoutTest, PairsWithAndWithoutWindow) {
 
 TEST_F(LayoutTest, ScalesOfGroupsAndOfSeveralRows) {
   CodeAttr groups = getPlanes(4);
-  std::vector<char> bytes = getRandomBytes(groups.getMatrixBytes(rows, columns));
+  std::vector<char> bytes =
+      getRandomBytes(groups.getMatrixBytes(rows, columns));
   // f16 1.5 for the second group of row 18, 2^-24 for the third.
   uint64_t scales = groups.getCodeBytes(rows, columns);
   auto set = [&](std::vector<char> &to, uint64_t index, uint16_t bits) {
@@ -136,11 +136,11 @@ TEST_F(LayoutTest, ScalesOfGroupsAndOfSeveralRows) {
   EXPECT_EQ(stored.getScale(18, 128), 0x1p-24f);
 
   // At least 700 weights of 190 columns: 4 rows.
-  CodeAttr shared =
-      CodeAttr::get(&context, "shared", CodeLayout::Planes, 2, 0, 700, 0, false,
-                    false, {}, {});
+  CodeAttr shared = CodeAttr::get(&context, "shared", CodeLayout::Planes, 2, 0,
+                                  700, 0, false, false, {}, {});
   ASSERT_EQ(shared.getScaleRows(columns), 4);
-  std::vector<char> other = getRandomBytes(shared.getMatrixBytes(rows, columns));
+  std::vector<char> other =
+      getRandomBytes(shared.getMatrixBytes(rows, columns));
   scales = shared.getCodeBytes(rows, columns);
   set(other, 1 * 4 + 2, 0x3e00);
   StoredMatrix together(shared, rows, columns, other);

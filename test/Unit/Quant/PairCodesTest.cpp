@@ -141,8 +141,8 @@ double getWrong(double scale, double zero, double products, double) {
 }
 
 /// Whether the formula gives the products of the weights that were stored.
-bool multipliesRight(const StoredMatrix &stored, CodeAttr code,
-                     int64_t columns, Formula formula) {
+bool multipliesRight(const StoredMatrix &stored, CodeAttr code, int64_t columns,
+                     Formula formula) {
   std::mt19937 engine(3);
   std::vector<int> inputs(columns);
   for (int &input : inputs)

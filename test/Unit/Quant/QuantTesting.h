@@ -79,8 +79,8 @@ protected:
     StoredMatrix stored(code, rows, columns, encoded.bytes);
     Matrix result = {rows, columns, std::vector<float>(rows * columns)};
     for (int64_t row = 0; row < rows; ++row)
-      stored.decodeRow(row, llvm::MutableArrayRef<float>(
-                                &result.at(row, 0), columns));
+      stored.decodeRow(
+          row, llvm::MutableArrayRef<float>(&result.at(row, 0), columns));
     return result;
   }
 

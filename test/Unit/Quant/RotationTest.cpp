@@ -1,6 +1,6 @@
 //===- RotationTest.cpp - signs and a Hadamard matrix, bit by bit ---------===//
-#include "QuantTesting.h"
 #include "moe/Quant/Rotation.h"
+#include "QuantTesting.h"
 
 using namespace moe;
 
@@ -27,8 +27,8 @@ TEST(Rotation, IsTheHadamardMatrixTimesSigns) {
     int64_t start = k / block * block;
     for (int64_t j = 0; j < block; ++j) {
       int odd = __builtin_parityll(uint64_t(j & (k - start)));
-      sum += double(row.values[start + j]) * getRotationSign(j) *
-             (odd ? -1 : 1);
+      sum +=
+          double(row.values[start + j]) * getRotationSign(j) * (odd ? -1 : 1);
     }
     EXPECT_NEAR(rotated[k], sum / std::sqrt(32.0), 1e-6);
   }

@@ -20,9 +20,9 @@ protected:
   /// The matrix in the basis in which it is stored.
   Matrix getStored(Matrix matrix) {
     for (int64_t row = 0; row < matrix.rows; ++row)
-      rotateRow(llvm::MutableArrayRef<float>(&matrix.at(row, 0),
-                                             matrix.columns),
-                code.getRotation(matrix.columns));
+      rotateRow(
+          llvm::MutableArrayRef<float>(&matrix.at(row, 0), matrix.columns),
+          code.getRotation(matrix.columns));
     return matrix;
   }
 
@@ -142,8 +142,8 @@ TEST_P(SchemeTest, AnyNumberOfThreadsWritesTheSameBytes) {
   Matrix matrix = makeNormal(70, 320, 1);
   Matrix rows = makeNormal(50, 320, 1, 2);
   InputRows inputs = {rows.rows, rows.columns, rows.values};
-  for (const InputRows *given : {(const InputRows *)nullptr,
-                                 (const InputRows *)&inputs}) {
+  for (const InputRows *given :
+       {(const InputRows *)nullptr, (const InputRows *)&inputs}) {
     Encoded one = encode(*scheme, matrix, given, Effort::Fast, 1);
     Encoded three = encode(*scheme, matrix, given, Effort::Fast, 3);
     EXPECT_EQ(one.bytes, three.bytes);
@@ -157,9 +157,9 @@ TEST_P(SchemeTest, EncodingWhatWasDecodedLosesLittle) {
   Encoded encoded = encode(*scheme, matrix);
   Matrix decoded = decode(code, encoded, matrix.rows, matrix.columns);
   for (int64_t row = 0; row < decoded.rows; ++row)
-    unrotateRow(llvm::MutableArrayRef<float>(&decoded.at(row, 0),
-                                             decoded.columns),
-                code.getRotation(decoded.columns));
+    unrotateRow(
+        llvm::MutableArrayRef<float>(&decoded.at(row, 0), decoded.columns),
+        code.getRotation(decoded.columns));
   Encoded again = encode(*scheme, decoded);
   EXPECT_LE(again.errors.error / again.errors.weights,
             scheme->getGaussianError() * 1.1);
