@@ -355,7 +355,7 @@ private:
     auto type = VectorType::get({quadBytes}, b.getI8Type());
     SmallVector<Value> levels;
     for (int64_t t = 0; t < tiles; ++t) {
-      Value offset = b.mul(b.add(quad, t * shape.quads()), quadBytes);
+      Value offset = b.mul(b.add(b.mul(quad, tiles), t), quadBytes);
       levels.push_back(loadAt(type, panel, offset, quadBytes));
     }
     for (auto [m, row] : llvm::enumerate(rows)) {
@@ -456,20 +456,22 @@ private:
          });
   }
 
-  /// The levels of one tile, quad after quad, at place `i` of the panel.
+  /// The levels of one tile at place `i` of the panel, which holds the first quad
+  /// of all its tiles, then the second: one stream to read.
   void decodeTile(Value tile, Value panel, Value i) {
+    int64_t quadStride = getPanelTiles(shape) * quadBytes;
     Simd simd(b, library.getSimdLevel());
     StepDecoder decoder(b, simd, shape.code);
     Value source = b.pointerAt(codes, b.mul(tile, shape.tileBytes()));
-    Value target = b.pointerAt(panel, b.mul(i, shape.quads() * quadBytes));
+    Value target = b.pointerAt(panel, b.mul(i, quadBytes));
     b.loop(b.index(0), b.index(shape.steps()), 1, decoder.getStart(),
            [&](Value step, ValueRange before) {
-             Value to = b.pointerAt(target, b.mul(step, quadsOfStep * quadBytes));
+             Value to = b.pointerAt(target, b.mul(step, quadsOfStep * quadStride));
              return decoder.decode(
                  b.pointerAt(source, b.mul(step, shape.code.getStepBytes())),
                  before, [&](int64_t quad, Value levels) {
                    LLVM::StoreOp::create(
-                       b, levels, b.pointerAt(to, b.index(quad * quadBytes)),
+                       b, levels, b.pointerAt(to, b.index(quad * quadStride)),
                        /*alignment=*/quadBytes);
                  });
            });
