@@ -3,6 +3,7 @@
 #include "Kernels.h"
 #include "Passes.h"
 #include "VerifyModel.h"
+#include "moe/Analysis/AccumulatorRange.h"
 #include "moe/Analysis/ParameterPlan.h"
 
 #include "moert/abi/module.h"
@@ -670,7 +671,8 @@ struct LowerModel : moe::cpu::impl::LowerModelPassBase<LowerModel> {
       model.emitOpError("has no function @forward to lower");
       return signalPassFailure();
     }
-    if (failed(verifyModel(forward)))
+    // Kernels of stored weights sum in int32, which neither saturates nor wraps.
+    if (failed(verifyModel(forward)) || failed(verifyAccumulators(model)))
       return signalPassFailure();
     ModelLowering lowering(module, model, forward, SimdLevel::get(features));
     if (failed(lowering.run()))

@@ -231,3 +231,21 @@ moe.model @a family "null" context 16 vocabulary 8 from "." {
     return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
   }
 }
+
+// -----
+
+#q8 = #moe.code<"q8", planes, bits = 8, offset = 128>
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x65794xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @head : tensor<8x65794xf32> stored as #q8 from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x65794xf32>
+    %p = moe.pick %x rows %wanted : tensor<?x65794xf32>, tensor<?xi32> -> tensor<?x65794xf32>
+    %l = moe.quantize %p : tensor<?x65794xf32> -> tensor<?x65794x!moe.quantized<i8>>
+    // expected-error @below {{sums 65794 products with @head to up to 2147516160 when int32 holds at most 2147483647}}
+    %logits = moe.linear %l by @head : tensor<?x65794x!moe.quantized<i8>> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
