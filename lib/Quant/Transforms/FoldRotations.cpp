@@ -64,13 +64,11 @@ bool FoldRotations::isOnlyPath(Path &path) {
   return !result.wasInterrupted();
 }
 
-/// A head is one block, and output head h reads value head h, so that both see
-/// the signs of the same features.
+/// A head is one block, so every query head of a value head sees the same signs.
 bool FoldRotations::canRotateHeads(Path &path) {
   auto kv = cast<KvType>(path.attention.getKv().getType());
   return llvm::isPowerOf2_64(kv.getHeadDim()) && kv.getHeadDim() >= 2 &&
-         kv.getHeadDim() >= minimumBlock &&
-         int64_t(path.attention.getHeads()) == kv.getHeads();
+         kv.getHeadDim() >= minimumBlock;
 }
 
 std::optional<Path> FoldRotations::find(QuantizeOp quantize) {

@@ -39,7 +39,6 @@ ADD = "moe.add %{}, %{} : tensor<?x128xf32>"
 APPEND = "moe.kv_append %k, %x into %kv1 layer 0 at %s, %p : tensor<?x128xf32>, tensor<?xi32>, " + KV
 ATTENTION = "moe.attention %x over %kv1 layer 0 at %s, %p heads 2 scale 0.125 : tensor<?x128xf32>, tensor<?xi32>, " + KV
 CASES = {
-    "shared value heads": dict(kvd=64, kv="!moe.kv<1 x 1 x 64 x f32>"),
     "heads of 32": dict(kv="!moe.kv<1 x 4 x 32 x f32>", heads=4),
     "values as they are": dict(v_stored="", v_input="%x", v_type=PLAIN),
     "biased values": dict(bias="bias @norm"),

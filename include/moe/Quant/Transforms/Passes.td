@@ -72,10 +72,9 @@ def FoldRotationsPass : Pass<"moe-fold-rotations", "::moe::ModelOp"> {
     So nothing is folded when a head has fewer features than `minimum-block`.
 
     Declined is what would not be exact, or be seen elsewhere: a head that is not
-    a power of two; query heads that share a value head, because the signs of a
-    rotation belong to features of a row; anything between the projection of the
-    values and the state, such as a bias or a clamp; other readers of the values,
-    of the state's layer, of the attention or of one of the two weights.
+    a power of two; anything between the projection of the values and the state,
+    such as a bias or a clamp; other readers of the values, of the state's layer,
+    of the attention or of one of the two weights.
 
     Before:
     ```mlir
