@@ -6,6 +6,7 @@
 // second bit is on, and checksums are not looked at, so that mutations reach
 // what lies behind them.
 //===----------------------------------------------------------------------===//
+#include "code/Code.h"
 #include "moert/abi/container.h"
 #include "moert/moert.h"
 #include "session/Module.h"
@@ -66,14 +67,39 @@ static std::vector<Page> fileFromMetadata(std::span<const uint8_t> data) {
   return file;
 }
 
+/// Decodes the first and the last row of each stored matrix.
+static void decode(const Container &container) {
+  std::span<const std::byte> weights = container.section(MOERT_SECTION_WEIGHTS);
+  for (const fb::Parameter *parameter : *container.metadata().parameters()) {
+    if (!parameter->matrices())
+      continue;
+    uint64_t offset = parameter->offset();
+    for (const fb::Matrix *matrix : *parameter->matrices()) {
+      if (matrix->code() >= 0) {
+        std::vector<float> row(matrix->columns());
+        for (uint64_t index : {int64_t(0), matrix->rows() - 1})
+          decodeRow(container.codes()[matrix->code()], matrix->rows(),
+                    row.size(), weights.data() + offset, index, row.data());
+      }
+      offset += matrix->size();
+    }
+  }
+}
+
 /// Everything that --inspect and the start of a session read.
 static void use(std::unique_ptr<Container> container) {
+  decode(*container);
   auto module = moert_module_t::fromContainer(std::move(container));
   (void)describeModule(*module);
   moert_module_info_t info = {};
   info.size = sizeof(info);
   moert_status_free(moert_module_info(module.get(), &info));
   (void)moert_module_is_eos(module.get(), 0);
+  for (int64_t i = 0; i < moert_module_parameters(module.get()); ++i) {
+    moert_parameter_info_t parameter = {};
+    parameter.size = sizeof(parameter);
+    moert_status_free(moert_module_parameter(module.get(), i, &parameter));
+  }
   for (auto *driver = moert_drivers(); *driver; ++driver)
     (void)checkRunnable(*module, **driver).ok();
 }
