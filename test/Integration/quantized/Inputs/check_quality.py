@@ -18,7 +18,9 @@ WINDOW = "256"
 
 
 def run(module, *arguments):
-    done = subprocess.run(["moe-run", module, "--json", *arguments], stdout=subprocess.PIPE)
+    # One thread: other tests have the other processors.
+    command = ["moe-run", module, "--json", "-t", "1", *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE)
     if done.returncode != 0:
         sys.exit("exit code %d of moe-run %s %s" % (done.returncode, module, arguments))
     return json.loads(done.stdout)
