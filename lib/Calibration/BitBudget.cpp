@@ -1,10 +1,10 @@
 //===- BitBudget.cpp - least loss within a number of bytes ----------------===//
 //
-// A multiple-choice knapsack: one scheme for each tensor, costs in bytes. Losses
-// of tensors are taken to add up, as they do for small errors (HAWQ-V2, Dong et
-// al. 2020). Solved by dynamic programming over the bytes above the smallest
-// choice, so that tensors of very different sizes fill the budget, which
-// marginal analysis along the convex hull does not do.
+// A multiple-choice knapsack: one scheme for each tensor, costs in bytes.
+// Losses of tensors are taken to add up, as they do for small errors (HAWQ-V2,
+// Dong et al. 2020). Solved by dynamic programming over the bytes above the
+// smallest choice, so that tensors of very different sizes fill the budget,
+// which marginal analysis along the convex hull does not do.
 //===----------------------------------------------------------------------===//
 #include "moe/Calibration/BitBudget.h"
 
@@ -21,12 +21,12 @@ using namespace llvm;
 using namespace moe;
 
 /// Steps into which the bytes to spend are divided at most. Fewer are enough
-/// where all costs are multiples of a larger number; the choice is then the best
-/// there is.
+/// where all costs are multiples of a larger number; the choice is then the
+/// best there is.
 static constexpr uint64_t maxSteps = 1 << 16;
 
-std::vector<BudgetScheme>
-moe::getBudgetSchemes(const Registry &registry, mlir::MLIRContext *context) {
+std::vector<BudgetScheme> moe::getBudgetSchemes(const Registry &registry,
+                                                mlir::MLIRContext *context) {
   std::vector<BudgetScheme> schemes;
   for (auto &[name, create] : registry.schemes) {
     std::unique_ptr<QuantScheme> scheme = create();
@@ -38,8 +38,7 @@ moe::getBudgetSchemes(const Registry &registry, mlir::MLIRContext *context) {
 
 BudgetTensor moe::getBudgetTensor(WeightOp weight) {
   return {weight.getSymName().str(), weight.getMatrices(), weight.getRows(),
-          weight.getColumns(),
-          double(weight.getTensorType().getNumElements())};
+          weight.getColumns(), double(weight.getTensorType().getNumElements())};
 }
 
 namespace {
@@ -154,8 +153,8 @@ Expected<BudgetPlan> moe::spendBits(ArrayRef<BudgetTensor> tensors,
   std::vector<Choices> choices;
   for (const BudgetTensor &tensor : tensors) {
     choices.push_back(getChoices(tensor, schemes));
-    weights += double(tensor.matrices) * double(tensor.rows) *
-               double(tensor.columns);
+    weights +=
+        double(tensor.matrices) * double(tensor.rows) * double(tensor.columns);
     least += choices.back().front().bytes;
   }
   double budget = bits * weights / 8;

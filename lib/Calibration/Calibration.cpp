@@ -63,8 +63,7 @@ Expected<Use> Calibration::State::findUse(WeightOp weight) {
 
 Error Calibration::State::advanceTo(mlir::Operation *op) {
   if (run->isPast(op)) {
-    Expected<ModelRun> again =
-        ModelRun::create(*copy, windows, data, workers);
+    Expected<ModelRun> again = ModelRun::create(*copy, windows, data, workers);
     if (!again)
       return again.takeError();
     run = std::move(*again);
@@ -106,8 +105,7 @@ Expected<InputRows> Calibration::getInputs(WeightOp weight, int64_t matrix) {
     return std::move(error);
   if (Error error = state->advanceTo(use->op))
     return std::move(error);
-  Expected<Rows> rows =
-      state->run->getInputs(*use, matrix, state->importance);
+  Expected<Rows> rows = state->run->getInputs(*use, matrix, state->importance);
   if (!rows)
     return rows.takeError();
   if (!llvm::all_of(rows->values, [](float x) { return std::isfinite(x); }))

@@ -309,8 +309,7 @@ Expected<Rows> ModelRun::run(RouteOp op) {
   chosen.resize(logits.columns);
   for (int32_t expert : choice->experts)
     chosen[expert] = true;
-  choices[op.getExperts()] =
-      std::make_shared<const Choice>(std::move(*choice));
+  choices[op.getExperts()] = std::make_shared<const Choice>(std::move(*choice));
   return choices[op.getExperts()]->weights;
 }
 
@@ -368,8 +367,8 @@ Expected<Rows> ModelRun::run(ExpertsOp op) {
   Rows out(in.rows, in.columns);
   int64_t experts = weight(op.getGateAttr()).getMatrices();
   for (int64_t e = 0; e < experts; ++e) {
-    Routed routed = findRouted(*choices.lookup(op.getExperts()),
-                               rows(op.getWeights()), e);
+    Routed routed =
+        findRouted(*choices.lookup(op.getExperts()), rows(op.getWeights()), e);
     if (routed.empty())
       continue;
     Expected<Rows> inner = hidden(op, gather(in, routed), e);

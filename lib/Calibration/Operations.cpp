@@ -113,8 +113,8 @@ struct Head {
 static void attend(const Head &head, std::vector<double> &scores, float *out) {
   scores.resize(head.positions);
   for (int64_t p = 0; p < head.positions; ++p)
-    scores[p] = head.scale * dot(head.query, head.keys + p * head.stride,
-                                 head.size);
+    scores[p] =
+        head.scale * dot(head.query, head.keys + p * head.stride, head.size);
   double largest = *std::max_element(scores.begin(), scores.end()), sum = 0;
   for (double &score : scores)
     sum += score = std::exp(score - largest);
@@ -223,12 +223,11 @@ Expected<Choice> moe::route(RouteOp op, const Rows &logits, Workers &workers) {
   auto isFinite = [](float logit) { return std::isfinite(logit); };
   auto odd = llvm::find_if_not(logits.values, isFinite);
   if (odd != logits.values.end())
-    return createStringError("row " +
-                             Twine((odd - logits.values.begin()) /
-                                   logits.columns) +
-                             " has a logit that is not finite");
-  Choice choice{logits.rows, int64_t(op.getK()), {},
-                Rows(logits.rows, op.getK())};
+    return createStringError(
+        "row " + Twine((odd - logits.values.begin()) / logits.columns) +
+        " has a logit that is not finite");
+  Choice choice{
+      logits.rows, int64_t(op.getK()), {}, Rows(logits.rows, op.getK())};
   choice.experts.resize(choice.rows * choice.count);
   workers.forEach(logits.rows, [&](int64_t r) {
     ::route(op, {logits.row(r), size_t(logits.columns)},

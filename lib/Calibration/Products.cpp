@@ -31,8 +31,8 @@ static void widen(mlir::Type type, ArrayRef<char> bytes, float *out) {
       out[i] = llvm::bit_cast<float>(read32le(bytes.data() + 4 * i));
   else if (type.isBF16())
     for (size_t i = 0; i < bytes.size() / 2; ++i)
-      out[i] = llvm::bit_cast<float>(uint32_t(read16le(bytes.data() + 2 * i))
-                                     << 16);
+      out[i] =
+          llvm::bit_cast<float>(uint32_t(read16le(bytes.data() + 2 * i)) << 16);
   else
     for (size_t i = 0; i < bytes.size() / 2; ++i)
       out[i] = widenHalf(read16le(bytes.data() + 2 * i));
@@ -62,8 +62,7 @@ static void perturb(MutableArrayRef<float> values, int64_t row, double error) {
 Error WeightReader::read(WeightOp weight, int64_t first, int64_t count,
                          std::vector<float> &out) {
   mlir::Type type = weight.getTensorType().getElementType();
-  uint64_t rowBytes =
-      weight.getColumns() * type.getIntOrFloatBitWidth() / 8;
+  uint64_t rowBytes = weight.getColumns() * type.getIntOrFloatBitWidth() / 8;
   bytes.resize(count * rowBytes);
   if (Error error = data->read(weight, first * rowBytes, bytes))
     return error;
@@ -142,8 +141,8 @@ Error moe::multiplyInBlocks(const Rows &in, WeightOp weight, int64_t matrix,
   int64_t rows = weight.getRows(), columns = weight.getColumns();
   std::vector<Vector> panels = transpose(in, workers);
   std::vector<float> block;
-  int64_t step = alignTo(std::max<int64_t>(1, blockElements / columns),
-                         outputsAtOnce);
+  int64_t step =
+      alignTo(std::max<int64_t>(1, blockElements / columns), outputsAtOnce);
   for (int64_t first = 0; first < rows; first += step) {
     int64_t count = std::min(step, rows - first);
     if (Error error = reader.read(weight, matrix * rows + first, count, block))
@@ -164,12 +163,12 @@ Error moe::multiplyInBlocks(const Rows &in, WeightOp weight, int64_t matrix,
 Expected<Rows> moe::multiply(const Rows &in, WeightOp weight, int64_t matrix,
                              WeightReader &reader, Workers &workers) {
   Rows out(in.rows, weight.getRows());
-  if (Error error = multiplyInBlocks(
-          in, weight, matrix, reader, workers,
-          [&](int64_t first, const Rows &part) {
-            for (int64_t r = 0; r < part.rows; ++r)
-              std::copy_n(part.row(r), part.columns, out.row(r) + first);
-          }))
+  if (Error error = multiplyInBlocks(in, weight, matrix, reader, workers,
+                                     [&](int64_t first, const Rows &part) {
+                                       for (int64_t r = 0; r < part.rows; ++r)
+                                         std::copy_n(part.row(r), part.columns,
+                                                     out.row(r) + first);
+                                     }))
     return std::move(error);
   return std::move(out);
 }

@@ -3,10 +3,10 @@
 // Each weight is disturbed alone, by an error of the size that a code of 3.5
 // bits makes, and the rest of the model runs on. What is measured is the
 // Kullback-Leibler divergence of the disturbed model's next tokens from the
-// undisturbed one's: unlike the text's own loss it never falls by chance, and it
-// is the same second-order term, E[dw' F dw] / 2 with the Fisher matrix F, that
-// HAWQ-V2 (Dong et al., 2020) and SqueezeLLM (Kim et al., 2023) estimate from
-// gradients. It grows with the square of the error, so one size tells all.
+// undisturbed one's: unlike the text's own loss it never falls by chance, and
+// it is the same second-order term, E[dw' F dw] / 2 with the Fisher matrix F,
+// that HAWQ-V2 (Dong et al., 2020) and SqueezeLLM (Kim et al., 2023) estimate
+// from gradients. It grows with the square of the error, so one size tells all.
 //
 // Of each weight the run up to its use is shared with the undisturbed one.
 //===----------------------------------------------------------------------===//
@@ -26,14 +26,13 @@ static constexpr int64_t mostTokens = 2048, mostLogits = 16 << 20;
 /// Fewer windows, and of them the rows whose logits are compared.
 static Windows shorten(const Windows &windows, int64_t vocabulary) {
   int64_t all = int64_t(windows.tokens.size()) / windows.window;
-  int64_t count =
-      std::clamp<int64_t>(mostTokens / windows.window, 1, all);
+  int64_t count = std::clamp<int64_t>(mostTokens / windows.window, 1, all);
   Windows result;
   result.window = windows.window;
   for (int64_t i : spread(all, count))
-    llvm::append_range(result.tokens,
-                       ArrayRef(windows.tokens)
-                           .slice(i * windows.window, windows.window));
+    llvm::append_range(
+        result.tokens,
+        ArrayRef(windows.tokens).slice(i * windows.window, windows.window));
   int64_t rows = result.tokens.size();
   int64_t wanted = std::clamp<int64_t>(mostLogits / vocabulary, 1, rows);
   for (int64_t row : spread(rows, wanted))
@@ -83,8 +82,8 @@ Calibration::measureSensitivities(ArrayRef<std::string> weights) {
   });
   Windows windows =
       shorten(state->windows, int64_t(state->copy->getVocabulary()));
-  Expected<ModelRun> base = ModelRun::create(*state->copy, windows, state->data,
-                                             state->workers);
+  Expected<ModelRun> base =
+      ModelRun::create(*state->copy, windows, state->data, state->workers);
   if (!base)
     return base.takeError();
   Expected<std::shared_ptr<const Rows>> expected = ModelRun(*base).finish();
@@ -101,7 +100,7 @@ Calibration::measureSensitivities(ArrayRef<std::string> weights) {
     if (!actual)
       return actual.takeError();
     double cost = divergence(**expected, **actual, state->workers);
-    // Rounding makes very small ones negative.
+    // Rounding may take very small ones below 0.
     result[symbol] = std::max(cost, 0.0) / triedError;
   }
   return std::move(result);

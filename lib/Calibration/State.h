@@ -3,8 +3,8 @@
 #define MOE_LIB_CALIBRATION_STATE_H
 
 #include "ModelRun.h"
-#include "moe/Calibration/Calibration.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "moe/Calibration/Calibration.h"
 #include <optional>
 
 namespace moe {
@@ -12,8 +12,8 @@ namespace moe {
 struct Calibration::State {
   State(ModelOp model, Windows windows, const CalibrationOptions &options)
       : copy(model.clone()), data(model.getDirectory()),
-        windows(std::move(windows)), workers(options.threads),
-        options(options), uses(findUses(*copy)) {}
+        windows(std::move(windows)), workers(options.threads), options(options),
+        uses(findUses(*copy)) {}
 
   /// What of the model the weight is, also if it is a clone of one.
   llvm::Expected<Use> findUse(WeightOp weight);
