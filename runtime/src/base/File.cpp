@@ -65,6 +65,15 @@ Status MappedFile::open(const std::string &path,
   return status;
 }
 
+void MappedFile::forget(std::span<const std::byte> bytes) {
+  constexpr uintptr_t page = 4096;
+  auto begin = reinterpret_cast<uintptr_t>(bytes.data());
+  uintptr_t end = (begin + bytes.size()) / page * page;
+  begin = (begin + page - 1) / page * page;
+  if (begin < end)
+    ::madvise(reinterpret_cast<void *>(begin), end - begin, MADV_DONTNEED);
+}
+
 MappedFile::~MappedFile() {
   if (data)
     ::munmap(const_cast<std::byte *>(data), size);

@@ -22,6 +22,8 @@ public:
   MappedFile &operator=(const MappedFile &) = delete;
 
   std::span<const std::byte> bytes() const { return {data, size}; }
+  /// These bytes will not be read soon: their pages leave this process.
+  static void forget(std::span<const std::byte> bytes);
 
 private:
   MappedFile(const std::byte *data, size_t size) : data(data), size(size) {}

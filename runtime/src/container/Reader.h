@@ -38,6 +38,8 @@ public:
   /// Empty when the section is absent.
   std::span<const std::byte> section(uint32_t id) const;
   bool hasSection(uint32_t id) const { return find(id) != nullptr; }
+  /// Whether sections are pages of a file, and not the caller's bytes.
+  bool isMapped() const { return mapping != nullptr; }
 
 private:
   explicit Container(std::string name) : name(std::move(name)) {}

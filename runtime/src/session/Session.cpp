@@ -3,6 +3,7 @@
 
 #include "base/Threads.h"
 #include "session/RopeTable.h"
+#include "session/Weights.h"
 #include <algorithm>
 #include <chrono>
 #include <limits>
@@ -130,12 +131,18 @@ Status moert_session_t::allocateWorkspace() {
 }
 
 Status moert_session_t::placeParameters() {
-  std::span<const std::byte> weights =
+  std::span<const std::byte> mapped =
       module.container->section(MOERT_SECTION_WEIGHTS);
-  stats.weight_bytes = weights.size();
+  stats.weight_bytes = mapped.size();
+  MOERT_RETURN_IF_ERROR(
+      copyWeights(module, *driver, device, options.threads, &weights));
+  const void *data = mapped.data();
+  if (weights.data())
+    data = weights.data();
   for (const fb::Parameter *parameter : *module.metadata().parameters()) {
     if (parameter->kind() != fb::ParameterKind::RopeTable) {
-      parameters.push_back(weights.data() + parameter->offset());
+      parameters.push_back(static_cast<const char *>(data) +
+                           parameter->offset());
       continue;
     }
     auto &frequencies = *parameter->rope()->frequencies();
@@ -168,6 +175,7 @@ Status moert_session_t::start(const moert_session_options_t &requested) {
 }
 
 moert_session_t::~moert_session_t() {
+  weights = DeviceMemory();
   states = DeviceMemory();
   workspace = DeviceMemory();
   ropeTables.clear();

@@ -68,6 +68,7 @@ private:
   moert_device_t *device = nullptr;
   moert_executable_t *executable = nullptr;
   int64_t capacity = 0; ///< positions that each state has room for
+  moert::DeviceMemory weights; ///< a copy, or empty
   moert::DeviceMemory states, workspace;
   std::vector<moert::DeviceMemory> ropeTables;
   std::vector<const void *> parameters; ///< in the module's order
