@@ -396,23 +396,19 @@ public:
         b.getI64IntegerAttr(tiles * shape.quads() * quadBytes));
     Value panel = LLVM::AllocaOp::create(b, pointer, b.getI8Type(), bytes,
                                          /*alignment=*/quadBytes);
-    // Whole panels times whole groups of rows; what is left goes the other way,
-    // which costs less than more kinds of panels would.
-    auto whole = [&](Value begin, Value end, int64_t size) {
-      return b.add(begin, b.mul(b.div(b.sub(end, begin), size), size));
-    };
-    Value panelsEnd = whole(firstTile, lastTile, tiles);
-    Value groupsEnd = whole(firstRow, lastRow, panelRows);
-    panelsEnd = b.select(b.less(firstRow, groupsEnd), panelsEnd, firstTile);
+    // Whole panels, if there are rows for one group; the tiles that are left go
+    // the other way, which costs less than further kinds of panels would.
+    Value isFew = b.less(b.sub(lastRow, firstRow), b.index(panelRows));
+    Value whole = b.mul(b.div(b.sub(lastTile, firstTile), tiles), tiles);
+    Value panelsEnd = b.select(isFew, firstTile, b.add(firstTile, whole));
     b.loop(firstTile, panelsEnd, tiles, [&](Value tile) {
       b.loop(b.index(0), b.index(tiles), 1,
              [&](Value i) { decodeTile(b.add(tile, i), panel, i); });
-      b.loop(firstRow, groupsEnd, panelRows,
-             [&](Value row) { callPanel(panel, tile, tiles, row); });
-    });
-    b.when(b.less(firstTile, panelsEnd), [&] {
-      b.tiles(groupsEnd, lastRow, fewRows, [&](Value row, int64_t number) {
-        callFew(firstTile, panelsEnd, row, number);
+      // The last group ends with the last row: it repeats some rows, which come
+      // out the same.
+      Value lastGroup = b.sub(lastRow, b.index(panelRows));
+      b.loop(firstRow, lastRow, panelRows, [&](Value row) {
+        callPanel(panel, tile, tiles, b.min(row, lastGroup));
       });
     });
     b.tiles(firstRow, lastRow, fewRows, [&](Value row, int64_t number) {
