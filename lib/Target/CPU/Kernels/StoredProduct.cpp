@@ -173,8 +173,18 @@ public:
     chains = std::max<int64_t>(1, 4 / rows.size());
   }
 
+  /// Scales and zeros are read so rarely that the processor does not see them
+  /// come: one line of a cache for some ten thousand weights.
+  void prefetch(Value tile) {
+    int64_t scaleBytes = shape.groups() * shape.scalesOfGroup() * 2;
+    prefetchAt(scalesPointer, tile, scaleBytes);
+    if (shape.code.getZeros())
+      prefetchAt(zerosPointer, tile, shape.groups() * tileRows);
+  }
+
   void tile(Value index) {
     tileIndex = index;
+    prefetch(b.add(index, 1));
     tileCodes = b.pointerAt(codes, b.mul(index, shape.tileBytes()));
     Carried state{SmallVector<Value>(rows.size(), b.zeros(tileRows)),
                   decoder.getStart()};
@@ -210,6 +220,15 @@ private:
               SmallVector<Value>(values.drop_front(sums.size()))};
     }
   };
+
+  /// The lines of a tile's `bytes` bytes.
+  void prefetchAt(Value pointer, Value tile, int64_t bytes) {
+    constexpr int64_t line = 64;
+    Value first = b.mul(tile, bytes);
+    for (int64_t i = 0; i < bytes; i += line)
+      LLVM::Prefetch::create(b, b.pointerAt(pointer, b.add(first, i)),
+                             /*rw=*/0, /*hint=*/3, /*cache=*/1);
+  }
 
   /// Part `part` of `steps` steps: one group, or two of half a step.
   Carried parts(Value part, int64_t steps, Carried state) {
@@ -440,6 +459,7 @@ private:
     call("few_" + std::to_string(number) + "_" + name, args,
          [&](KernelBuilder &k, ValueRange values) {
            FewRows few(k, library, shape, values);
+           few.prefetch(values[3]);
            k.loop(values[3], values[4], 1, [&](Value tile) { few.tile(tile); });
          });
   }
