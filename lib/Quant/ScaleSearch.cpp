@@ -83,6 +83,9 @@ private:
     // Where levels are listed, zeros are fine enough that one will do.
     if (!code.getLevels().empty())
       zero = std::round(zero);
+    // Weights near the end of f32, whose scale will be refused.
+    if (!std::isfinite(zero))
+      zero = 0;
     const int64_t below = int64_t(std::clamp(std::floor(zero), 0.0, 255.0));
     const int64_t above = int64_t(std::clamp(std::ceil(zero), 0.0, 255.0));
     bool isBetter = false;
