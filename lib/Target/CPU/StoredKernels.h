@@ -26,6 +26,9 @@ struct StoredWeight {
   CodeAttr code;
   int64_t rows = 0, columns = 0;
   mlir::Value address; ///< pointer
+  /// What the address is a multiple of: matrices of one expert follow one
+  /// another, and those that are no codes may have any size.
+  int64_t alignment = 64;
 
   uint64_t getBytes() const { return code.getMatrixBytes(rows, columns); }
 };
@@ -69,8 +72,9 @@ void emitStoredLinears(KernelBuilder &b, KernelLibrary &library,
 /// Writes the decoding of one step of 64 columns of one tile.
 class StepDecoder {
 public:
-  StepDecoder(KernelBuilder &b, Simd &simd, CodeAttr code)
-      : b(b), simd(simd), code(code) {}
+  /// Codes start at a multiple of `alignment` bytes.
+  StepDecoder(KernelBuilder &b, Simd &simd, CodeAttr code, int64_t alignment)
+      : b(b), simd(simd), code(code), alignment(alignment) {}
   /// Words that a step takes over from the one before: what `decode` returns
   /// last, zeros at the start of a tile; none unless the codes are pairs.
   mlir::SmallVector<mlir::Value> getStart();
@@ -89,6 +93,7 @@ private:
   KernelBuilder &b;
   Simd &simd;
   CodeAttr code;
+  int64_t alignment;
 };
 
 } // namespace moe::cpu

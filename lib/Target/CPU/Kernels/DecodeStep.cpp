@@ -15,7 +15,7 @@ static constexpr int64_t vectorBytes = 64;
 Value StepDecoder::load(Value pointer, int64_t vector) {
   Value address = b.pointerAt(pointer, b.index(vector * vectorBytes));
   auto type = VectorType::get({vectorBytes}, b.getI8Type());
-  return LLVM::LoadOp::create(b, type, address, /*alignment=*/vectorBytes);
+  return LLVM::LoadOp::create(b, type, address, alignment);
 }
 
 static Value shifted(KernelBuilder &b, Simd &simd, Value bytes, int64_t left) {

@@ -154,8 +154,9 @@ private:
   MatrixRef next(CodeAttr code, int64_t rows, int64_t columns) {
     Value address = b.pointerAt(base, b.index(offset));
     if (code) {
+      int64_t alignment = llvm::MinAlign(StoredWeight().alignment, offset);
       offset += code.getMatrixBytes(rows, columns);
-      return {{}, {code, rows, columns, address}};
+      return {{}, {code, rows, columns, address, alignment}};
     }
     offset += rows * columns * shape.element.getIntOrFloatBitWidth() / 8;
     auto type = MemRefType::get({rows, columns}, shape.element);

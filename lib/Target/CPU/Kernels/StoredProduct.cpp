@@ -36,6 +36,7 @@ struct RowPointers {
 struct Shape {
   CodeAttr code;
   int64_t outputs, columns;
+  int64_t alignment; ///< of the matrix
 
   int64_t steps() const {
     return CodeAttr::getPaddedColumns(columns) / stepColumns;
@@ -96,7 +97,8 @@ protected:
       return offset;
     Value index = b.add(b.mul(tile, shape.groups()), group);
     auto type = VectorType::get({tileRows}, b.getI8Type());
-    Value zeros = loadAt(type, zerosPointer, b.mul(index, tileRows), tileRows);
+    Value zeros = loadAt(type, zerosPointer, b.mul(index, tileRows),
+                         std::min(tileRows, shape.alignment));
     return arith::AddIOp::create(
         b, arith::ExtUIOp::create(b, ints(), zeros), offset);
   }
@@ -163,7 +165,7 @@ class FewRows : ProductBuilder {
 public:
   FewRows(KernelBuilder &b, KernelLibrary &library, const Shape &shape,
           ValueRange args)
-      : ProductBuilder(b, library, shape), decoder(b, simd, shape.code) {
+      : ProductBuilder(b, library, shape), decoder(b, simd, shape.code, shape.alignment) {
     codes = args[0];
     scalesPointer = args[1];
     zerosPointer = args[2];
@@ -477,7 +479,7 @@ private:
   void decodeTile(Value tile, Value panel, Value i) {
     int64_t quadStride = getPanelTiles(shape) * quadBytes;
     Simd simd(b, library.getSimdLevel());
-    StepDecoder decoder(b, simd, shape.code);
+    StepDecoder decoder(b, simd, shape.code, shape.alignment);
     Value source = b.pointerAt(codes, b.mul(tile, shape.tileBytes()));
     Value target = b.pointerAt(panel, b.mul(i, quadBytes));
     b.loop(b.index(0), b.index(shape.steps()), 1, decoder.getStart(),
@@ -508,7 +510,7 @@ void moe::cpu::emitStoredProduct(KernelBuilder &b, KernelLibrary &library,
                                  const StoredWeight &weight,
                                  const QuantizedRows &rows, Value result,
                                  const ProductRange &range) {
-  Shape shape{weight.code, weight.rows, weight.columns};
+  Shape shape{weight.code, weight.rows, weight.columns, weight.alignment};
   uint64_t codeBytes = weight.code.getCodeBytes(weight.rows, weight.columns);
   uint64_t scaleBytes = weight.code.getScaleBytes(weight.rows, weight.columns);
   Value scales = b.pointerAt(weight.address, b.index(codeBytes));
@@ -522,6 +524,8 @@ void moe::cpu::emitStoredProduct(KernelBuilder &b, KernelLibrary &library,
   // Functions of one code and row length differ only in the last tile's outputs.
   std::string name =
       library.nameOf(weight.code) + "_" + std::to_string(weight.columns);
+  if (weight.alignment < 64)
+    name += "_at" + std::to_string(weight.alignment);
   if (int64_t rest = weight.rows % tileRows)
     name += "_rest" + std::to_string(rest) + "of" + std::to_string(weight.rows);
   std::string driver = "product_" + name + "_to" +
