@@ -177,22 +177,32 @@ private:
     memref::StoreOp::create(b, sum, rows.sums, ValueRange{row, place});
   }
 
+  /// Bits of numbers that are not negative are in the order of the numbers, with
+  /// NaN above all: a row that has one must not look like a row without.
   Value absoluteMaximum(RowRef source) {
     int64_t whole = features / kLanes * kLanes;
+    auto ints = VectorType::get({kLanes}, b.getI32Type());
+    auto larger = [&](Value most, Value x) -> Value {
+      x = arith::BitcastOp::create(b, ints, math::AbsFOp::create(b, x));
+      return arith::MaxSIOp::create(b, most, x);
+    };
+    Value none = arith::ConstantOp::create(
+        b, DenseElementsAttr::get(ints, b.getI32IntegerAttr(0)));
     Value most =
-        b.loop(b.index(0), b.index(whole), kLanes, b.zeros(kLanes),
+        b.loop(b.index(0), b.index(whole), kLanes, none,
                [&](Value column, ValueRange carried) -> SmallVector<Value> {
                  Value x = b.load(source, column, kLanes);
-                 return {b.fmax(carried.front(), absolute(x))};
+                 return {larger(carried.front(), x)};
                })
             .front();
     if (features > whole) {
       Value x = b.load(source, b.index(whole), features - whole);
-      most = b.fmax(most, absolute(b.padded(x)));
+      most = larger(most, b.padded(x));
     }
-    return b.maxLane(most);
+    Value bits = vector::ReductionOp::create(
+        b, vector::CombiningKind::MAXSI, most);
+    return arith::BitcastOp::create(b, b.getF32Type(), bits);
   }
-  Value absolute(Value x) { return math::AbsFOp::create(b, x); }
 
   /// Levels of 32 columns, of which the row has the first `there`.
   Value writeGroup(RowRef source, Value row, Value inverse, Value column,
