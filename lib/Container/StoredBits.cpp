@@ -7,9 +7,11 @@ using namespace moe;
 /// Elements that a slice holds.
 static uint64_t countWeights(WeightSlice slice) {
   uint64_t all = slice.weight.getTensorType().getNumElements();
-  // A slice is whole matrices.
-  return all / slice.weight.getMatrices() * slice.size /
-         (slice.weight.getStoredSize() / slice.weight.getMatrices());
+  uint64_t matrices = slice.weight.getMatrices();
+  // A slice is whole matrices: how many comes first, for the product of weights
+  // and bytes is beyond 64 bits where both are some billions.
+  return slice.size / (slice.weight.getStoredSize() / matrices) *
+         (all / matrices);
 }
 
 StoredBits::StoredBits(const ParameterPlan &plan) {
