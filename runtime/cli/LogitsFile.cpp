@@ -134,14 +134,14 @@ LogitsReader::LogitsReader(const std::string &path, const LogitsFacts &facts)
 
 LogitsReader::~LogitsReader() { ::close(fd); }
 
-/// The front of the file, as long as the header of `facts` or shorter.
+/// The first line of the file; nothing if none ends where a header would.
 std::string LogitsReader::readHeader() const {
   char buffer[1024];
   ssize_t size = ::pread(fd, buffer, sizeof(buffer), 0);
   if (size < 0)
     fail(path, "cannot read: ", systemError(errno));
   std::string front(buffer, size_t(size));
-  return front.substr(0, front.find('\n') + 1); // all of it without an end
+  return front.substr(0, front.find('\n') + 1);
 }
 
 void LogitsReader::checkFacts(const LogitsFacts &found) const {
