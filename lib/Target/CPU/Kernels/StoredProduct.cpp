@@ -410,19 +410,33 @@ public:
         result(args[10]), rowOf(args.size() > 11 ? args[11] : Value()) {}
 
   void run() {
-    auto pointer = LLVM::LLVMPointerType::get(b.getContext());
+    Value panelsEnd = firstTile;
+    // Panels lie on the stack of a thread; rows that long are not of this world.
+    if (shape.quads() * quadBytes <= mostPanelBytes)
+      panelsEnd = runPanels();
+    b.tiles(firstRow, lastRow, fewRows, [&](Value row, int64_t number) {
+      callFew(panelsEnd, lastTile, row, number);
+    });
+  }
+
+private:
+  static constexpr int64_t mostPanelBytes = int64_t(1) << 20;
+
+  /// Whole panels, if there are rows for one group; returns the first tile that
+  /// is left. What is left goes the other way, which costs less than further
+  /// kinds of panels would.
+  Value runPanels() {
     int64_t tiles = getPanelTiles(shape);
     Value bytes = LLVM::ConstantOp::create(
         b, b.getI64Type(),
         b.getI64IntegerAttr(tiles * shape.quads() * quadBytes));
-    Value panel = LLVM::AllocaOp::create(b, pointer, b.getI8Type(), bytes,
-                                         /*alignment=*/quadBytes);
-    // Whole panels, if there are rows for one group; the tiles that are left go
-    // the other way, which costs less than further kinds of panels would.
+    Value panel = LLVM::AllocaOp::create(
+        b, LLVM::LLVMPointerType::get(b.getContext()), b.getI8Type(), bytes,
+        /*alignment=*/quadBytes);
     Value isFew = b.less(b.sub(lastRow, firstRow), b.index(panelRows));
     Value whole = b.mul(b.div(b.sub(lastTile, firstTile), tiles), tiles);
-    Value panelsEnd = b.select(isFew, firstTile, b.add(firstTile, whole));
-    b.loop(firstTile, panelsEnd, tiles, [&](Value tile) {
+    Value end = b.select(isFew, firstTile, b.add(firstTile, whole));
+    b.loop(firstTile, end, tiles, [&](Value tile) {
       b.loop(b.index(0), b.index(tiles), 1,
              [&](Value i) { decodeTile(b.add(tile, i), panel, i); });
       // The last group ends with the last row: it repeats some rows, which come
@@ -432,12 +446,9 @@ public:
         callPanel(panel, tile, tiles, b.min(row, lastGroup));
       });
     });
-    b.tiles(firstRow, lastRow, fewRows, [&](Value row, int64_t number) {
-      callFew(panelsEnd, lastTile, row, number);
-    });
+    return end;
   }
 
-private:
   void addRows(SmallVectorImpl<Value> &args, Value row, int64_t number) {
     for (int64_t i = 0; i < number; ++i) {
       Value to = b.add(row, i), zero = b.index(0);
