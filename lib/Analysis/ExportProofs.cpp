@@ -85,7 +85,8 @@ static std::vector<Statement> getKernelStatements(ModuleOp module) {
     if (code.isTrellis() && windows.insert(code))
       result.push_back({(code.getName() + "-window").str(),
                         "The products with a state's two bytes fit int16.",
-                        true, [=](Theorem &t) { windowFits(t, code); }});
+                        true,
+                        [code = code](Theorem &t) { windowFits(t, code); }});
   }
   return result;
 }

@@ -88,13 +88,12 @@ void GatedPass::pair(const Network &net, ArrayRef<Value> rows, Value n) const {
 /// Outputs [first, last) one by one: all of the gate, then all of up.
 void GatedPass::singles(const Network &net, ArrayRef<Value> rows, Value first,
                         Value last) const {
-  for (auto [matrix, target] :
-       {std::pair(net.gate.plain, gated), {net.up.plain, upped}})
+  for (auto part : {std::pair(net.gate.plain, gated), {net.up.plain, upped}})
     b.loop(first, last, 1, [&](Value n) {
-      SmallVector<Value> sums = emitDotTile(b, inputsOf(rows),
-                                            RowRef{matrix, n}, shape.features);
+      SmallVector<Value> sums = emitDotTile(
+          b, inputsOf(rows), RowRef{part.first, n}, shape.features);
       for (auto [sum, row] : llvm::zip(sums, rows))
-        b.store(sum, {target, row}, n);
+        b.store(sum, {part.second, row}, n);
     });
 }
 
