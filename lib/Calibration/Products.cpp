@@ -1,8 +1,6 @@
 //===- Products.cpp - rows transposed in panels, weights streamed ---------===//
 #include "Products.h"
 
-#include "llvm/ADT/bit.h"
-#include "llvm/Support/Endian.h"
 #include "llvm/Support/MathExtras.h"
 #include <cmath>
 
@@ -12,31 +10,6 @@ using namespace moe;
 //===----------------------------------------------------------------------===//
 // Weights
 //===----------------------------------------------------------------------===//
-
-/// Exact, also for subnormal numbers: the exponent is put right by a product.
-static float widenHalf(uint16_t half) {
-  uint32_t bits = uint32_t(half & 0x7fff) << 13;
-  if ((half & 0x7c00) == 0x7c00)
-    bits |= 0x7f800000;
-  float magnitude = llvm::bit_cast<float>(bits);
-  if ((half & 0x7c00) != 0x7c00)
-    magnitude *= 0x1p112f;
-  return half & 0x8000 ? -magnitude : magnitude;
-}
-
-static void widen(mlir::Type type, ArrayRef<char> bytes, float *out) {
-  using namespace llvm::support::endian;
-  if (type.isF32())
-    for (size_t i = 0; i < bytes.size() / 4; ++i)
-      out[i] = llvm::bit_cast<float>(read32le(bytes.data() + 4 * i));
-  else if (type.isBF16())
-    for (size_t i = 0; i < bytes.size() / 2; ++i)
-      out[i] =
-          llvm::bit_cast<float>(uint32_t(read16le(bytes.data() + 2 * i)) << 16);
-  else
-    for (size_t i = 0; i < bytes.size() / 2; ++i)
-      out[i] = widenHalf(read16le(bytes.data() + 2 * i));
-}
 
 /// The finaliser of SplitMix64.
 static uint64_t mix(uint64_t x) {
@@ -61,13 +34,10 @@ static void perturb(MutableArrayRef<float> values, int64_t row, double error) {
 
 Error WeightReader::read(WeightOp weight, int64_t first, int64_t count,
                          std::vector<float> &out) {
-  mlir::Type type = weight.getTensorType().getElementType();
-  uint64_t rowBytes = weight.getColumns() * type.getIntOrFloatBitWidth() / 8;
-  bytes.resize(count * rowBytes);
-  if (Error error = data->read(weight, first * rowBytes, bytes))
-    return error;
   out.resize(count * weight.getColumns());
-  widen(type, bytes, out.data());
+  if (Error error =
+          data->readElements(weight, first * weight.getColumns(), out))
+    return error;
   if (perturbation.error > 0 && weight.getSymName() == perturbation.symbol)
     for (int64_t r = 0; r < count; ++r)
       perturb(MutableArrayRef(out).slice(r * weight.getColumns(),

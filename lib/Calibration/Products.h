@@ -28,7 +28,6 @@ public:
 
 private:
   WeightData *data;
-  std::vector<char> bytes;
 };
 
 /// out[r, n] = sum_k in[r, k] * weight[n, k] of one matrix: k ascends, and each

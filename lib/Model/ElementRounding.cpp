@@ -70,6 +70,17 @@ void moe::roundElements(ArrayRef<double> values, mlir::Type type, char *out) {
   }
 }
 
+/// Exact, also for subnormal numbers: the exponent is put right by a product.
+static float widenHalf(uint16_t half) {
+  uint32_t bits = uint32_t(half & 0x7fff) << 13;
+  if ((half & 0x7c00) == 0x7c00)
+    bits |= 0x7f800000;
+  float magnitude = llvm::bit_cast<float>(bits);
+  if ((half & 0x7c00) != 0x7c00)
+    magnitude *= 0x1p112f;
+  return half & 0x8000 ? -magnitude : magnitude;
+}
+
 void moe::widenElements(const char *elements, mlir::Type type, size_t count,
                         double *out) {
   for (size_t i = 0; i < count; ++i) {
@@ -78,8 +89,6 @@ void moe::widenElements(const char *elements, mlir::Type type, size_t count,
     else if (type.isBF16())
       out[i] = bit_cast<float>(uint32_t(read16le(elements + 2 * i)) << 16);
     else
-      out[i] =
-          APFloat(APFloat::IEEEhalf(), APInt(16, read16le(elements + 2 * i)))
-              .convertToDouble();
+      out[i] = widenHalf(read16le(elements + 2 * i));
   }
 }
