@@ -7,6 +7,7 @@
 #include "moe/Analysis/Passes.h"
 #include "moe/Dialect/MoE/IR/Moe.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
+#include "moe/Dialect/Sched/IR/Sched.h"
 #include "moe/Driver/Registry.h"
 #include "moe/Pipelines/Pipelines.h"
 #include "moe/Quant/Transforms/Passes.h"
@@ -17,7 +18,8 @@ using namespace moe;
 
 void moe::registerDialects(mlir::DialectRegistry &registry) {
   registry
-      .insert<MoeDialect, mlir::arith::ArithDialect, mlir::func::FuncDialect>();
+      .insert<MoeDialect, sched::SchedDialect, mlir::arith::ArithDialect,
+              mlir::func::FuncDialect>();
   for (const auto &[name, create] : getRegistry().backends)
     create()->registerDialects(registry);
 }

@@ -10,6 +10,7 @@
 namespace moe {
 
 class ModelFamily;
+class Predictor;
 class QuantScheme;
 class TargetBackend;
 
@@ -23,6 +24,7 @@ struct Registry {
   Factories<ModelFamily> families;   ///< by model_type of config.json
   Factories<QuantScheme> schemes;    ///< by --quantize name
   Factories<TargetBackend> backends; ///< by --target name
+  Factories<Predictor> predictors;   ///< by --predictor name
 };
 
 /// Registers every member this build found. Defined by the generated list.

@@ -143,7 +143,21 @@ typedef struct moert_session_options_t {
   int64_t sequences;    /* independent sequences; default 1 */
   int64_t batch_rows;   /* most rows that run at once, to 2^20; default 512 */
   const char *driver;   /* NULL: the module's */
+  /* Most bytes of experts in memory. MOERT_BUDGET_AUTO: all if they fit into the
+   * memory that this process may use, else what does. MOERT_BUDGET_ALL: all, if
+   * need be mapped from the file and left to the system's page cache. */
+  int64_t memory_budget;
+  const char *cache_policy; /* "lru", "belady:FILE" (a routing trace); NULL: the module's */
+  int32_t prefetch;         /* moert_prefetch_t */
+  double read_timeout;      /* seconds without any byte before a fetch fails; default 30 */
 } moert_session_options_t;
+#define MOERT_BUDGET_AUTO ((int64_t)0)
+#define MOERT_BUDGET_ALL ((int64_t)-1)
+typedef enum moert_prefetch_e {
+  MOERT_PREFETCH_AUTO = 0, /* guesses of the module, as long as they pay */
+  MOERT_PREFETCH_ON = 1,
+  MOERT_PREFETCH_OFF = 2
+} moert_prefetch_t;
 MOERT_API void moert_session_options_init(moert_session_options_t *options);
 
 MOERT_API MOERT_MUST_USE moert_status_t
@@ -175,6 +189,16 @@ typedef struct moert_session_stats_t {
   int64_t forward_calls;
   double forward_seconds;
   uint64_t kv_bytes, workspace_bytes, weight_bytes;
+  /* Of experts that come and go; all 0 when they are all in memory. */
+  int64_t expert_capacity;  /* experts that fit the budget */
+  int64_t expert_hits;      /* wanted by a batch in a layer and in memory */
+  int64_t expert_misses;    /* wanted and not (or not wholly) in memory */
+  int64_t prefetch_useful;  /* guessed, read, and wanted before they left */
+  int64_t prefetch_wasted;  /* guessed, read, and not */
+  uint64_t bytes_read;      /* of experts */
+  double stall_seconds;     /* that computing waited for experts */
+  double link_seconds;      /* that at least one read was under way */
+  int32_t prefetch_stopped; /* 1: guesses were measured to lose, and are off */
 } moert_session_stats_t;
 MOERT_API MOERT_MUST_USE moert_status_t
 moert_session_stats(const moert_session_t *session, moert_session_stats_t *out_stats);
@@ -185,6 +209,12 @@ MOERT_API MOERT_MUST_USE moert_status_t moert_session_trace_start(moert_session_
  * link is followed first), then renames. */
 MOERT_API MOERT_MUST_USE moert_status_t
 moert_session_trace_write(moert_session_t *session, const char *path);
+
+/* From now on notes what the routers choose, for moert/abi/routing.h. */
+MOERT_API MOERT_MUST_USE moert_status_t moert_session_routing_start(moert_session_t *session);
+/* Writes the routing trace beside `path`, then renames. */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_session_routing_write(moert_session_t *session, const char *path);
 
 /*===-- Sampling ----------------------------------------------------------===*/
 
@@ -220,6 +250,12 @@ moert_measure_fma_peak(int32_t threads, double *out_operations_per_second);
  * second with so many threads: with the CPU's dot products where it has them. */
 MOERT_API MOERT_MUST_USE moert_status_t
 moert_measure_int8_peak(int32_t threads, double *out_operations_per_second);
+
+/* Reads experts' extents of a module's file past the page cache, as a session
+ * does, in random order; bytes per second in `out_bandwidth`, and the seconds
+ * that one small read takes in `out_latency`. */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_measure_file_reads(const char *path, double *out_bandwidth, double *out_latency);
 
 #ifdef __cplusplus
 }

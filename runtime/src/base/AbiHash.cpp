@@ -7,6 +7,7 @@
 //   env 40:size 0,abi_version 4,...;forward 96:size 0,rows 8,...
 //
 // So two runtimes agree exactly when they lay out the treaty in the same way.
+// Fields that were added later, at the ends, are no part of it.
 // A change of meaning alone must change MOERT_ABI_VERSION.
 //===----------------------------------------------------------------------===//
 #include "moert/abi/module.h"
@@ -31,7 +32,7 @@ static std::string abiText() {
   begin("env", sizeof(moert_abi_env_t));
   ENV(size), ENV(abi_version), ENV(parallel_for), ENV(trace), ENV(workers),
       ENV(host);
-  begin(";forward", sizeof(moert_abi_forward_t));
+  begin(";forward", offsetof(moert_abi_forward_t, offload));
   FORWARD(size), FORWARD(rows), FORWARD(wanted_rows), FORWARD(tokens),
       FORWARD(sequences), FORWARD(positions), FORWARD(wanted),
       FORWARD(parameters), FORWARD(kv), FORWARD(kv_capacity),

@@ -7,6 +7,8 @@
  * and reaches the outside world only through the environment. The compiler
  * (lib/Target) writes code against these offsets; the assertions below pin them.
  * A change of layout or meaning is a new MOERT_ABI_VERSION and a new symbol.
+ * A field may be added at the end of a struct, whose size then says whether it is
+ * there; code that was compiled before never looks at it.
  *===----------------------------------------------------------------------===*/
 #ifndef MOERT_ABI_MODULE_H
 #define MOERT_ABI_MODULE_H
@@ -47,6 +49,40 @@ struct moert_abi_env_t {
   void *host;      /* the runtime's own */
 };
 
+/* Experts that are not all in memory. Compiled code says what its routers chose
+ * and what it guesses, and computes with experts as they are handed to it; who
+ * is fetched and who leaves is the runtime's affair. A layer is a decoder layer,
+ * `layer` of the parameters of kind Expert. One thread calls, outside of
+ * parallel loops. No call fails: once a fetch has failed, take returns 0, and
+ * the runtime drops what forward computes. */
+typedef struct moert_abi_offload_t moert_abi_offload_t;
+struct moert_abi_offload_t {
+  uint32_t size; /* bytes of this struct as the runtime was built */
+  uint32_t reserved;
+  void *host; /* the runtime's own */
+  /* Shows what a router chose. logits [rows][experts], ids and weights
+   * [rows][chosen]. NULL unless someone watches. */
+  void (*record)(const moert_abi_offload_t *offload, int64_t layer, int64_t rows,
+                 int64_t experts, const float *logits, int64_t chosen,
+                 const int32_t *ids, const float *weights);
+  /* Rows may want these experts of a layer soon: ids and confidence
+   * [rows][columns]; those of which no row is surer than the threshold are not
+   * worth a fetch. The last four are NULL when all experts are in memory. */
+  void (*prefetch)(const moert_abi_offload_t *offload, int64_t layer, int64_t rows,
+                   int64_t columns, const int32_t *ids, const float *confidence,
+                   float threshold);
+  /* Rows want these experts: ids [rows][columns]. Ends guesses for the layer. */
+  void (*demand)(const moert_abi_offload_t *offload, int64_t layer, int64_t rows,
+                 int64_t columns, const int32_t *ids);
+  /* Hands out experts that were demanded, have arrived and have not been handed
+   * out yet, after waiting for at least one: writes their numbers, ascending, to
+   * `experts`, and their addresses to `parameters` of the forward. They stay
+   * until the next call for the layer. Returns how many; 0: all are done. */
+  int64_t (*take)(const moert_abi_offload_t *offload, int64_t layer, int32_t *experts);
+  /* Drops the guesses for a layer. */
+  void (*cancel)(const moert_abi_offload_t *offload, int64_t layer);
+};
+
 typedef struct moert_abi_forward_t {
   uint32_t size; /* bytes of this struct as the runtime was built */
   uint32_t reserved;
@@ -64,6 +100,9 @@ typedef struct moert_abi_forward_t {
   int64_t kv_capacity; /* positions of each state; a multiple of the KV block */
   void *workspace;     /* workspace_fixed + rows * workspace_per_row bytes */
   float *logits;       /* [wanted_rows][vocabulary] */
+  /* NULL: all experts are where `parameters` says, and nobody watches. A reader
+   * looks at `size` before: forwards of older runtimes end before this field. */
+  const moert_abi_offload_t *offload;
 } moert_abi_forward_t;
 
 /* Returns 0, or a moert_status_code_t. */
@@ -90,7 +129,14 @@ MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, kv) == 64);
 MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, kv_capacity) == 72);
 MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, workspace) == 80);
 MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, logits) == 88);
-MOERT_ABI_ASSERT(sizeof(moert_abi_forward_t) == 96);
+MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, offload) == 96);
+MOERT_ABI_ASSERT(sizeof(moert_abi_forward_t) == 104);
+MOERT_ABI_ASSERT(offsetof(struct moert_abi_offload_t, record) == 16);
+MOERT_ABI_ASSERT(offsetof(struct moert_abi_offload_t, prefetch) == 24);
+MOERT_ABI_ASSERT(offsetof(struct moert_abi_offload_t, demand) == 32);
+MOERT_ABI_ASSERT(offsetof(struct moert_abi_offload_t, take) == 40);
+MOERT_ABI_ASSERT(offsetof(struct moert_abi_offload_t, cancel) == 48);
+MOERT_ABI_ASSERT(sizeof(struct moert_abi_offload_t) == 56);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,52 @@
+//===- CacheSimulation.h - a trace through a cache, on paper ----*- C++ -*-===//
+//
+// Simulated numbers. They share the cache policies with the runtime, and nothing
+// else; no table puts them into one column with measured ones.
+//===----------------------------------------------------------------------===//
+#ifndef MOE_PREFETCH_CACHESIMULATION_H
+#define MOE_PREFETCH_CACHESIMULATION_H
+
+#include "moe/Prefetch/Predictor.h"
+
+namespace moe {
+
+struct CacheSimulationOptions {
+  std::string policy = "lru";
+  int64_t capacity = 0;            ///< entries
+  std::vector<int64_t> partition;  ///< of each layer; empty: all share
+  /// What is guessed for each layer with experts, likeliest first; entries may be
+  /// missing. Guesses below the threshold are not fetched.
+  const std::vector<TraceGuesses> *guesses = nullptr;
+  int64_t ahead = 1;               ///< layers between guess and use
+  int64_t count = 0;               ///< guesses per row, at most
+  double threshold = 0;
+  // Time: one link, reads one after the other, wanted ones first.
+  std::vector<double> layerSeconds; ///< computing of each layer with experts, per forward
+  double readSeconds = 0;           ///< of one expert
+};
+
+struct CacheSimulationResult {
+  int64_t uses = 0, hits = 0, misses = 0;
+  int64_t guessesRead = 0, guessesUseful = 0;
+  std::vector<int64_t> layerUses, layerMisses;
+  double seconds = 0, stallSeconds = 0, linkSeconds = 0;
+  double getHitRate() const { return uses ? double(hits) / uses : 0; }
+};
+
+/// Replays the trace, one forward after the other; rows of a forward want each
+/// expert of a layer once.
+llvm::Expected<CacheSimulationResult>
+simulateCache(const RoutingTrace &trace, const CacheSimulationOptions &options);
+
+/// LRU hits of each layer with 0, 1, ... experts entries of its own (stack
+/// distances).
+std::vector<std::vector<int64_t>> getHitCurves(const RoutingTrace &trace);
+
+/// The partition of `capacity` entries that hits most by those curves; each layer
+/// gets at least what a row chooses. Empty if there are too few entries.
+std::vector<int64_t> choosePartition(const RoutingTrace &trace,
+                                     int64_t capacity);
+
+} // namespace moe
+
+#endif // MOE_PREFETCH_CACHESIMULATION_H

@@ -1,0 +1,53 @@
+//===- ExpertReader.h - reads of a file that end later ----------*- C++ -*-===//
+#ifndef MOERT_EXPERTS_EXPERTREADER_H
+#define MOERT_EXPERTS_EXPERTREADER_H
+
+#include "base/Status.h"
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace moert {
+
+/// One read of a piece of an extent. Offset, size and memory are multiples of
+/// 4096; the last piece of a file may come short.
+struct ReadRequest {
+  uint64_t id;     ///< the caller's
+  uint64_t offset; ///< in the file
+  uint64_t size;
+  void *memory;
+};
+
+struct ReadResult {
+  uint64_t id;
+  int64_t bytes; ///< read, or a negative errno
+};
+
+/// Reads pieces of one file past the page cache where the file system lets it.
+/// One thread uses it.
+class ExpertReader {
+public:
+  virtual ~ExpertReader() = default;
+  virtual const char *name() const = 0;
+  /// Most requests that may be under way.
+  virtual int depth() const = 0;
+  virtual Status submit(const ReadRequest &request) = 0;
+  /// Waits for at least one result, a call of wake(), or so many milliseconds;
+  /// returns how many results were written.
+  virtual size_t wait(std::span<ReadResult> results, int milliseconds) = 0;
+  /// Ends a wait early; from any thread.
+  virtual void wake() = 0;
+};
+
+/// io_uring where the kernel has it, else threads that read.
+Status openExpertReader(const std::string &path,
+                        std::unique_ptr<ExpertReader> *out);
+Status openUringReader(const std::string &path,
+                       std::unique_ptr<ExpertReader> *out);
+Status openThreadReader(const std::string &path, int threads,
+                        std::unique_ptr<ExpertReader> *out);
+
+} // namespace moert
+
+#endif // MOERT_EXPERTS_EXPERTREADER_H
