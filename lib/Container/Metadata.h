@@ -2,7 +2,7 @@
 #ifndef MOE_LIB_CONTAINER_METADATA_H
 #define MOE_LIB_CONTAINER_METADATA_H
 
-#include "ModelFacts.h"
+#include "moe/Analysis/ModelFacts.h"
 #include "moe/Container/ContainerWriter.h"
 
 namespace moe {

@@ -29,6 +29,8 @@ struct RoutingTrace {
 
   /// Fails, naming file and both numbers, on anything that is no whole trace.
   static llvm::Expected<RoutingTrace> read(llvm::StringRef path);
+  /// The same of bytes in memory; messages name no file.
+  static llvm::Expected<RoutingTrace> parse(llvm::StringRef bytes);
   /// Fails unless the trace is of this model.
   llvm::Error verifyModel(ModelOp model) const;
   /// Rows [begin, end) alone: to fit on one part and judge on another.

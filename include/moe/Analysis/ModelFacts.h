@@ -1,9 +1,10 @@
 //===- ModelFacts.h - numbers about a model, read from its IR ---*- C++ -*-===//
-#ifndef MOE_LIB_CONTAINER_MODELFACTS_H
-#define MOE_LIB_CONTAINER_MODELFACTS_H
+#ifndef MOE_ANALYSIS_MODELFACTS_H
+#define MOE_ANALYSIS_MODELFACTS_H
 
 #include "moe/Dialect/MoE/IR/Moe.h"
 #include "llvm/Support/Error.h"
+#include <string>
 
 namespace moe {
 
@@ -18,8 +19,15 @@ struct ModelFacts {
 
   /// Fails when the model has no @forward, or one that takes no state.
   static llvm::Expected<ModelFacts> get(ModelOp model);
+
+  /// What a routing trace says of its model, the same for every storage:
+  /// "<name>;<family>;<vocabulary>;<hidden>;<layers>;<experts>;<experts per
+  /// token>". A runtime makes it of the same fields of a module's metadata.
+  std::string getFingerprintText(ModelOp model) const;
+  /// XXH3-64 of that text.
+  uint64_t getFingerprint(ModelOp model) const;
 };
 
 } // namespace moe
 
-#endif // MOE_LIB_CONTAINER_MODELFACTS_H
+#endif // MOE_ANALYSIS_MODELFACTS_H

@@ -1,8 +1,10 @@
 //===- ModelFacts.cpp - counts layers, features and experts ---------------===//
-#include "ModelFacts.h"
+#include "moe/Analysis/ModelFacts.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/xxhash.h"
 
 using namespace mlir;
 using namespace moe;
@@ -27,7 +29,9 @@ llvm::Expected<ModelFacts> ModelFacts::get(ModelOp model) {
   forward.walk([&](Operation *op) {
     llvm::TypeSwitch<Operation *>(op)
         .Case([&](EmbedOp embed) {
-          facts.hidden = getColumns(embed.getResult());
+          // Predictors may look up tables of their own, by position.
+          if (embed.getTokens() == forward.getArgument(0))
+            facts.hidden = getColumns(embed.getResult());
         })
         .Case([&](AttentionOp) { ++facts.layers; })
         .Case([&](ExpertsOp experts) {
@@ -39,4 +43,15 @@ llvm::Expected<ModelFacts> ModelFacts::get(ModelOp model) {
         });
   });
   return facts;
+}
+
+std::string ModelFacts::getFingerprintText(ModelOp model) const {
+  return llvm::formatv("{0};{1};{2};{3};{4};{5};{6}", model.getSymName(),
+                       model.getFamily(), int64_t(model.getVocabulary()),
+                       hidden, layers, experts, expertsPerToken)
+      .str();
+}
+
+uint64_t ModelFacts::getFingerprint(ModelOp model) const {
+  return llvm::xxh3_64bits(getFingerprintText(model));
 }
