@@ -4,6 +4,7 @@
 #include "Ops.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/BuiltinAttributes.h"
+#include "moe/Dialect/Sched/IR/Sched.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -45,6 +46,8 @@ public:
   Results call(mlir::func::FuncOp function, std::vector<Value> arguments);
 
 private:
+  /// What the block returns.
+  Results run(mlir::Block &block);
   Results dispatch(mlir::Operation *op);
   Error checkResults(mlir::Operation *op, ArrayRef<Value> results);
 
@@ -64,6 +67,11 @@ private:
   Results run(MlpOp op);
   Results run(RouteOp op);
   Results run(ExpertsOp op);
+  Results run(sched::DistributionOp op);
+  Results run(sched::BlendOp op);
+  Results run(sched::PredictOp op);
+  Results run(sched::PrefetchOp op);
+  Results run(sched::LaunchOp op);
 
   /// Matrix `index` of weights; null for null.
   template <size_t n>
@@ -117,12 +125,30 @@ Results Frame::call(mlir::func::FuncOp function, std::vector<Value> arguments) {
                    " given");
   for (auto [argument, value] : zip_equal(block.getArguments(), arguments))
     values[argument] = std::move(value);
+  return run(block);
+}
+
+/// Calls back with each value that `op`, or what lies in it, uses.
+static void forEachUse(mlir::Operation &op,
+                       function_ref<void(mlir::Value)> onUse) {
+  op.walk([&](mlir::Operation *user) {
+    for (mlir::Value operand : user->getOperands())
+      onUse(operand);
+  });
+}
+
+Results Frame::run(mlir::Block &block) {
+  // What a nested block uses is needed until the operation that holds the block
+  // is done: that one counts as the user.
   for (mlir::Operation &op : block)
-    for (mlir::Value operand : op.getOperands())
-      lastUser[operand] = &op;
+    forEachUse(op, [&](mlir::Value used) {
+      mlir::Block *home = used.getParentBlock();
+      if (mlir::Operation *user = home->findAncestorOpInBlock(op))
+        lastUser[used] = user;
+    });
 
   for (mlir::Operation &op : block) {
-    if (isa<mlir::func::ReturnOp>(op)) {
+    if (isa<mlir::func::ReturnOp, sched::YieldOp>(op)) {
       std::vector<Value> results;
       for (mlir::Value operand : op.getOperands())
         results.push_back(values[operand]);
@@ -138,11 +164,13 @@ Results Frame::call(mlir::func::FuncOp function, std::vector<Value> arguments) {
         evaluator.onResult(result, value);
       values[result] = std::move(value);
     }
-    for (mlir::Value operand : op.getOperands())
-      if (lastUser.lookup(operand) == &op)
-        values.erase(operand);
+    forEachUse(op, [&](mlir::Value used) {
+      if (lastUser.lookup(used) == &op)
+        values.erase(used);
+    });
   }
-  return failure("function @", function.getSymName(), " does not return");
+  return failure(block.getParentOp()->getName().getStringRef(),
+                 " does not return");
 }
 
 /// "moe.route: what is wrong"; calls inside calls keep the innermost name.
@@ -158,8 +186,12 @@ Results Frame::dispatch(mlir::Operation *op) {
       TypeSwitch<mlir::Operation *, Results>(op)
           .Case<mlir::arith::ConstantOp, mlir::func::CallOp, EmbedOp, PickOp,
                 NormOp, LinearOp, QuantizeOp, DequantizeOp, AddOp, ClampOp,
-                RopeOp, KvAppendOp, AttentionOp, MlpOp, RouteOp, ExpertsOp>(
+                RopeOp, KvAppendOp, AttentionOp, MlpOp, RouteOp, ExpertsOp,
+                sched::DistributionOp, sched::BlendOp, sched::PredictOp,
+                sched::PrefetchOp, sched::LaunchOp>(
               [&](auto known) { return run(known); })
+          .Case<sched::AwaitOp, sched::ReleaseOp, sched::CancelOp,
+                sched::RecordOp>([](auto) { return std::vector<Value>(); })
           .Default([](mlir::Operation *) {
             return failure("has no meaning to the evaluator");
           });
@@ -341,6 +373,40 @@ Results Frame::run(ExpertsOp op) {
                         matrix(op.getWeights()), gate.getMatrices(),
                         op.getType().getDimSize(1), getExpert));
 }
+
+//===----------------------------------------------------------------------===//
+// Operations of the sched dialect
+//===----------------------------------------------------------------------===//
+
+Results Frame::run(sched::DistributionOp op) {
+  return single(distribution(matrix(op.getLogits())));
+}
+
+Results Frame::run(sched::BlendOp op) {
+  std::vector<const Matrix *> scores;
+  for (mlir::Value operand : op.getScores())
+    scores.push_back(&matrix(operand));
+  return single(blend(scores, op.getWeights()));
+}
+
+Results Frame::run(sched::PredictOp op) {
+  ArrayRef<double> calibration = op.getCalibration();
+  Expected<Prediction> prediction =
+      predict(matrix(op.getScores()), op.getCount(), op.getChosen(),
+              calibration[0], calibration[1]);
+  if (!prediction)
+    return prediction.takeError();
+  std::vector<Value> results;
+  results.push_back(std::move(prediction->experts));
+  results.push_back(std::move(prediction->confidence));
+  return std::move(results);
+}
+
+Results Frame::run(sched::PrefetchOp) {
+  return single(Expected<Value>(Token()));
+}
+
+Results Frame::run(sched::LaunchOp op) { return run(op.getBody().front()); }
 
 //===----------------------------------------------------------------------===//
 // The evaluator

@@ -10,7 +10,7 @@ using namespace llvm;
 using namespace moe;
 using namespace moe::reference;
 
-static double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+double reference::sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
 static double activate(Activation activation, double x) {
   constexpr double sqrtTwoOverPi = 0.79788456080286535588;
@@ -62,8 +62,7 @@ Expected<Matrix> reference::mlp(const Value &input, const GatedWeights &weights,
   return result;
 }
 
-/// In place: exp(x - max) / sum.
-static void softmax(std::vector<double> &values) {
+void reference::softmax(MutableArrayRef<double> values) {
   double largest = *std::max_element(values.begin(), values.end());
   double sum = 0;
   for (double &value : values)
@@ -72,8 +71,7 @@ static void softmax(std::vector<double> &values) {
     value /= sum;
 }
 
-/// Numbers of the k largest scores, largest first, equal ones by number.
-static std::vector<int32_t> topK(const std::vector<double> &scores, int64_t k) {
+std::vector<int32_t> reference::topK(ArrayRef<double> scores, int64_t k) {
   std::vector<int32_t> order(scores.size());
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {

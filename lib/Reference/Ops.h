@@ -1,6 +1,6 @@
-//===- Ops.h - one function per operation of the moe dialect ----*- C++ -*-===//
+//===- Ops.h - one function per operation that computes ---------*- C++ -*-===//
 //
-// MoeOps.td says what each means; these say it again in C++, with no thought
+// The dialects' .td say what each means; these say it again in C++, with no thought
 // of speed. Verified IR is taken for granted (attributes and static shapes);
 // what only the data can get wrong (row counts, ids) is an error.
 //===----------------------------------------------------------------------===//
@@ -74,7 +74,24 @@ experts(const Value &input, const Integers &ids, const Matrix &routeWeights,
         int64_t expertCount, int64_t features,
         llvm::function_ref<llvm::Expected<GatedWeights>(int64_t)> getExpert);
 
+// Predictions.cpp
+llvm::Expected<Matrix> distribution(const Matrix &logits);
+/// Without weights, by the peaks of the rows.
+llvm::Expected<Matrix> blend(llvm::ArrayRef<const Matrix *> scores,
+                             std::optional<llvm::ArrayRef<double>> weights);
+struct Prediction {
+  Integers experts;
+  Matrix confidence;
+};
+llvm::Expected<Prediction> predict(const Matrix &scores, int64_t count,
+                                   int64_t chosen, double slope, double bias);
+
 // Pieces of the above.
+double sigmoid(double x);
+/// In place: exp(x - max) / sum.
+void softmax(llvm::MutableArrayRef<double> values);
+/// Numbers of the k largest scores, largest first, equal ones by number.
+std::vector<int32_t> topK(llvm::ArrayRef<double> scores, int64_t k);
 double dot(const double *a, const double *b, int64_t n);
 /// Of a value that has rows.
 int64_t getRows(const Value &value);

@@ -57,7 +57,10 @@ struct QuantizedRows {
   std::vector<float> scales;
 };
 
-using Value = std::variant<Matrix, Integers, KvState, QuantizedRows>;
+/// A fetch of experts. All of them are always there.
+struct Token {};
+
+using Value = std::variant<Matrix, Integers, KvState, QuantizedRows, Token>;
 
 struct EvaluatorOptions {
   /// How well weights that are stored as codes are encoded.

@@ -104,6 +104,23 @@ def experts():
     show("experts", result)
 
 
+def predictions():
+    logits = np.array([[1, 3, 2, 0], [2, 5, 5, 2.0]])
+    show("distribution", softmax(logits))
+    a = np.array([[0.5, 0.25, 0.25], [0, 0, 0], [-1, -2, -3]])
+    b = np.array([[0.25, 0.5, 0.25], [0, 0, 0], [1, 0.5, 0]])
+    show("blend", 0.5 * a - 2 * b)
+    peaks = [x.max(-1, keepdims=True) for x in (a, b)]
+    total = peaks[0] + peaks[1]
+    blended = (peaks[0] * a + peaks[1] * b) / np.where(total > 0, total, 1)
+    show("blend by peaks", np.where(total > 0, blended, 0))
+    for count, chosen, slope, bias in ((3, 2, 1.5, -0.25), (1, 1, 2, 0), (4, 4, 1, 0)):
+        order = np.argsort(-logits, axis=-1, kind="stable")
+        s = np.take_along_axis(logits, order, -1)
+        edge = s[:, chosen - 1 : chosen + 1].mean(-1, keepdims=True)
+        show("predict", order[:, :count], sigmoid(slope * (s[:, :count] - edge) + bias))
+
+
 def is_flipped(j):
     bits = (1 << 64) - 1
     x = j + 1
@@ -165,5 +182,5 @@ def coded():
     show("coded experts", 0.5 * other + 0.25 * gated(x[0], gate, up, down), gated(x[1], gate, up, down))
 
 
-for section in (rows, rope, attention, mlp, route, experts, quantize, coded):
+for section in (rows, rope, attention, mlp, route, experts, predictions, quantize, coded):
     section()

@@ -1,5 +1,5 @@
 //===- Attention.cpp - what rotary positions and attention demand ---------===//
-#include "Verify.h"
+#include "moe/Dialect/MoE/IR/Verify.h"
 
 using namespace mlir;
 using namespace moe;

@@ -1,5 +1,5 @@
 //===- Code.cpp - the geometry of stored matrices -------------------------===//
-#include "Verify.h"
+#include "moe/Dialect/MoE/IR/Verify.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/bit.h"

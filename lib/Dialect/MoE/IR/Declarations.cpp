@@ -1,5 +1,5 @@
 //===- Declarations.cpp - what a model and its constants demand -----------===//
-#include "Verify.h"
+#include "moe/Dialect/MoE/IR/Verify.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
@@ -62,11 +62,13 @@ static LogicalResult verifyForward(ModelOp model) {
 }
 
 LogicalResult ModelOp::verifyRegions() {
-  // model_c3
+  // model_c3: other dialects declare what belongs to a model too.
   for (Operation &op : getBody().front())
-    if (!isa<WeightOp, RopeTableOp, func::FuncOp>(op))
+    if (!isa<WeightOp, RopeTableOp, func::FuncOp>(op) &&
+        !op.hasTrait<OpTrait::HasParent<ModelOp>::Impl>())
       return op.emitOpError("lies in a moe.model, which holds only moe.weight, "
-                            "moe.rope_table and func.func");
+                            "moe.rope_table, func.func and operations that "
+                            "lie only in a moe.model");
   return verifyForward(*this);
 }
 

@@ -1,5 +1,5 @@
 //===- FeedForward.cpp - what dense and routed networks demand ------------===//
-#include "Verify.h"
+#include "moe/Dialect/MoE/IR/Verify.h"
 
 using namespace mlir;
 using namespace moe;

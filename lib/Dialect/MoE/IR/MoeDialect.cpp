@@ -1,5 +1,6 @@
 //===- MoeDialect.cpp - types, attributes and enumerations of moe ---------===//
-#include "Verify.h"
+#include "moe/Dialect/MoE/IR/Assembly.h"
+#include "moe/Dialect/MoE/IR/Verify.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"

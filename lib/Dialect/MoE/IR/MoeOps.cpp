@@ -2,7 +2,8 @@
 //
 // Verifiers are in Declarations, Rows, Attention and FeedForward.
 //===----------------------------------------------------------------------===//
-#include "Verify.h"
+#include "moe/Dialect/MoE/IR/Assembly.h"
+#include "moe/Dialect/MoE/IR/Verify.h"
 
 #include "mlir/IR/Builders.h"
 
@@ -13,11 +14,11 @@ using namespace moe;
 // Assembly of float64 attributes
 //===----------------------------------------------------------------------===//
 
-static ParseResult parseReal(OpAsmParser &parser, FloatAttr &value) {
+ParseResult moe::parseReal(OpAsmParser &parser, FloatAttr &value) {
   return parser.parseAttribute(value, parser.getBuilder().getF64Type());
 }
 
-static void printReal(OpAsmPrinter &printer, Operation *, FloatAttr value) {
+void moe::printReal(OpAsmPrinter &printer, Operation *, FloatAttr value) {
   printer << realText(value.getValue());
 }
 

@@ -1,5 +1,6 @@
 //===- Rows.cpp - what moves and changes rows one by one ------------------===//
-#include "Verify.h"
+#include "moe/Dialect/MoE/IR/Assembly.h"
+#include "moe/Dialect/MoE/IR/Verify.h"
 
 using namespace mlir;
 using namespace moe;

@@ -1,5 +1,6 @@
 //===- Verify.cpp - checks that several operations share ------------------===//
-#include "Verify.h"
+#include "moe/Dialect/MoE/IR/Verify.h"
+#include "moe/Dialect/MoE/IR/Assembly.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/StringExtras.h"

@@ -57,7 +57,7 @@ moe.model @model_c2_vocabulary family "null" context 16 vocabulary 9 from "." {
 // -----
 
 moe.model @model_c3 family "null" context 16 vocabulary 8 from "." {
-  // expected-error @+1 {{'builtin.module' op lies in a moe.model, which holds only moe.weight, moe.rope_table and func.func}}
+  // expected-error @+1 {{'builtin.module' op lies in a moe.model, which holds only moe.weight, moe.rope_table, func.func and operations that lie only in a moe.model}}
   builtin.module {
   }
 }

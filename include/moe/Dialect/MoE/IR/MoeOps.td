@@ -100,8 +100,8 @@ def Moe_ModelOp : Moe_Op<"model", [
     * (model_c2) a symbol `forward`, if present, is a function with a body and
       the signature above, the logits having one column per word of the
       vocabulary.
-    * (model_c3) the body holds only `moe.weight`, `moe.rope_table` and
-      `func.func`.
+    * (model_c3) the body holds only `moe.weight`, `moe.rope_table`, `func.func`
+      and operations of other dialects that lie only in a `moe.model`.
 
     Example:
     ```mlir

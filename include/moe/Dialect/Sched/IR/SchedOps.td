@@ -118,7 +118,7 @@ def Sched_BlendOp : Sched_Op<"blend", [Pure, SameOperandsAndResultType]> {
     Arg<OptionalAttr<DenseF64ArrayAttr>, "weight of each; absent: by peaks">:$weights);
   let results = (outs Res<Sched_Scores, "weighted sum">:$result);
   let assemblyFormat = [{
-    $scores `by` ($weights^) : (`peaks`)? attr-dict `:` type($result)
+    $scores `by` custom<Weights>($weights) attr-dict `:` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -159,7 +159,7 @@ def Sched_PredictOp : Sched_Op<"predict", [Pure,
     Res<Sched_Scores, "how sure each guess is, in (0, 1)">:$confidence);
   let assemblyFormat = [{
     $scores `for` `layer` $layer `top` $count `of` $chosen `by` $predictor
-    `calibrated` $calibration attr-dict
+    `calibrated` custom<Reals>($calibration) attr-dict
     `:` type($scores) `->` type($experts) `,` type($confidence)
   }];
   let hasVerifier = 1;
@@ -207,7 +207,7 @@ def Sched_PrefetchOp : Sched_CacheUser<"prefetch", [AttrSizedOperandSegments,
     Arg<Optional<Sched_TokenType>, "guess that this fetch replaces">:$guess);
   let results = (outs Res<Sched_TokenType, "the fetch">:$token);
   let assemblyFormat = [{
-    $experts (`confident` $confidence^ `above` $threshold)? `of` `layer` $layer
+    $experts (`confident` $confidence^ `above` custom<Real>($threshold))? `of` `layer` $layer
     `in` $cache (`joining` $guess^)? attr-dict
     `:` type($experts) (`,` type($confidence)^)?
   }];

@@ -1,6 +1,6 @@
 //===- Verify.h - checks that several operations share ----------*- C++ -*-===//
-#ifndef MOE_LIB_DIALECT_MOE_IR_VERIFY_H
-#define MOE_LIB_DIALECT_MOE_IR_VERIFY_H
+#ifndef MOE_DIALECT_MOE_IR_VERIFY_H
+#define MOE_DIALECT_MOE_IR_VERIFY_H
 
 #include "moe/Dialect/MoE/IR/Moe.h"
 
@@ -53,10 +53,6 @@ mlir::LogicalResult verifySameRows(mlir::Operation *op,
 mlir::LogicalResult verifyParts(mlir::Operation *op, llvm::StringRef name,
                                 int64_t parts, mlir::RankedTensorType rows);
 
-/// The shortest text of a number that reads back as the same float64, always
-/// with a point: "0.1", "1.0e-06"; "inf", "-inf" and "nan" otherwise.
-std::string realText(const llvm::APFloat &value);
-
 /// Fails when `value` is infinite or not a number.
 mlir::LogicalResult verifyFinite(mlir::Operation *op, llvm::StringRef name,
                                  const llvm::APFloat &value);
@@ -74,4 +70,4 @@ inline int64_t getFeatures(mlir::RankedTensorType rows) {
 
 } // namespace moe
 
-#endif // MOE_LIB_DIALECT_MOE_IR_VERIFY_H
+#endif // MOE_DIALECT_MOE_IR_VERIFY_H
