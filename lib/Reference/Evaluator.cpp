@@ -115,6 +115,16 @@ private:
 // Functions
 //===----------------------------------------------------------------------===//
 
+/// Calls back with each value that `op`, or what lies in it, uses, and by whom.
+static void
+forEachUse(mlir::Operation *op,
+           function_ref<void(mlir::Operation *, mlir::Value)> onUse) {
+  op->walk([&](mlir::Operation *user) {
+    for (mlir::Value operand : user->getOperands())
+      onUse(user, operand);
+  });
+}
+
 Results Frame::call(mlir::func::FuncOp function, std::vector<Value> arguments) {
   if (function.isExternal())
     return failure("function @", function.getSymName(), " has no body");
@@ -125,28 +135,15 @@ Results Frame::call(mlir::func::FuncOp function, std::vector<Value> arguments) {
                    " given");
   for (auto [argument, value] : zip_equal(block.getArguments(), arguments))
     values[argument] = std::move(value);
+  // What a nested block uses is needed until the operation that holds the block
+  // is done: that one counts as the user.
+  forEachUse(block.getParentOp(), [&](mlir::Operation *op, mlir::Value used) {
+    lastUser[used] = used.getParentBlock()->findAncestorOpInBlock(*op);
+  });
   return run(block);
 }
 
-/// Calls back with each value that `op`, or what lies in it, uses.
-static void forEachUse(mlir::Operation &op,
-                       function_ref<void(mlir::Value)> onUse) {
-  op.walk([&](mlir::Operation *user) {
-    for (mlir::Value operand : user->getOperands())
-      onUse(operand);
-  });
-}
-
 Results Frame::run(mlir::Block &block) {
-  // What a nested block uses is needed until the operation that holds the block
-  // is done: that one counts as the user.
-  for (mlir::Operation &op : block)
-    forEachUse(op, [&](mlir::Value used) {
-      mlir::Block *home = used.getParentBlock();
-      if (mlir::Operation *user = home->findAncestorOpInBlock(op))
-        lastUser[used] = user;
-    });
-
   for (mlir::Operation &op : block) {
     if (isa<mlir::func::ReturnOp, sched::YieldOp>(op)) {
       std::vector<Value> results;
@@ -164,7 +161,7 @@ Results Frame::run(mlir::Block &block) {
         evaluator.onResult(result, value);
       values[result] = std::move(value);
     }
-    forEachUse(op, [&](mlir::Value used) {
+    forEachUse(&op, [&](mlir::Operation *, mlir::Value used) {
       if (lastUser.lookup(used) == &op)
         values.erase(used);
     });
