@@ -10,6 +10,13 @@
 
 namespace moe {
 
+/// How far ahead, how many and how sure guesses of one layer are.
+struct GuessLimits {
+  int64_t ahead = 1;    ///< layers between guess and use
+  int64_t count = 0;    ///< guesses per row, at most
+  double threshold = 0; ///< those below are not fetched
+};
+
 struct CacheSimulationOptions {
   std::string policy = "lru";
   int64_t capacity = 0;            ///< entries
@@ -20,6 +27,8 @@ struct CacheSimulationOptions {
   int64_t ahead = 1;               ///< layers between guess and use
   int64_t count = 0;               ///< guesses per row, at most
   double threshold = 0;
+  /// Of each entry of `guesses`, instead of the three above; empty: those.
+  std::vector<GuessLimits> limits;
   // Time: one link, reads one after the other, wanted ones first.
   std::vector<double> layerSeconds; ///< computing of each layer with experts, per forward
   double readSeconds = 0;           ///< of one expert
@@ -29,6 +38,9 @@ struct CacheSimulationResult {
   int64_t uses = 0, hits = 0, misses = 0;
   int64_t guessesRead = 0, guessesUseful = 0;
   std::vector<int64_t> layerUses, layerMisses;
+  /// Guesses that were read for each layer, and those that came true.
+  std::vector<int64_t> layerGuessesRead, layerGuessesUseful;
+  std::vector<double> layerStallSeconds; ///< each layer's share of stallSeconds
   double seconds = 0, stallSeconds = 0, linkSeconds = 0;
   double getHitRate() const { return uses ? double(hits) / uses : 0; }
 };
