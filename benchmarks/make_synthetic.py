@@ -6,8 +6,10 @@
 bfloat16 weights from N(0, 0.02), norms 1, and a byte-level tokenizer. Values
 are made and written a few MiB at a time. The default has 0.91 G parameters,
 1.8 GB, of which one token reads 0.55 GB, the head included. The shape 2.7b has
-2.72 G parameters, 5.4 GB, of which one token reads 838 M. Options after a shape
-change it.
+2.72 G parameters, 5.4 GB, of which one token reads 838 M. The shape olmoe has
+6.74 G parameters, 13.5 GB, of which one token reads 1.04 G; it routes as trained
+models do (synthetic_routing.py says how), and OUT/text.json is a text of token
+ids that it writes. Options after a shape change it.
 """
 import argparse
 import json
@@ -19,11 +21,14 @@ import numpy as np
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "test", "utils"))
 import make_checkpoint
 import safetensors_io
+import synthetic_routing
 
 CHUNK = 1 << 22  # values
 DEFAULTS = {"layers": 16, "hidden": 1024, "heads": 16, "kv_heads": 4, "head_dim": 64, "experts": 32,
             "top_k": 8, "expert_width": 512, "vocab": 32000, "context": 4096}
-SHAPES = {"0.9b": {}, "2.7b": {"hidden": 2048, "head_dim": 128, "expert_width": 768}}
+SHAPES = {"0.9b": {}, "2.7b": {"hidden": 2048, "head_dim": 128, "expert_width": 768},
+          "olmoe": {"hidden": 2048, "head_dim": 128, "experts": 64, "expert_width": 1024}}
+ROUTED = "olmoe"
 
 
 def parse_arguments():
@@ -64,29 +69,50 @@ def tensors(a):
     yield "lm_head.weight", (a.vocab, a.hidden)
 
 
+class NormalWeights:
+    """Values of each tensor, part by part."""
+
+    def __init__(self, options):
+        self.random = np.random.Generator(np.random.SFC64(options.seed))
+        self.buffer = np.empty(CHUNK, np.float32)
+
+    def values(self, name, shape, chunk):
+        left = int(np.prod(shape))
+        while left:
+            part = self.buffer[: min(left, chunk)]
+            if len(shape) == 1:
+                part.fill(1.0)
+            else:
+                self.random.standard_normal(out=part, dtype=np.float32)
+                part *= 0.02
+            yield part
+            left -= part.size
+
+
+def write_weights(path, entries, weights):
+    with open(path + ".part", "wb") as file:
+        file.write(safetensors_io.header_bytes(entries))
+        for name, _, shape in entries:
+            for part in weights.values(name, shape, CHUNK):
+                for rows in np.array_split(part, -(-part.size // CHUNK)):
+                    file.write(safetensors_io.bf16_bits(rows).data)
+    os.rename(path + ".part", path)
+
+
 def main():
     a = parse_arguments()
     os.makedirs(a.out, exist_ok=True)
     make_checkpoint.write_json(a.out, "config.json", make_checkpoint.make_config(a))
     make_checkpoint.write_json(a.out, "tokenizer.json", make_checkpoint.make_tokenizer())
-    random = np.random.Generator(np.random.SFC64(a.seed))
     entries = [(name, "BF16", shape) for name, shape in tensors(a)]
     path = os.path.join(a.out, "model.safetensors")
-    buffer = np.empty(CHUNK, np.float32)
-    with open(path + ".part", "wb") as file:
-        file.write(safetensors_io.header_bytes(entries))
-        for _, _, shape in entries:
-            left = int(np.prod(shape))
-            while left:
-                part = buffer[: min(left, CHUNK)]
-                if len(shape) == 1:
-                    part.fill(1.0)
-                else:
-                    random.standard_normal(out=part, dtype=np.float32)
-                    part *= 0.02
-                file.write(safetensors_io.bf16_bits(part).data)
-                left -= part.size
-    os.rename(path + ".part", path)
+    if a.shape == ROUTED:
+        weights = synthetic_routing.RoutedWeights(a)
+        with open(os.path.join(a.out, "text.json"), "w", encoding="utf-8") as file:
+            json.dump(weights.text.ids.tolist(), file)
+    else:
+        weights = NormalWeights(a)
+    write_weights(path, entries, weights)
     print("%s: %.2f GB" % (path, os.path.getsize(path) / 1e9))
 
 
