@@ -37,33 +37,41 @@ def line_of(text, offset):
 
 #===-- Layers ----------------------------------------------------------------===
 
-# A component includes its own headers and those of lower rank.
+# A component includes its own headers and those of lower rank. Passes that place
+# fetches ask predictors and the cost model, so they stand above the dialect.
+SCHEDULING = "Dialect/Sched/Transforms"
 RANK = {"Support": 0, "Interfaces": 0, "Dialect": 1, "Analysis": 2, "Conversion": 3, "Model": 4,
-        "Quant": 4, "Calibration": 4, "Predictor": 4, "Exit": 4, "Reference": 4, "Target": 4,
-        "Container": 4, "Pipelines": 5, "Driver": 6, "tools": 7}
+        "Quant": 4, "Calibration": 4, "Prefetch": 4, "Exit": 4, "Reference": 4, "Target": 4,
+        "Container": 4, SCHEDULING: 5, "Pipelines": 6, "Driver": 7, "tools": 8}
 # Within one rank these arrows are meant: the container holds what a backend made
 # and what a scheme encoded; evaluating, writing and calibrating read weights,
 # evaluating encodes them too, kernels rotate with the signs of the encoder, and
-# calibrating serves it.
+# calibrating serves it. Predictors are judged by evaluating their IR.
 SIDEWAYS = {("Container", "Target"), ("Container", "Model"), ("Container", "Quant"),
             ("Target", "Quant"),
             ("Reference", "Model"), ("Reference", "Quant"), ("Calibration", "Model"),
-            ("Calibration", "Quant")}
+            ("Calibration", "Quant"), ("Prefetch", "Reference")}
+# Within the runtime: what sits in a folder of runtime/src includes these others.
+BELOW = {"base": (), "container": ("base",), "cache": ("base",), "experts": ("base", "cache", "container"),
+         "measure": ("base", "container", "experts"), "sampler": ("base",), "tokenizer": ("base",)}
 # The registry is the door that plug-ins come through.
 DOOR = "moe/Driver/Registry.h"
-# What of the runtime the compiler may see: the treaty, the schema, and the
-# writer of the format.
-SHARED = re.compile(r"moert/abi/|moert/status\.h$|module_generated\.h$|container/Writer\.h$")
+# What of the runtime the compiler may see: the treaty, the schema, the writer of
+# the format, and the policies that the simulator shares with the expert store.
+SHARED = re.compile(r"moert/abi/|moert/status\.h$|module_generated\.h$|container/Writer\.h$|cache/CachePolicy\.h$")
+RUNTIME = ("moert/", "base/", "cache/", "container/", "experts/", "measure/", "sampler/", "session/", "tokenizer/")
 # The importer asks the runtime's tokenizer, through its C API, whether it would
 # take the checkpoint's tokenizer.json; calibration asks it for tokens.
 API_USERS, API = ("lib/Model/Import/", "lib/Calibration/"), "moert/moert.h"
-KINDS = {"lib/Model/Families", "lib/Quant", "lib/Target", "lib/Predictor", "lib/Exit"}
+KINDS = {"lib/Model/Families", "lib/Quant", "lib/Target", "lib/Prefetch/Predictors", "lib/Exit"}
 
 
 def component(path):
     parts = path.split("/")
     if parts[0] == "tools":
         return "tools"
+    if SCHEDULING in path:
+        return SCHEDULING
     if parts[:2] == ["include", "moe"]:
         return parts[2]
     return parts[1] if parts[0] == "lib" and len(parts) > 2 else None
@@ -94,13 +102,13 @@ def check_layers(root):
         for line, header in includes_of(path):
             where = "%s:%d" % (name, line)
             if header.startswith("moe/") and header != DOOR and mine:
-                other = header.split("/")[1]
+                other = component("include/" + header)
                 if other not in RANK or mine not in RANK:
                     yield "%s: %s is in no layer" % (where, other)
                 elif other != mine and RANK[other] >= RANK[mine] and (
                         mine, other) not in SIDEWAYS:
                     yield "%s: %s must not include %s" % (where, mine, header)
-            elif header.startswith("moert/") and mine and not SHARED.search(header) and not (
+            elif header.startswith(RUNTIME) and mine and not SHARED.search(header) and not (
                     name.startswith(API_USERS) and header == API):
                 yield "%s: the compiler must not include %s" % (where, header)
             if header.startswith("..") or "/../" in header:
@@ -119,6 +127,19 @@ def check_runtime_alone(root):
             if header.startswith(("llvm/", "llvm-c/", "mlir/", "mlir-c/", "moe/", "lld/", "clang/")):
                 yield "%s:%d: the runtime must not include %s" % (
                     os.path.relpath(path, root), line, header)
+
+
+def check_runtime_layers(root):
+    """Sessions know stores and policies, which know neither sessions nor modules."""
+    for path in walk(root, "runtime/src"):
+        name = os.path.relpath(path, root)
+        mine = name.split("/")[2]
+        if mine not in BELOW or not path.endswith((".cpp", ".h")):
+            continue
+        for line, header in includes_of(path):
+            other = header.split("/")[0]
+            if header.startswith(RUNTIME[1:]) and other != mine and other not in BELOW[mine]:
+                yield "%s:%d: %s must not include %s" % (name, line, mine, header)
 
 
 #===-- Words -----------------------------------------------------------------===
@@ -283,6 +304,15 @@ def check_links(root):
                 yield "%s: %s does not exist" % (where, link)
             elif anchor and target.endswith(".md") and anchor not in anchors(read(target)):
                 yield "%s: %s has no section %s" % (where, link or "the page", anchor)
+
+
+def check_howto(root):
+    """Every HowTo page is in the list of them."""
+    folder = os.path.join(root, "docs", "HowTo")
+    listed = read(os.path.join(folder, "README.md"))
+    for file in sorted(os.listdir(folder)):
+        if file.endswith(".md") and file != "README.md" and "(%s)" % file not in listed:
+            yield "docs/HowTo/%s:1: is not in docs/HowTo/README.md" % file
 
 
 def main():

@@ -44,9 +44,9 @@ def operations(paths):
     for path in paths:
         records = re.split(r"^(?=def )", path.read_text(), flags=re.M)
         for record in records:
-            match = re.match(r'def \w+Op : \w+<"(\w+)"', record)
+            match = re.match(r'def ([A-Za-z]+)_\w+Op : \w+<"(\w+)"', record)
             if match:
-                found["moe." + match.group(1)] = record
+                found["%s.%s" % (match.group(1).lower(), match.group(2))] = record
     return found
 
 

@@ -1,0 +1,1 @@
+#include "moe/Dialect/Sched/Transforms/Passes.h"

@@ -1,0 +1,2 @@
+#include "experts/ExpertStore.h"
+#include "cache/CachePolicy.h"

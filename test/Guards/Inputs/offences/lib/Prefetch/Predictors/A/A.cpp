@@ -1,0 +1,1 @@
+#include "moe/Prefetch/Predictors/B/B.h"
