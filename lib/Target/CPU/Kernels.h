@@ -53,6 +53,23 @@ void emitAttention(KernelBuilder &b, KvType kv, int64_t heads, double scale,
 void emitRoute(KernelBuilder &b, RouteScore score, bool renormalize,
                double scale, mlir::ValueRange arguments);
 
+// Predict.cpp
+
+/// env, logits <?xExf32>, result <?xExf32>
+void emitDistribution(KernelBuilder &b, mlir::ValueRange arguments);
+/// env, several scores <?xExf32>, result <?xExf32>. No weights: by peaks.
+void emitBlend(KernelBuilder &b, mlir::ArrayRef<double> weights,
+               mlir::ValueRange arguments);
+/// What `sched.predict` makes of the scores of a row.
+struct GuessShape {
+  int64_t count, chosen;
+  double slope, bias;
+};
+/// env, scores, scores left <?xExf32> (scratch), sorted <?xSxf32> (scratch, S =
+/// max(count, chosen + 1), at most E), experts <?xPxi32>, confidence <?xPxf32>
+void emitPredict(KernelBuilder &b, const GuessShape &shape,
+                 mlir::ValueRange arguments);
+
 // FeedForward.cpp
 
 /// A gated network: gate and up <width x features>, down <features x width>.
@@ -77,6 +94,7 @@ void emitMlp(KernelBuilder &b, KernelLibrary &library,
 struct BankShape {
   int64_t experts, chosen;
   NetworkShape network;
+  bool comes = false; ///< experts may come one after the other
 };
 /// experts <?xkxi32>, weights <?xkxf32>, first <(E+1)xi32>, cursor <Exi32>,
 /// row of assignment <?x1xi32>, assignments of row <?xkxi32>, their weights
@@ -86,7 +104,8 @@ void emitSortAssignments(KernelBuilder &b, const BankShape &bank,
 /// env, input <?xDxf32> or its levels, scales, sums, bank (pointer to the experts'
 /// addresses), first, row of assignment, assignments of row, their weights (as
 /// above), gated, upped <?xIxf32>, [gated's levels, scales, sums,] parts <?xDxf32>
-/// (scratch, a row per assignment), result <?xDxf32>
+/// (scratch, a row per assignment), ready <Exi32>, ends <(E+1)xi32> (scratch),
+/// [table of OffloadCalls or null, layer (index),] result <?xDxf32>
 void emitExperts(KernelBuilder &b, KernelLibrary &library,
                  const BankShape &bank, mlir::ValueRange arguments);
 

@@ -1,10 +1,12 @@
 //===- LowerModel.cpp - a model becomes a line of kernel calls ------------===//
 #include "BufferPlan.h"
 #include "Kernels.h"
+#include "OffloadCalls.h"
 #include "Passes.h"
 #include "VerifyModel.h"
 #include "moe/Analysis/AccumulatorRange.h"
 #include "moe/Analysis/ParameterPlan.h"
+#include "moe/Dialect/Sched/IR/Sched.h"
 
 #include "moert/abi/module.h"
 #include "llvm/ADT/SmallPtrSet.h"
@@ -58,14 +60,10 @@ public:
         library(module, forward.getLoc(), level) {}
 
   LogicalResult run() {
+    findGuessing();
     beginEntry();
-    for (Operation &op : forward.getBody().front()) {
-      if (isa<func::ReturnOp>(op))
-        break;
-      if (failed(lower(&op)))
-        return failure();
-      releaseAfter(&op);
-    }
+    if (failed(lowerAll(forward.getBody().front())))
+      return failure();
     endEntry();
     return success();
   }
@@ -73,6 +71,31 @@ public:
   int64_t getKernelCount() const { return library.size(); }
 
 private:
+  LogicalResult lowerAll(Block &block) {
+    for (Operation &op : block) {
+      if (op.hasTrait<OpTrait::IsTerminator>())
+        break;
+      isGuess = guessing.contains(&op);
+      if (failed(lower(&op)))
+        return failure();
+      releaseAfter(&op);
+    }
+    return success();
+  }
+
+  /// Finds what only guesses need: it is skipped when nobody wants guesses.
+  void findGuessing() {
+    for (Operation &op : llvm::reverse(forward.getBody().front())) {
+      auto prefetch = dyn_cast<sched::PrefetchOp>(op);
+      bool isNeeded = !isPure(&op) || op.use_empty() ||
+                      llvm::any_of(op.getUsers(), [&](Operation *user) {
+                        return !guessing.contains(user);
+                      });
+      if ((prefetch && prefetch.isGuess()) || !isNeeded)
+        guessing.insert(&op);
+    }
+  }
+
   //===--- The entry function ---------------------------------------------===//
 
   Type pointerType() { return LLVM::LLVMPointerType::get(b.getContext()); }
@@ -105,6 +128,8 @@ private:
     capacity = b.toIndex(argument(offsetof(Args, kv_capacity), i64));
     workspace = argument(offsetof(Args, workspace), pointer);
     batchRows = rows;
+    if (!forward.getOps<sched::PrefetchOp>().empty())
+      offload.begin(b, arguments);
     // The fixed part comes first; its size is known at the end.
     fixedSize = arith::ConstantIndexOp::create(b, 0);
   }
@@ -177,13 +202,21 @@ private:
     for (uint64_t offset : scratchOffsets)
       buffersPlan.release(offset);
     scratchOffsets.clear();
+    // Users in the body of a launch count where the launch is.
+    Block &block = forward.getBody().front();
+    if (op->getBlock() != &block)
+      return;
     auto isDead = [&](Value value) {
       return llvm::all_of(value.getUsers(), [&](Operation *user) {
+        user = block.findAncestorOpInBlock(*user);
         return user == op || user->isBeforeInBlock(op);
       });
     };
-    SmallVector<Value> values(op->getOperands());
-    llvm::append_range(values, op->getResults());
+    SmallVector<Value> values;
+    op->walk([&](Operation *part) {
+      llvm::append_range(values, part->getOperands());
+      llvm::append_range(values, part->getResults());
+    });
     for (Value value : values) {
       if (!isDead(value))
         continue;
@@ -320,7 +353,16 @@ private:
     SmallVector<Type> types;
     for (Value arg : args)
       types.push_back(arg.getType());
-    func::CallOp::create(b, library.get(name, types, emit), args);
+    func::FuncOp kernel = library.get(name, types, emit);
+    unlessIdle([&] { func::CallOp::create(b, kernel, args); });
+  }
+
+  /// What only guesses need waits for somebody who wants them.
+  void unlessIdle(function_ref<void()> emit) {
+    if (isGuess)
+      b.when(offload.isGuessing(), emit);
+    else
+      emit();
   }
 
   /// Tells the runtime, if it asked, that operation `index` starts.
@@ -339,7 +381,7 @@ private:
   }
 
   void beginOperation(Operation *op, StringRef label) {
-    trace(operations.size());
+    unlessIdle([&] { trace(operations.size()); });
     std::string name = op->getName().stripDialect().str();
     if (!label.empty())
       name += " " + label.str();
@@ -349,7 +391,19 @@ private:
   //===--- Operations -----------------------------------------------------===//
 
   LogicalResult lower(Operation *op) {
+    if (auto launch = dyn_cast<sched::LaunchOp>(op))
+      return lowerLaunch(launch);
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+        .Case<sched::DistributionOp, sched::BlendOp, sched::PredictOp,
+              sched::RecordOp, sched::PrefetchOp, sched::CancelOp>([&](auto o) {
+          lowerOp(o);
+          return success();
+        })
+        .Case([](sched::AwaitOp await) {
+          return await.emitOpError(
+              "waits for all experts, the cpu backend runs them as they come: "
+              "run sched-launch-early before");
+        })
         .Case<EmbedOp, PickOp, NormOp, LinearOp, AddOp, ClampOp, QuantizeOp,
               DequantizeOp, RopeOp, KvAppendOp, AttentionOp, MlpOp, RouteOp,
               ExpertsOp>([&](auto o) {
@@ -412,7 +466,8 @@ private:
     SmallVector<LinearOp> group = {op};
     Operation *next = op->getNextNode();
     while (auto linear = dyn_cast_or_null<LinearOp>(next)) {
-      if (linear.getInput() != op.getInput())
+      if (linear.getInput() != op.getInput() ||
+          guessing.contains(linear) != guessing.contains(op))
         break;
       group.push_back(linear);
       next = linear->getNextNode();
@@ -631,10 +686,93 @@ private:
     if (shape.down)
       addQuantizedScratch(args, rows, bank.chosen, shape.width);
     args.push_back(scratch(rows, bank.chosen, shape.features, f32));
+    args.push_back(fixedScratch(bank.experts, fixed));
+    args.push_back(fixedScratch(bank.experts + 1, fixed));
+    if (auto launch = dyn_cast<sched::LaunchOp>(op->getParentOp())) {
+      auto fetch = launch.getToken().getDefiningOp<sched::PrefetchOp>();
+      bank.comes = true;
+      args.append({offload.getTaker(), b.index(fetch.getLayer())});
+      name += "_coming";
+    }
     args.push_back(result(op.getResult(), rows));
     call("experts" + name, args, [&](KernelBuilder &k, ValueRange kernelArgs) {
       emitExperts(k, library, bank, kernelArgs);
     });
+  }
+
+  //===--- Fetches --------------------------------------------------------===//
+
+  void lowerOp(sched::DistributionOp op) {
+    beginOperation(op, "");
+    Value rows = rowsOf(op.getLogits());
+    call("distribution",
+         {env, bufferOf(op.getLogits()), result(op.getResult(), rows)},
+         emitDistribution);
+  }
+
+  void lowerOp(sched::BlendOp op) {
+    beginOperation(op, "");
+    SmallVector<Value> args = {env};
+    for (Value scores : op.getScores())
+      args.push_back(bufferOf(scores));
+    args.push_back(result(op.getResult(), rowsOf(op.getScores().front())));
+    SmallVector<double> weights(op.getWeights().value_or(ArrayRef<double>()));
+    std::string name = "blend" + std::to_string(op.getScores().size());
+    for (double weight : weights)
+      name += "_" + nameOf(weight);
+    call(name, args, [&](KernelBuilder &k, ValueRange kernelArgs) {
+      emitBlend(k, weights, kernelArgs);
+    });
+  }
+
+  void lowerOp(sched::PredictOp op) {
+    beginOperation(op, std::to_string(op.getLayer()));
+    Value scores = bufferOf(op.getScores()), rows = rowsOf(op.getScores());
+    GuessShape shape{int64_t(op.getCount()), int64_t(op.getChosen()),
+                     op.getCalibration()[0], op.getCalibration()[1]};
+    int64_t experts = columnsOf(scores);
+    int64_t sorted = std::min(experts, std::max(shape.count, shape.chosen + 1));
+    Type f32 = b.getF32Type();
+    std::string name = "predict_" + std::to_string(shape.chosen) + "_" +
+                       nameOf(shape.slope) + "_" + nameOf(shape.bias);
+    Value ids = result(op.getExperts(), rows);
+    Value confidence = result(op.getConfidence(), rows);
+    call(name,
+         {env, scores, scratch(rows, 1, experts, f32),
+          scratch(rows, 1, sorted, f32), ids, confidence},
+         [&](KernelBuilder &k, ValueRange args) { emitPredict(k, shape, args); });
+  }
+
+  void lowerOp(sched::RecordOp op) {
+    offload.record(b, op.getLayer(), bufferOf(op.getLogits()),
+                   bufferOf(op.getExperts()), bufferOf(op.getWeights()));
+  }
+
+  void lowerOp(sched::PrefetchOp op) {
+    if (op.isGuess())
+      offload.prefetch(b, op.getLayer(), bufferOf(op.getExperts()),
+                       bufferOf(op.getConfidence()),
+                       op.getThreshold()->convertToDouble());
+    else
+      offload.demand(b, op.getLayer(), bufferOf(op.getExperts()));
+  }
+
+  void lowerOp(sched::CancelOp op) {
+    auto fetch = op.getToken().getDefiningOp<sched::PrefetchOp>();
+    offload.cancel(b, fetch.getLayer());
+  }
+
+  LogicalResult lowerLaunch(sched::LaunchOp op) {
+    Block &body = op.getBody().front();
+    if (failed(lowerAll(body)))
+      return failure();
+    // The body's values live on as the launch's.
+    for (auto [inner, outer] : llvm::zip_equal(
+             body.getTerminator()->getOperands(), op.getResults())) {
+      buffers[outer] = buffers.at(inner);
+      buffers.erase(inner);
+    }
+    return success();
   }
 
   ModuleOp module;
@@ -648,6 +786,9 @@ private:
   llvm::DenseMap<Value, QuantizedBuffer> quantized;
   SmallVector<uint64_t> scratchOffsets;
   llvm::SmallPtrSet<Operation *, 8> fused; ///< linears that are lowered already
+  OffloadCalls offload;
+  llvm::SmallPtrSet<Operation *, 32> guessing; ///< what only guesses need
+  bool isGuess = false; ///< whether the operation being lowered is one of them
   std::vector<std::string> operations;
   uint64_t fixedBytes = 0;
   Value env, arguments, parameters, kv, capacity, workspace, batchRows, fixedSize;

@@ -2,6 +2,7 @@
 #include "VerifyModel.h"
 
 #include "moe/Dialect/MoE/IR/Moe.h"
+#include "moe/Dialect/Sched/IR/Sched.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -26,13 +27,28 @@ public:
     if (!kv.getElementType().isF32())
       return forward.emitOpError("has a state of ")
              << kv.getElementType() << ", the cpu backend has f32";
-    for (Operation &op : forward.getBody().front())
-      if (failed(verifyRows(&op)) || failed(verify(&op)))
-        return failure();
-    return success();
+    return verifyAll(forward.getBody().front());
   }
 
 private:
+  LogicalResult verifyAll(Block &block) {
+    for (Operation &op : block) {
+      if (failed(verifyRows(&op)) || failed(verify(&op)))
+        return failure();
+      auto launch = dyn_cast<sched::LaunchOp>(op);
+      if (!launch)
+        continue;
+      Block &body = launch.getBody().front();
+      if (failed(verifyAll(body)))
+        return failure();
+      for (auto [inner, outer] : llvm::zip_equal(
+               body.getTerminator()->getOperands(), launch.getResults()))
+        if (auto it = picked.find(inner); it != picked.end())
+          picked[outer] = bool(it->second);
+    }
+    return success();
+  }
+
   /// Where rows of activations come from: every row of the batch, or those
   /// that moe.pick took. Their numbers differ.
   LogicalResult verifyRows(Operation *op) {
@@ -63,7 +79,7 @@ private:
 
   LogicalResult verify(Operation *op) {
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-        .Case([&](EmbedOp o) { return is(o, o.getTokens(), Tokens); })
+        .Case([&](EmbedOp o) { return verifyEmbed(o); })
         .Case([&](PickOp o) { return is(o, o.getRows(), Wanted); })
         .Case([&](RopeOp o) { return is(o, o.getPositions(), Positions); })
         .Case([&](KvAppendOp o) {
@@ -76,6 +92,20 @@ private:
         .Case([&](ExpertsOp o) { return verifyExperts(o); })
         .Case([&](func::ReturnOp o) { return verifyReturn(o); })
         .Default(success());
+  }
+
+  /// Rows of a table by token, or by position.
+  LogicalResult verifyEmbed(EmbedOp op) {
+    if (op.getTokens() != forward.getArgument(Positions))
+      return is(op, op.getTokens(), Tokens);
+    auto table = cast<WeightOp>(
+        SymbolTable::lookupNearestSymbolFrom(op, op.getTableAttr()));
+    int64_t rows = table.getTensorType().getDimSize(0);
+    int64_t context = op->getParentOfType<ModelOp>().getContext();
+    if (rows >= context)
+      return success();
+    return op.emitOpError("has ") << rows << " rows for positions, the model has "
+                                  << context << " positions";
   }
 
   LogicalResult is(Operation *op, Value index, Argument argument) {

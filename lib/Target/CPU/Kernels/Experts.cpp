@@ -1,9 +1,11 @@
 //===- Experts.cpp - the chosen experts of each row -----------------------===//
 #include "FeedForward.h"
+#include "OffloadCalls.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -99,33 +101,119 @@ struct ExpertSlice {
   Value expert, begin, end, from, to;
 };
 
-/// Splits the work of all chosen experts evenly, whatever the router does: an
-/// assignment takes as many units as there are groups of 16 outputs, and each
-/// worker gets a run of units, experts outermost. So it reads few, long runs of
-/// weights: with one row, mostly whole experts.
-void parallelExperts(KernelBuilder &b, Value env, Value first, int64_t experts,
-                     int64_t outputs,
-                     function_ref<void(const ExpertSlice &)> body) {
-  Value groups = b.index(llvm::divideCeil(outputs, kLanes)), zero = b.index(0);
-  Value units = b.mul(b.loadInt(first, b.index(experts)), groups);
-  b.parallel(env, units, [&](Value low, Value high) {
-    b.loop(zero, b.index(experts), 1, [&](Value e) {
-      Value begin = b.loadInt(first, e), end = b.loadInt(first, b.add(e, 1));
-      b.when(b.less(begin, end), [&] {
-        Value count = b.sub(end, begin);
+/// Experts that are run together: all that any row chose, or those of them that
+/// have arrived.
+class Wave {
+public:
+  /// `ready` gets the experts, `ends` how many assignments those before have.
+  Wave(KernelBuilder &b, int64_t experts, Value first, Value ready, Value ends)
+      : b(b), experts(experts), first(first), ready(ready), ends(ends),
+        zero(b.index(0)) {}
+
+  /// Makes `ready` the experts that have assignments; returns how many.
+  Value fillWithChosen() const {
+    return b
+        .loop(zero, b.index(experts), 1, zero,
+              [&](Value e, ValueRange carried) -> SmallVector<Value> {
+                Value n = carried.front();
+                Value begin = b.loadInt(first, e);
+                Value isChosen = b.less(begin, b.loadInt(first, b.add(e, 1)));
+                // Harmless where the expert is not chosen: n does not grow.
+                put(e, ready, n);
+                return {b.add(n, arith::IndexCastUIOp::create(
+                                     b, b.getIndexType(), isChosen))};
+              })
+        .front();
+  }
+
+  /// From now on this is `count` experts.
+  void begin(Value newCount) {
+    count = newCount;
+    total = b.loop(zero, count, 1, zero,
+                   [&](Value i, ValueRange carried) -> SmallVector<Value> {
+                     Value before = carried.front();
+                     put(before, ends, i);
+                     auto [low, high] = assignmentsOf(b.loadInt(ready, i));
+                     return {b.add(before, b.sub(high, low))};
+                   })
+                .front();
+  }
+
+  /// Splits the work evenly, whatever the router does: an assignment takes as
+  /// many units as there are groups of 16 outputs, and each worker gets a run of
+  /// units, experts outermost. So it reads few, long runs of weights: with one
+  /// row, mostly whole experts.
+  void forOutputsOfEach(Value env, int64_t outputs,
+                        function_ref<void(const ExpertSlice &)> body) const {
+    Value groups = b.index(llvm::divideCeil(outputs, kLanes));
+    b.parallel(env, b.mul(total, groups), [&](Value low, Value high) {
+      b.loop(zero, count, 1, [&](Value i) {
+        Value expert = b.loadInt(ready, i), before = b.loadInt(ends, i);
+        Value begin, end;
+        std::tie(begin, end) = assignmentsOf(expert);
+        Value size = b.sub(end, begin);
         // The first group of this expert at or after a unit.
         auto outputAt = [&](Value unit) {
-          Value inside = b.sub(unit, b.mul(begin, groups));
-          inside = b.min(b.max(inside, zero), b.mul(count, groups));
+          Value inside = b.sub(unit, b.mul(before, groups));
+          inside = b.min(b.max(inside, zero), b.mul(size, groups));
           Value group = arith::DivUIOp::create(
-              b, b.add(inside, b.sub(count, b.index(1))), count);
+              b, b.add(inside, b.sub(size, b.index(1))), size);
           return b.min(b.mul(group, kLanes), b.index(outputs));
         };
         Value from = outputAt(low), to = outputAt(high);
-        b.when(b.less(from, to), [&] { body({e, begin, end, from, to}); });
+        b.when(b.less(from, to),
+               [&] { body({expert, begin, end, from, to}); });
       });
     });
-  });
+  }
+
+  /// Splits the assignments evenly; the body gets runs of them.
+  void forAssignments(Value env,
+                      function_ref<void(Value begin, Value end)> body) const {
+    b.parallel(env, total, [&](Value low, Value high) {
+      b.loop(zero, count, 1, [&](Value i) {
+        Value before = b.loadInt(ends, i);
+        auto [begin, end] = assignmentsOf(b.loadInt(ready, i));
+        Value size = b.sub(end, begin);
+        auto inside = [&](Value at) {
+          return b.min(b.max(b.sub(at, before), zero), size);
+        };
+        Value from = b.add(begin, inside(low)), to = b.add(begin, inside(high));
+        b.when(b.less(from, to), [&] { body(from, to); });
+      });
+    });
+  }
+
+private:
+  void put(Value value, Value buffer, Value at) const {
+    Value narrow = arith::IndexCastOp::create(b, b.getI32Type(), value);
+    memref::StoreOp::create(b, narrow, buffer, at);
+  }
+  std::pair<Value, Value> assignmentsOf(Value expert) const {
+    return {b.loadInt(first, expert), b.loadInt(first, b.add(expert, 1))};
+  }
+
+  KernelBuilder &b;
+  int64_t experts;
+  Value first, ready, ends, zero, count, total;
+};
+
+/// Runs `wave` for the experts that `next` finds, until it finds none.
+void whileNotZero(KernelBuilder &b, Value start, function_ref<void(Value)> wave,
+                  function_ref<Value()> next) {
+  auto loop = scf::WhileOp::create(
+      b, TypeRange{b.getIndexType()}, ValueRange{start},
+      [&](OpBuilder &builder, Location at, ValueRange carried) {
+        Value zero = arith::ConstantIndexOp::create(builder, at, 0);
+        Value isMore = arith::CmpIOp::create(
+            builder, at, arith::CmpIPredicate::ne, carried.front(), zero);
+        scf::ConditionOp::create(builder, at, isMore, carried);
+      },
+      [](OpBuilder &, Location, ValueRange) {});
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getAfterBody());
+  wave(loop.getAfterArguments().front());
+  scf::YieldOp::create(b, next());
 }
 
 } // namespace
@@ -196,6 +284,25 @@ void emitCombine(KernelBuilder &b, const BankShape &bank, Value env,
 
 } // namespace
 
+/// One of two indices; only the one that counts is computed.
+static Value indexFrom(KernelBuilder &b, Value condition,
+                       function_ref<Value()> yes, function_ref<Value()> no) {
+  auto op = scf::IfOp::create(b, TypeRange{b.getIndexType()}, condition,
+                              /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  for (auto [block, make] : {std::pair(op.thenBlock(), yes),
+                             std::pair(op.elseBlock(), no)}) {
+    b.setInsertionPointToStart(block);
+    scf::YieldOp::create(b, make());
+  }
+  return op.getResult(0);
+}
+
+static Value isSet(KernelBuilder &b, Value pointer) {
+  Value null = LLVM::ZeroOp::create(b, pointer.getType());
+  return LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, pointer, null);
+}
+
 void moe::cpu::emitExperts(KernelBuilder &b, KernelLibrary &library,
                            const BankShape &bank, ValueRange args) {
   const NetworkShape &shape = bank.network;
@@ -211,24 +318,42 @@ void moe::cpu::emitExperts(KernelBuilder &b, KernelLibrary &library,
   Value gated = reader.next(), upped = reader.next();
   if (shape.down)
     gatedLevels = reader.nextRows();
-  Value parts = reader.next(), result = reader.next();
+  Value parts = reader.next(), ready = reader.next(), ends = reader.next();
+  Value taker, layer;
+  if (bank.comes) {
+    taker = reader.next();
+    layer = reader.next();
+  }
+  Value result = reader.next();
 
   ExpertReader reads(b, shape, addresses);
   GatedPass pass{b, library, shape, input, inputLevels, rowOf, gated, upped};
-  parallelExperts(b, env, first, bank.experts, shape.width,
-                  [&](const ExpertSlice &s) {
-                    pass.run(reads.get(s.expert), s.begin, s.end, s.from, s.to);
-                  });
-  if (shape.down)
-    b.parallel(env, b.loadInt(first, b.index(bank.experts)),
-               [&](Value begin, Value end) {
-                 emitQuantizeRows(b, library, shape.downRotation, gated, gated,
-                                  gatedLevels, begin, end);
-               });
-  parallelExperts(b, env, first, bank.experts, shape.features,
-                  [&](const ExpertSlice &s) {
-                    emitDown(b, library, shape, reads.get(s.expert), gated,
-                             gatedLevels, parts, s.begin, s.end, s.from, s.to);
-                  });
+  Wave wave(b, bank.experts, first, ready, ends);
+  auto run = [&](Value count) {
+    wave.begin(count);
+    wave.forOutputsOfEach(env, shape.width, [&](const ExpertSlice &s) {
+      pass.run(reads.get(s.expert), s.begin, s.end, s.from, s.to);
+    });
+    if (shape.down)
+      wave.forAssignments(env, [&](Value begin, Value end) {
+        emitQuantizeRows(b, library, shape.downRotation, gated, gated,
+                         gatedLevels, begin, end);
+      });
+    wave.forOutputsOfEach(env, shape.features, [&](const ExpertSlice &s) {
+      emitDown(b, library, shape, reads.get(s.expert), gated, gatedLevels,
+               parts, s.begin, s.end, s.from, s.to);
+    });
+  };
+  if (!bank.comes) {
+    run(wave.fillWithChosen());
+  } else {
+    // Parts are added up at the end, so the order of waves changes nothing.
+    auto take = [&] { return OffloadCalls::take(b, taker, layer, ready); };
+    Value comes = isSet(b, taker);
+    Value start = indexFrom(b, comes, take, [&] { return wave.fillWithChosen(); });
+    whileNotZero(b, start, run, [&] {
+      return indexFrom(b, comes, take, [&] { return b.index(0); });
+    });
+  }
   emitCombine(b, bank, env, ofRow, weights, parts, result);
 }

@@ -99,8 +99,8 @@ moe.model @a family "null" context 16 vocabulary 8 from "." {
   func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
                      %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
                      %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
-    // expected-error @below {{takes argument 2 of @forward where the cpu backend needs argument 0}}
-    %x = moe.embed %positions by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    // expected-error @below {{takes argument 1 of @forward where the cpu backend needs argument 0}}
+    %x = moe.embed %sequences by @embed : tensor<?xi32> -> tensor<?x4xf32>
     %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
     %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
     return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
@@ -246,6 +246,47 @@ moe.model @a family "null" context 16 vocabulary 8 from "." {
     %l = moe.quantize %p : tensor<?x65794xf32> -> tensor<?x65794x!moe.quantized<i8>>
     // expected-error @below {{sums 65794 products with @head to up to 2147516160 when int32 holds at most 2147483647}}
     %logits = moe.linear %l by @head : tensor<?x65794x!moe.quantized<i8>> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+// Positions reach up to the context.
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @table : tensor<15x8xf32> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    // expected-error @below {{has 15 rows for positions, the model has 16 positions}}
+    %x = moe.embed %positions by @table : tensor<?xi32> -> tensor<?x8xf32>
+    %p = moe.pick %x rows %wanted : tensor<?x8xf32>, tensor<?xi32> -> tensor<?x8xf32>
+    return %p, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x16xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @r : tensor<8x16xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @g : tensor<8x8x16xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @d : tensor<8x16x8xf32> from [#moe.splat<1.0 : f32>]
+  sched.cache @experts policy "lru"
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x16xf32>
+    %l = moe.linear %x by @r : tensor<?x16xf32> -> tensor<?x8xf32>
+    %i, %w = moe.route %l top 2 softmax scale 1.0 : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+    %t = sched.prefetch %i of layer 0 in @experts : tensor<?x2xi32>
+    // expected-error @below {{waits for all experts, the cpu backend runs them as they come: run sched-launch-early before}}
+    sched.await %t
+    %y = moe.experts %x to %i, %w gate @g up @g down @d silu : tensor<?x16xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+    sched.release %t
+    %p = moe.pick %y rows %wanted : tensor<?x16xf32>, tensor<?xi32> -> tensor<?x16xf32>
+    %logits = moe.linear %p by @embed : tensor<?x16xf32> -> tensor<?x8xf32>
     return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
   }
 }
