@@ -25,24 +25,28 @@ struct ReadResult {
 };
 
 /// Reads pieces of one file past the page cache where the file system lets it.
-/// One thread uses it.
+/// One thread uses it. Its end waits for reads that are under way: no memory is
+/// written later.
 class ExpertReader {
 public:
   virtual ~ExpertReader() = default;
+  /// "io_uring, direct": how it reads, for people.
   virtual const char *name() const = 0;
   /// Most requests that may be under way.
   virtual int depth() const = 0;
   virtual Status submit(const ReadRequest &request) = 0;
-  /// Waits for at least one result, a call of wake(), or so many milliseconds;
-  /// returns how many results were written.
+  /// Waits for at least one result, a call of wake(), or so many milliseconds
+  /// (-1: for ever); returns how many results were written.
   virtual size_t wait(std::span<ReadResult> results, int milliseconds) = 0;
-  /// Ends a wait early; from any thread.
+  /// Ends the wait under way, else the next one; from any thread.
   virtual void wake() = 0;
 };
 
-/// io_uring where the kernel has it, else threads that read.
+/// io_uring where this build and the kernel have it, else threads that read; the
+/// reader's name says why.
 Status openExpertReader(const std::string &path,
                         std::unique_ptr<ExpertReader> *out);
+/// UNAVAILABLE where there is no io_uring.
 Status openUringReader(const std::string &path,
                        std::unique_ptr<ExpertReader> *out);
 Status openThreadReader(const std::string &path, int threads,

@@ -1,7 +1,7 @@
 //===- ExpertStore.h - experts that come when they are wanted ---*- C++ -*-===//
 //
-// A pool of equal places in memory, a thread that reads, and the table of who is
-// where. Compiled code talks to it through moert_abi_offload_t.
+// A pool of equal places in memory, a thread that reads, and the table of who
+// is where. Compiled code talks to it through moert_abi_offload_t.
 //===----------------------------------------------------------------------===//
 #ifndef MOERT_EXPERTS_EXPERTSTORE_H
 #define MOERT_EXPERTS_EXPERTSTORE_H
@@ -22,7 +22,8 @@ struct ExpertExtent {
   const void **address = nullptr; ///< its cell of moert_abi_forward_t::parameters
 };
 
-/// Something that happened, for a trace of the session.
+/// Something that happened, for a trace of the session. `guessed`: nobody wanted
+/// the expert for certain when it happened.
 struct StoreEvent {
   enum Kind { ReadBegin, ReadEnd, WaitBegin, WaitEnd, Evict, Drop } kind;
   ExpertKey key; ///< -1 for waits
@@ -36,15 +37,21 @@ struct ExpertStoreOptions {
   int64_t experts = 0;      ///< of a layer
   std::vector<ExpertExtent> extents; ///< by key
   void *pool = nullptr;     ///< capacity * entryBytes, 4096-byte aligned
+  /// Keeps the pool alive. A store that ends while a read never does leaves the
+  /// pool to it; without an owner it waits, as memory must not be freed under a
+  /// device that writes to it.
+  std::shared_ptr<void> poolOwner;
   uint64_t entryBytes = 0;  ///< a multiple of 4096, at least of every extent
   int64_t capacity = 0;     ///< at least the experts that one row chooses
-  std::vector<int64_t> partition; ///< entries of each layer; empty: all share
+  /// Entries of each layer, with a sum of at most `capacity`; empty: all share.
+  std::vector<int64_t> partition;
   std::unique_ptr<CachePolicy> policy;
   std::unique_ptr<ExpertReader> reader;
   int32_t prefetch = 0;     ///< moert_prefetch_t
   double readTimeout = 30;  ///< seconds
   bool checkExtents = true; ///< compare checksums when an expert first arrives
-  /// Called from several threads; empty: nobody watches.
+  /// Called from several threads, one at a time, and not after the store has
+  /// ended; must not call the store. Empty: nobody watches.
   std::function<void(const StoreEvent &)> watch;
 };
 
@@ -69,6 +76,8 @@ public:
   virtual void beginForward(int64_t rows) = 0;
   virtual Status endForward() = 0;
   virtual ExpertStoreStats stats() const = 0;
+  /// How experts are read: "io_uring, direct".
+  virtual const char *readerName() const = 0;
 };
 
 } // namespace moert
