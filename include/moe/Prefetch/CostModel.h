@@ -1,10 +1,15 @@
 //===- CostModel.h - whether, how far ahead and how much to guess -*- C++ -*-===//
+//
+// All of it is on paper: a trace is replayed, one row after the other as if each
+// were a decoded token, with times that follow from bytes and a device profile.
+//===----------------------------------------------------------------------===//
 #ifndef MOE_PREFETCH_COSTMODEL_H
 #define MOE_PREFETCH_COSTMODEL_H
 
 #include "moe/Analysis/ParameterPlan.h"
 #include "moe/Prefetch/CacheSimulation.h"
 #include "moe/Prefetch/DeviceProfile.h"
+#include <optional>
 
 namespace moe {
 
@@ -38,17 +43,47 @@ struct ScheduleEstimate {
   double worstTokenSeconds = 0; ///< every expert missed, nothing guessed
   double linkIdle = 0;          ///< share of time, on demand
   std::string predictor, policy, profile;
+
+  std::string model, link;      ///< names; kind of link
+  int64_t totalExperts = 0;     ///< of all layers
+  int64_t rows = 0;             ///< that were judged
+  /// Of the best partition, and of the policy when all share; the first is
+  /// nothing where the entries are too few for shares.
+  std::optional<double> partitionedHitRate;
+  double sharedHitRate = 0;
+  double computeSeconds = 0;    ///< of a token, without waiting
+  /// The same without any guess.
+  double onDemandTokenSeconds = 0, onDemandStallSeconds = 0;
+  double missesPerToken = 0;    ///< on demand
+  /// One clause: whether the budget holds one token's cycle, and what hits.
+  std::string feasibility;
 };
 
+/// What the user has fixed; the rest is chosen.
+struct FixedLimits {
+  std::optional<int64_t> ahead, count;
+  std::optional<double> threshold;
+};
+
+/// Rows [0, n) of a trace are there to learn from, the rest to judge. Whoever
+/// fits a predictor whose schedule is estimated uses those only.
+int64_t getFittedRows(const RoutingTrace &trace);
+
 /// Decides by simulating the trace. `predictor` may be null: nobody guesses.
+/// Fails if the budget is below the experts that one row of a layer chooses, or
+/// if the trace is of another model. Deterministic.
 llvm::Expected<ScheduleEstimate>
 estimateSchedule(const ParameterPlan &plan, ModelOp model,
                  const RoutingTrace &trace, const DeviceProfile &profile,
                  const Predictor *predictor, llvm::StringRef policy,
-                 uint64_t budget);
+                 uint64_t budget, const FixedLimits &fixed = {});
 
 /// The estimate as a table for people.
 void printSchedule(const ScheduleEstimate &estimate, llvm::raw_ostream &os);
+
+/// The estimate as JSON, into a file that appears when it is complete.
+llvm::Error writeScheduleReport(const ScheduleEstimate &estimate,
+                                llvm::StringRef path);
 
 } // namespace moe
 

@@ -1,0 +1,300 @@
+//===- CostModel.cpp - a schedule judged before anything runs -------------===//
+#include "moe/Prefetch/CostModel.h"
+
+#include "ComputeCosts.h"
+#include "GuessDecision.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace llvm;
+using namespace moe;
+
+/// Uses of experts that one simulation replays at most: with some 60
+/// simulations a decision takes a second or two.
+constexpr int64_t mostUses = 100'000;
+constexpr int64_t fewestRows = 128;
+
+namespace {
+
+class Estimator {
+public:
+  Estimator(const ParameterPlan &plan, ModelOp model, const RoutingTrace &trace,
+            const DeviceProfile &profile, const Predictor *predictor,
+            StringRef policy, uint64_t budget, const FixedLimits &fixed)
+      : model(model), whole(trace), profile(profile), predictor(predictor),
+        fixed(fixed), costs(getComputeCosts(plan, model, profile)) {
+    estimate.policy = policy.str();
+    estimate.budget = budget;
+    estimate.profile = profile.name;
+    estimate.link = profile.linkKind;
+    estimate.model = model.getSymName().str();
+    estimate.predictor = predictor ? predictor->getName().str() : "";
+  }
+
+  Expected<ScheduleEstimate> run();
+
+private:
+  Error check();
+  void describe();
+  void splitTrace();
+  Expected<CacheSimulationResult> simulate(StringRef policy,
+                                           ArrayRef<int64_t> partition);
+  Error judgeCache();
+  Expected<GuessDecision> decide();
+  void finish(GuessDecision decision);
+  void describeResident();
+  std::string explainFeasibility() const;
+
+  ModelOp model;
+  const RoutingTrace &whole;
+  const DeviceProfile &profile;
+  const Predictor *predictor;
+  const FixedLimits &fixed;
+  ComputeCosts costs;
+  ScheduleEstimate estimate;
+  RoutingTrace learned; ///< rows to learn a partition from
+  RoutingTrace judged;  ///< rows to judge, each a forward of its own
+  RoutingTrace both;    ///< the former, then the latter
+  CacheSimulationOptions cache;
+  CacheSimulationResult demand;
+};
+
+} // namespace
+
+int64_t moe::getFittedRows(const RoutingTrace &trace) {
+  return trace.rows.size() / 2;
+}
+
+//===----------------------------------------------------------------------===//
+// What is given
+//===----------------------------------------------------------------------===//
+
+Error Estimator::check() {
+  if (costs.layers.empty())
+    return createStringError("'" + model.getSymName() + "' has no experts");
+  if (Error error = whole.verifyModel(model))
+    return error;
+  if (whole.layers != costs.layers ||
+      costs.layerSeconds.size() != costs.layers.size()) {
+    auto list = [](const std::vector<int> &layers) {
+      return join(map_range(layers, [](int l) { return std::to_string(l); }),
+                  ", ");
+    };
+    return createStringError(
+        (whole.path.empty() ? "the trace" : whole.path + ":") +
+        " has experts in layers " + list(whole.layers) + ", '" +
+        model.getSymName() + "' in " + list(costs.layers));
+  }
+  uint64_t least = costs.chosen * costs.entryBytes;
+  if (estimate.budget < least)
+    return createStringError(
+        "memory budget of " + Twine(estimate.budget) + " bytes is below the " +
+        Twine(costs.chosen) +
+        " experts that one token needs at once, at least " + Twine(least) +
+        " bytes");
+  return Error::success();
+}
+
+void Estimator::describe() {
+  estimate.expertBytes = costs.entryBytes;
+  estimate.totalExperts = costs.totalExperts;
+  estimate.capacity =
+      std::min<int64_t>(estimate.budget / costs.entryBytes, costs.totalExperts);
+  estimate.tokenBytes = costs.chosen * costs.layers.size() * costs.entryBytes;
+  estimate.computeSeconds = costs.getSeconds();
+  cache.policy = estimate.policy;
+  cache.capacity = estimate.capacity;
+  cache.layerSeconds = costs.layerSeconds;
+  cache.readSeconds =
+      profile.linkLatency + double(costs.entryBytes) / profile.linkBandwidth;
+  estimate.worstTokenSeconds = costs.getSeconds() + costs.chosen *
+                                                        costs.layers.size() *
+                                                        cache.readSeconds;
+}
+
+/// Each row becomes a forward.
+static RoutingTrace sliceRows(const RoutingTrace &trace, int64_t begin,
+                              int64_t end) {
+  RoutingTrace part = trace.slice(begin, end);
+  for (auto [number, row] : enumerate(part.rows))
+    row.forward = int32_t(number);
+  return part;
+}
+
+void Estimator::splitTrace() {
+  int64_t rows = whole.rows.size();
+  int64_t middle = getFittedRows(whole);
+  int64_t usesPerRow = whole.layers.size() * whole.chosen;
+  int64_t most = std::max(fewestRows, mostUses / usesPerRow);
+  int64_t begin = std::max<int64_t>(middle - most, 0);
+  int64_t end = std::min(middle + most, rows);
+  both = sliceRows(whole, begin, end);
+  judged = sliceRows(whole, middle, end);
+  // One row has no first half.
+  learned = middle ? sliceRows(whole, begin, middle) : judged;
+  estimate.rows = judged.rows.size();
+}
+
+//===----------------------------------------------------------------------===//
+// The cache
+//===----------------------------------------------------------------------===//
+
+Expected<CacheSimulationResult>
+Estimator::simulate(StringRef policy, ArrayRef<int64_t> partition) {
+  CacheSimulationOptions options = cache;
+  options.policy = policy.str();
+  options.partition = partition;
+  return simulateCache(judged, options);
+}
+
+/// Shares where they wait less than one cache for all; and the bounds.
+Error Estimator::judgeCache() {
+  auto shared = simulate(estimate.policy, {});
+  if (!shared)
+    return shared.takeError();
+  auto lru = simulate("lru", {});
+  if (!lru)
+    return lru.takeError();
+  auto belady = simulate("belady", {});
+  if (!belady)
+    return belady.takeError();
+  estimate.sharedHitRate = shared->getHitRate();
+  estimate.sharedLruHitRate = lru->getHitRate();
+  estimate.beladyHitRate = belady->getHitRate();
+  demand = std::move(*shared);
+
+  std::vector<int64_t> shares = choosePartition(learned, estimate.capacity);
+  if (shares.empty())
+    return Error::success();
+  auto parted = simulate(estimate.policy, shares);
+  if (!parted)
+    return parted.takeError();
+  estimate.partitionedHitRate = parted->getHitRate();
+  if (parted->stallSeconds < demand.stallSeconds) {
+    demand = std::move(*parted);
+    cache.partition = estimate.partition = shares;
+  }
+  return Error::success();
+}
+
+static std::string percent(double share) {
+  return formatv("{0:f1} %", 100 * share);
+}
+
+std::string Estimator::explainFeasibility() const {
+  std::string budget = formatBytes(double(estimate.budget));
+  std::string cycle = formatBytes(double(estimate.tokenBytes));
+  std::string hits =
+      formatv("a shared lru would hit {0}", percent(estimate.sharedLruHitRate));
+  if (estimate.policy != "lru" && estimate.policy != "belady")
+    hits +=
+        formatv(", {0} {1}", estimate.policy, percent(estimate.sharedHitRate));
+  if (estimate.partitionedHitRate)
+    hits += formatv(", partitioned {0}", percent(*estimate.partitionedHitRate));
+  hits += formatv(", belady {0}", percent(estimate.beladyHitRate));
+  double cycles =
+      double(estimate.capacity * estimate.expertBytes) / estimate.tokenBytes;
+  if (cycles < 1)
+    return formatv("budget {0} is below one token's cycle of {1}: {2}", budget,
+                   cycle, hits);
+  return formatv("budget {0} is {1:f1} of one token's cycle of {2}: {3}",
+                 budget, cycles, cycle, hits);
+}
+
+//===----------------------------------------------------------------------===//
+// The guesses
+//===----------------------------------------------------------------------===//
+
+/// Guesses for the rows behind the first `rows`.
+static void dropRows(TraceGuesses &guesses, int64_t rows) {
+  auto drop = [&](auto &values) {
+    values.erase(values.begin(), values.begin() + rows * guesses.count);
+  };
+  drop(guesses.experts);
+  drop(guesses.confidence);
+}
+
+Expected<GuessDecision> Estimator::decide() {
+  double rows = judged.rows.size();
+  GuessInput input{judged,           cache,
+                   demand,           demand.seconds / rows + costs.tailSeconds,
+                   costs.entryBytes, fixed};
+  if (!predictor)
+    return declineGuesses(input, "nobody guesses");
+  // What was recorded was guessed at one distance.
+  if (predictor->needsRows() && !input.fixed.ahead)
+    input.fixed.ahead = 1;
+  int64_t fitted = both.rows.size() - judged.rows.size();
+  auto guess = [&](int64_t ahead,
+                   int64_t count) -> Expected<std::vector<TraceGuesses>> {
+    auto guesses = guessOverTrace(*predictor, both, ahead, count, fitted);
+    if (!guesses)
+      return guesses.takeError();
+    for (TraceGuesses &each : *guesses)
+      dropRows(each, fitted);
+    return guesses;
+  };
+  return decideGuesses(input, guess);
+}
+
+void Estimator::finish(GuessDecision decision) {
+  double rows = judged.rows.size();
+  const CacheSimulationResult &result = decision.result;
+  double all = demand.seconds + rows * costs.tailSeconds;
+  estimate.layers = std::move(decision.layers);
+  estimate.hitRate = demand.getHitRate();
+  estimate.missesPerToken = demand.misses / rows;
+  estimate.onDemandTokenSeconds = all / rows;
+  estimate.onDemandStallSeconds = demand.stallSeconds / rows;
+  estimate.linkIdle = 1 - demand.linkSeconds / all;
+  estimate.tokenSeconds = result.seconds / rows + costs.tailSeconds;
+  estimate.stallSeconds = result.stallSeconds / rows;
+}
+
+/// All experts are read once, which a long run does not feel.
+void Estimator::describeResident() {
+  estimate.hitRate = estimate.sharedHitRate = estimate.sharedLruHitRate =
+      estimate.beladyHitRate = estimate.linkIdle = 1;
+  estimate.tokenSeconds = estimate.onDemandTokenSeconds =
+      estimate.computeSeconds;
+  std::string reason =
+      formatv("budget {0} holds all {1} experts",
+              formatBytes(double(estimate.budget)), estimate.totalExperts);
+  estimate.feasibility = reason;
+  for (int layer : costs.layers) {
+    LayerDecision decision;
+    decision.layer = layer;
+    decision.reason = reason;
+    estimate.layers.push_back(std::move(decision));
+  }
+}
+
+Expected<ScheduleEstimate> Estimator::run() {
+  if (Error error = check())
+    return std::move(error);
+  describe();
+  splitTrace();
+  if (estimate.capacity == costs.totalExperts) {
+    describeResident();
+    return std::move(estimate);
+  }
+  if (Error error = judgeCache())
+    return std::move(error);
+  estimate.feasibility = explainFeasibility();
+  auto decision = decide();
+  if (!decision)
+    return decision.takeError();
+  finish(std::move(*decision));
+  return std::move(estimate);
+}
+
+Expected<ScheduleEstimate>
+moe::estimateSchedule(const ParameterPlan &plan, ModelOp model,
+                      const RoutingTrace &trace, const DeviceProfile &profile,
+                      const Predictor *predictor, StringRef policy,
+                      uint64_t budget, const FixedLimits &fixed) {
+  return Estimator(plan, model, trace, profile, predictor, policy, budget,
+                   fixed)
+      .run();
+}
