@@ -1,8 +1,6 @@
 //===- CachePolicies.cpp - the policies of this build ---------------------===//
 #include "cache/CachePolicy.h"
 
-#include <vector>
-
 using namespace moert;
 
 #define MOERT_CACHE_POLICY(name)                                               \
@@ -10,7 +8,7 @@ using namespace moert;
 #include "CachePolicies.def"
 #undef MOERT_CACHE_POLICY
 
-std::span<const CachePolicyInfo *const> moert::cachePolicies() {
+const std::vector<const CachePolicyInfo *> &moert::cachePolicies() {
   static const std::vector<const CachePolicyInfo *> policies = {
 #define MOERT_CACHE_POLICY(name) moert_cache_policy_##name(),
 #include "CachePolicies.def"

@@ -5,7 +5,17 @@
 //   const moert::CachePolicyInfo *moert_cache_policy_<name>();
 //
 // Registration is by file. The session's expert store and the cache simulator
-// drive policies in the same way, so what one measures the other predicts.
+// drive policies in the same way, so what one measures the other predicts. When a
+// layer of a forward knows what it wants, they call
+//
+//   use      of each expert that a row wants, once, in ascending order
+//   victim   for each of them that is not in the cache, in that order, if there
+//   remove     is no free entry
+//   insert
+//
+// and between layers, for guesses: expect of each that is sure enough; then
+// victim, remove and insert when it begins to be read. The compiler includes
+// this, too: C++17.
 //===----------------------------------------------------------------------===//
 #ifndef MOERT_CACHE_CACHEPOLICY_H
 #define MOERT_CACHE_CACHEPOLICY_H
@@ -13,8 +23,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <span>
 #include <string>
+#include <vector>
 
 namespace moert {
 
@@ -27,7 +37,7 @@ struct CachePolicyOptions {
   int64_t capacity = 0; ///< entries
   int64_t experts = 0;  ///< of a layer
   /// What will be used, in order, for policies that need to know.
-  std::span<const ExpertKey> future;
+  std::vector<ExpertKey> future;
 };
 
 /// Told of all that happens to one cache; asked who should leave. Experts that
@@ -60,7 +70,7 @@ struct CachePolicyInfo {
 };
 
 /// All policies of this build, sorted by name.
-std::span<const CachePolicyInfo *const> cachePolicies();
+const std::vector<const CachePolicyInfo *> &cachePolicies();
 /// Null when there is none of that name.
 const CachePolicyInfo *findCachePolicy(const std::string &name);
 /// "arc, belady, lru": for messages.
