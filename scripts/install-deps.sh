@@ -11,7 +11,7 @@ packages=(
   ccache cmake ninja-build
   # libraries
   flatbuffers-compiler libflatbuffers-dev libcli11-dev libicu-dev libonig-dev
-  libxxhash-dev nlohmann-json3-dev zlib1g-dev libzstd-dev
+  liburing-dev libxxhash-dev nlohmann-json3-dev zlib1g-dev libzstd-dev
   # tests
   libgmock-dev libgtest-dev python3 python3-numpy
   python3-psutil util-linux z3

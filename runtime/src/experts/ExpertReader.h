@@ -49,8 +49,10 @@ Status openExpertReader(const std::string &path,
 /// UNAVAILABLE where there is no io_uring.
 Status openUringReader(const std::string &path,
                        std::unique_ptr<ExpertReader> *out);
+/// `note`: why not a better one, for the name.
 Status openThreadReader(const std::string &path, int threads,
-                        std::unique_ptr<ExpertReader> *out);
+                        std::unique_ptr<ExpertReader> *out,
+                        const std::string &note = "");
 
 } // namespace moert
 

@@ -3,7 +3,13 @@
 
 using namespace moert;
 
+/// As many as the store has reads under way.
+static constexpr int fallbackThreads = 4;
+
 Status moert::openExpertReader(const std::string &path,
                                std::unique_ptr<ExpertReader> *out) {
-  return openThreadReader(path, 4, out);
+  Status status = openUringReader(path, out);
+  if (status.code() != MOERT_UNAVAILABLE)
+    return status;
+  return openThreadReader(path, fallbackThreads, out, status.message());
 }

@@ -16,11 +16,9 @@ class ThreadReader : public ExpertReader {
 public:
   explicit ThreadReader(int threads) : threadCount(threads) {}
   ~ThreadReader() override;
-  Status open(const std::string &path);
+  Status open(const std::string &path, const std::string &note);
 
-  const char *name() const override {
-    return file.isDirect() ? "threads, direct" : "threads, page cache";
-  }
+  const char *name() const override { return text.c_str(); }
   int depth() const override { return threadCount; }
   Status submit(const ReadRequest &request) override;
   size_t wait(std::span<ReadResult> out, int milliseconds) override;
@@ -30,6 +28,7 @@ private:
   void work();
 
   DirectFile file;
+  std::string text;
   int threadCount;
   std::vector<std::thread> threads;
   std::mutex mutex;
@@ -51,8 +50,11 @@ ThreadReader::~ThreadReader() {
     thread.join();
 }
 
-Status ThreadReader::open(const std::string &path) {
+Status ThreadReader::open(const std::string &path, const std::string &note) {
   MOERT_RETURN_IF_ERROR(file.open(path));
+  text = file.isDirect() ? "threads, direct" : "threads, page cache";
+  if (!note.empty())
+    text += " (" + note + ")";
   for (int i = 0; i < threadCount; ++i)
     threads.emplace_back([this] { work(); });
   return Status();
@@ -108,12 +110,13 @@ void ThreadReader::wake() {
 }
 
 Status moert::openThreadReader(const std::string &path, int threads,
-                               std::unique_ptr<ExpertReader> *out) {
+                               std::unique_ptr<ExpertReader> *out,
+                               const std::string &note) {
   if (threads < 1)
     return makeStatus(MOERT_INVALID_ARGUMENT, path, ": ", threads,
                       " threads to read it, must be at least 1");
   auto reader = std::make_unique<ThreadReader>(threads);
-  MOERT_RETURN_IF_ERROR(reader->open(path));
+  MOERT_RETURN_IF_ERROR(reader->open(path, note));
   *out = std::move(reader);
   return Status();
 }
