@@ -19,7 +19,7 @@ moe.model @fetches family "null" context 4 vocabulary 1 from "." {
     sched.record %logits, %ids, %w of layer 0 : tensor<2x3xf32>, tensor<2x2xi32>, tensor<2x2xf32>
 
     // One guess is dropped, another is joined by what is wanted.
-    %next, %sure = sched.predict %logits for layer 0 top 1 of 2 by "test" calibrated [1.0, 0.0]
+    %next, %sure = sched.predict %logits for layer 0 choosing 2 top 1 by "test" calibrated [1.0, 0.0]
       : tensor<2x3xf32> -> tensor<2x1xi32>, tensor<2x1xf32>
     %dropped = sched.prefetch %next confident %sure above 0.5 of layer 0 in @experts
       : tensor<2x1xi32>, tensor<2x1xf32>

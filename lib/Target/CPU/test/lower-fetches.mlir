@@ -4,12 +4,13 @@
 // where the table has none. What only guesses need runs only when somebody wants
 // guesses, and the launch is a loop over the experts that have arrived.
 
-// CHECK: moe.operations = ["embed embed", "linear r0", "route", "linear r1", "predict 1", "experts g", "linear r1", "route", "experts g", "pick", "linear embed"]
+// CHECK: moe.operations = ["embed embed", "linear r0", "route", "linear r1", "predict 1", "experts g", "linear r1", "route", "experts g1", "pick", "linear embed"]
 moe.model @m family "null" context 16 vocabulary 8 from "." {
   moe.weight @embed : tensor<8x16xf32> from [#moe.random<1, 0.5 : f32>]
   moe.weight @r0 : tensor<4x16xf32> from [#moe.random<2, 0.5 : f32>]
   moe.weight @r1 : tensor<4x16xf32> from [#moe.random<3, 0.5 : f32>]
   moe.weight @g : tensor<4x8x16xf32> from [#moe.random<4, 0.5 : f32>]
+  moe.weight @g1 : tensor<4x8x16xf32> from [#moe.random<7, 0.5 : f32>]
   moe.weight @u : tensor<4x8x16xf32> from [#moe.random<5, 0.5 : f32>]
   moe.weight @d : tensor<4x16x8xf32> from [#moe.random<6, 0.5 : f32>]
   sched.cache @experts policy "lru"
@@ -46,7 +47,7 @@ moe.model @m family "null" context 16 vocabulary 8 from "." {
     %i1, %w1 = moe.route %l1 top 2 softmax scale 1.0 : tensor<?x4xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
     %t1 = sched.prefetch %i1 of layer 1 in @experts joining %guess : tensor<?x2xi32>
     %y1 = sched.launch %t1 : tensor<?x16xf32> {
-      %r = moe.experts %y0 to %i1, %w1 gate @g up @u down @d silu : tensor<?x16xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+      %r = moe.experts %y0 to %i1, %w1 gate @g1 up @u down @d silu : tensor<?x16xf32>, tensor<?x2xi32>, tensor<?x2xf32>
       sched.yield %r : tensor<?x16xf32>
     }
     %p = moe.pick %y1 rows %wanted : tensor<?x16xf32>, tensor<?xi32> -> tensor<?x16xf32>

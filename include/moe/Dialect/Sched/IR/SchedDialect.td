@@ -22,7 +22,7 @@ def Sched_Dialect : Dialect {
     ```mlir
     sched.cache @experts policy "lru" holds 12
     // layer 3 runs; what layer 4 will choose is guessed from what is known here
-    %next, %sure = sched.predict %scores for layer 4 top 4 of 2
+    %next, %sure = sched.predict %scores for layer 4 choosing 2 top 4
       by "cross-layer-gate" calibrated [1.7, 0.2]
       : tensor<?x8xf32> -> tensor<?x4xi32>, tensor<?x4xf32>
     %guess = sched.prefetch %next confident %sure above 0.5 of layer 4 in @experts
@@ -44,6 +44,11 @@ def Sched_TokenType : TypeDef<Sched_Dialect, "Token"> {
   let summary = "a fetch of experts that is under way";
   let description = [{
     Stands for the entries of a cache that one `sched.prefetch` asked for.
+
+    Constraints:
+    * (token_c1) a token that is used is the result of a `sched.prefetch`.
+
+    Example: `!sched.token`.
   }];
 }
 

@@ -28,11 +28,28 @@ def Sched_CacheResource : Resource<"::moe::sched::CacheResource">;
 class Sched_Op<string mnemonic, list<Trait> traits = []>
     : Op<Sched_Dialect, mnemonic, traits>;
 
+/// An operation that computes scores, which are called `name` in text.
+class Sched_ScoresOp<string mnemonic, string name>
+    : Sched_Op<mnemonic, [Pure, SameOperandsAndResultType,
+        DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
+  let extraClassDefinition = [{
+    void $cppClass::getAsmResultNames(::mlir::OpAsmSetValueNameFn setName) {
+      setName(getResult(), "}] # name # [{");
+    }
+  }];
+}
+
 /// An operation that changes what a cache holds or brings.
 class Sched_CacheUser<string mnemonic, list<Trait> traits = []>
     : Sched_Op<mnemonic, !listconcat(
         [MemoryEffects<[MemRead<Sched_CacheResource>,
                         MemWrite<Sched_CacheResource>]>], traits)>;
+
+/// One that gives values, which are called after the layer.
+class Sched_NamingCacheUser<string mnemonic, list<Trait> traits = []>
+    : Sched_CacheUser<mnemonic, !listconcat(
+        [DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>],
+        traits)>;
 
 //===----------------------------------------------------------------------===//
 // The cache
@@ -51,13 +68,17 @@ def Sched_CacheOp : Sched_Op<"cache", [Symbol, HasParent<"::moe::ModelOp">,
     Constraints:
     * (cache_c1) a model has at most one cache.
     * (cache_c2) the entries, if said, hold the experts that one row chooses in
-      any layer.
+      any layer, and at least 1.
     * (cache_c3) a partition has one share for each layer with experts; each share
       holds the experts that one row of its layer chooses; their sum is what the
-      cache holds.
+      cache holds, if that is said.
     * (cache_c4) every `moe.experts` of the model's functions finds what it uses:
       it lies in a `sched.launch`, or between the await and the release of the
       token of the fetch of its own choice.
+    * (cache_c5) the experts of a bank are fetched under the number of one layer,
+      and under that number no others.
+    * (cache_c6) the entries, if said, hold what one row chooses of all fetches
+      that are awaited and not yet released, and of a launch beside them.
 
     Example:
     ```mlir
@@ -79,8 +100,7 @@ def Sched_CacheOp : Sched_Op<"cache", [Symbol, HasParent<"::moe::ModelOp">,
 // Knowing before
 //===----------------------------------------------------------------------===//
 
-def Sched_DistributionOp : Sched_Op<"distribution", [Pure,
-    SameOperandsAndResultType]> {
+def Sched_DistributionOp : Sched_ScoresOp<"distribution", "distribution"> {
   let summary = "the probability of each expert by a router's logits";
   let description = [{
     `result[r, e] = exp(logits[r, e]) / sum_f exp(logits[r, f])`, in f32; the
@@ -96,7 +116,7 @@ def Sched_DistributionOp : Sched_Op<"distribution", [Pure,
   let assemblyFormat = "$logits attr-dict `:` type($logits)";
 }
 
-def Sched_BlendOp : Sched_Op<"blend", [Pure, SameOperandsAndResultType]> {
+def Sched_BlendOp : Sched_ScoresOp<"blend", "scores"> {
   let summary = "weighted sum of scores";
   let description = [{
     With weights w, `result = sum_i w[i] * scores[i]`. With `peaks` instead, each
@@ -145,7 +165,7 @@ def Sched_PredictOp : Sched_Op<"predict", [Pure,
 
     Example:
     ```mlir
-    %ids, %sure = sched.predict %s for layer 4 top 4 of 2 by "pattern" calibrated [1.5, -0.3]
+    %ids, %sure = sched.predict %s for layer 4 choosing 2 top 4 by "pattern" calibrated [1.5, -0.3]
       : tensor<?x8xf32> -> tensor<?x4xi32>, tensor<?x4xf32>
     ```
   }];
@@ -158,7 +178,7 @@ def Sched_PredictOp : Sched_Op<"predict", [Pure,
   let results = (outs Res<Sched_Choice, "guessed experts">:$experts,
     Res<Sched_Scores, "how sure each guess is, in (0, 1)">:$confidence);
   let assemblyFormat = [{
-    $scores `for` `layer` $layer `top` $count `of` $chosen `by` $predictor
+    $scores `for` `layer` $layer `choosing` $chosen `top` $count `by` $predictor
     `calibrated` custom<Reals>($calibration) attr-dict
     `:` type($scores) `->` type($experts) `,` type($confidence)
   }];
@@ -169,7 +189,7 @@ def Sched_PredictOp : Sched_Op<"predict", [Pure,
 // Fetches
 //===----------------------------------------------------------------------===//
 
-def Sched_PrefetchOp : Sched_CacheUser<"prefetch", [AttrSizedOperandSegments,
+def Sched_PrefetchOp : Sched_NamingCacheUser<"prefetch", [AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "begin to fetch experts";
   let description = [{
@@ -188,9 +208,12 @@ def Sched_PrefetchOp : Sched_CacheUser<"prefetch", [AttrSizedOperandSegments,
       same layer.
     * (prefetch_c3) the cache is a `sched.cache`, which, if it says how many
       entries it has, holds the wanted experts of one row.
-    * (prefetch_c4) the token ends exactly once: awaited and released, launched,
-      joined or cancelled; only a wanted fetch is awaited or launched.
+    * (prefetch_c4) the token ends exactly once, in the block of the fetch:
+      awaited and released, launched, joined or cancelled; only a wanted fetch is
+      awaited or launched.
     * (prefetch_c5) the layer is not negative.
+    * (prefetch_c6) what a `sched.predict` guessed is fetched of the layer that it
+      guessed for.
 
     Example:
     ```mlir
@@ -229,6 +252,7 @@ def Sched_AwaitOp : Sched_CacheUser<"await"> {
   }];
   let arguments = (ins Arg<Sched_TokenType, "a wanted fetch">:$token);
   let assemblyFormat = "$token attr-dict";
+  let hasVerifier = 1;
 }
 
 def Sched_ReleaseOp : Sched_CacheUser<"release"> {
@@ -253,6 +277,7 @@ def Sched_CancelOp : Sched_CacheUser<"cancel"> {
   let summary = "drop a fetch";
   let description = [{
     What has not begun is not read; what has arrived stays until it is evicted.
+    Cancelled at once, a guess was never made: both go.
 
     Example:
     ```mlir
@@ -261,9 +286,11 @@ def Sched_CancelOp : Sched_CacheUser<"cancel"> {
   }];
   let arguments = (ins Arg<Sched_TokenType, "a fetch">:$token);
   let assemblyFormat = "$token attr-dict";
+  let hasVerifier = 1;
+  let hasCanonicalizeMethod = 1;
 }
 
-def Sched_LaunchOp : Sched_CacheUser<"launch", [
+def Sched_LaunchOp : Sched_NamingCacheUser<"launch", [
     SingleBlockImplicitTerminator<"YieldOp">]> {
   let summary = "run experts as they arrive";
   let description = [{
@@ -275,6 +302,7 @@ def Sched_LaunchOp : Sched_CacheUser<"launch", [
     Constraints:
     * (launch_c1) the body has one `moe.experts`, whose choice is that of the fetch.
     * (launch_c2) what the body yields has the types of the results.
+    * (launch_c3) nothing in the body has an effect.
 
     Example:
     ```mlir

@@ -1,0 +1,56 @@
+// RUN: moe-opt %s --canonicalize --cse | FileCheck %s
+
+moe.model @m family "null" context 16 vocabulary 8 from "." {
+  sched.cache @experts policy "lru"
+
+  // A guess that is dropped at once was never made, and nobody needs its scores.
+  // CHECK-LABEL: func.func @dropped
+  // CHECK-NEXT: return
+  func.func @dropped(%logits: tensor<?x8xf32>) {
+    %next, %sure = sched.predict %logits for layer 4 choosing 2 top 1 by "pattern" calibrated [1.0, 0.0]
+      : tensor<?x8xf32> -> tensor<?x1xi32>, tensor<?x1xf32>
+    %guess = sched.prefetch %next confident %sure above 0.5 of layer 4 in @experts : tensor<?x1xi32>, tensor<?x1xf32>
+    sched.cancel %guess
+    return
+  }
+
+  // One that had time to begin may have brought something. Joining a guess ends
+  // it, so that fetch stays too.
+  // CHECK-LABEL: func.func @begun
+  // CHECK: sched.prefetch
+  // CHECK: sched.record
+  // CHECK: sched.cancel
+  // CHECK: %[[GUESS:.+]] = sched.prefetch
+  // CHECK: %[[WANTED:.+]] = sched.prefetch {{.*}} joining %[[GUESS]]
+  // CHECK: sched.cancel %[[WANTED]]
+  func.func @begun(%logits: tensor<?x8xf32>, %ids: tensor<?x2xi32>, %w: tensor<?x2xf32>) {
+    %a = sched.prefetch %ids confident %w above 0.5 of layer 4 in @experts : tensor<?x2xi32>, tensor<?x2xf32>
+    sched.record %logits, %ids, %w of layer 3 : tensor<?x8xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+    sched.cancel %a
+    %b = sched.prefetch %ids confident %w above 0.5 of layer 4 in @experts : tensor<?x2xi32>, tensor<?x2xf32>
+    %c = sched.prefetch %ids of layer 4 in @experts joining %b : tensor<?x2xi32>
+    sched.cancel %c
+    return
+  }
+
+  // Equal predictions are one, equal fetches are two: between them, what came
+  // may have left.
+  // CHECK-LABEL: func.func @twice
+  // CHECK: sched.predict
+  // CHECK-NOT: sched.predict
+  // CHECK-COUNT-2: sched.prefetch
+  // CHECK-NOT: sched.prefetch
+  // CHECK: return
+  func.func @twice(%logits: tensor<?x8xf32>, %ids: tensor<?x2xi32>, %w: tensor<?x2xf32>) {
+    %next, %sure = sched.predict %logits for layer 4 choosing 2 top 1 by "pattern" calibrated [1.0, 0.0]
+      : tensor<?x8xf32> -> tensor<?x1xi32>, tensor<?x1xf32>
+    %same, %same_sure = sched.predict %logits for layer 4 choosing 2 top 1 by "pattern" calibrated [1.0, 0.0]
+      : tensor<?x8xf32> -> tensor<?x1xi32>, tensor<?x1xf32>
+    %a = sched.prefetch %next confident %sure above 0.5 of layer 4 in @experts : tensor<?x1xi32>, tensor<?x1xf32>
+    %b = sched.prefetch %same confident %same_sure above 0.5 of layer 4 in @experts : tensor<?x1xi32>, tensor<?x1xf32>
+    sched.record %logits, %ids, %w of layer 3 : tensor<?x8xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+    sched.cancel %a
+    sched.cancel %b
+    return
+  }
+}
