@@ -35,6 +35,7 @@ llvm::Expected<ModelFacts> ModelFacts::get(ModelOp model) {
         })
         .Case([&](AttentionOp) { ++facts.layers; })
         .Case([&](ExpertsOp experts) {
+          facts.routed.push_back(facts.layers - 1);
           auto bank = model.lookupSymbol<WeightOp>(experts.getGateAttr());
           facts.experts = std::max<int32_t>(facts.experts,
                                             bank.getTensorType().getDimSize(0));

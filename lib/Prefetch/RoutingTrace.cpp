@@ -39,6 +39,11 @@ std::string quoted(StringRef text) {
   return result;
 }
 
+std::string listed(ArrayRef<int> layers) {
+  return join(map_range(layers, [](int layer) { return std::to_string(layer); }),
+              ", ");
+}
+
 /// Numbers of a file one after the other; who takes them has checked the size.
 class Cursor {
 public:
@@ -358,10 +363,10 @@ Error RoutingTrace::verifyModel(ModelOp model) const {
                 utohexstr(this->model), ", ", quoted(model.getSymName()),
                 " has ", utohexstr(expected), ", of ",
                 quoted(facts->getFingerprintText(model)));
-  // Decoder layers of a trace with the right fingerprint can still be wrong.
-  if (layers.back() >= facts->layers)
-    return fail("has experts in decoder layer ", layers.back(), ", ",
-                quoted(model.getSymName()), " has ", facts->layers, " layers");
+  if (layers != facts->routed)
+    return fail("has experts in the decoder layers ", listed(layers), "; ",
+                quoted(model.getSymName()), " has them in ",
+                listed(facts->routed));
   return Error::success();
 }
 

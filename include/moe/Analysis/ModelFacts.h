@@ -5,6 +5,7 @@
 #include "moe/Dialect/MoE/IR/Moe.h"
 #include "llvm/Support/Error.h"
 #include <string>
+#include <vector>
 
 namespace moe {
 
@@ -14,6 +15,7 @@ struct ModelFacts {
   KvType kv;                   ///< the state that @forward takes
   int64_t hidden = 0;          ///< features of an embedded token
   int32_t layers = 0;          ///< attention operations
+  std::vector<int32_t> routed; ///< decoder layers that have experts
   int32_t experts = 0;         ///< of the largest bank; 0: dense
   int32_t expertsPerToken = 0; ///< of the widest choice
 

@@ -47,6 +47,9 @@ public:
   /// Whether scores need more than logits, which a trace has: then a trace tells
   /// what it would have guessed only if the recorded module guessed with it.
   virtual bool needsRows() const { return false; }
+  /// Whether the site should have RoutedLayer::output of layer `from`, which is
+  /// known later than its logits: behind its experts.
+  virtual bool needsOutput() const { return false; }
   /// Learns from a trace. Deterministic.
   virtual llvm::Error fit(const RoutingTrace &trace);
   /// Scores tensor<?xExf32>, greater ones likelier, the layer's logits where
@@ -77,10 +80,15 @@ struct CalibrationBin {
 
 /// Runs a predictor over a trace, `ahead` layers before use, by evaluating its
 /// IR; layers without a guess have no entry. Predictors that need rows take what
-/// the trace recorded. Logistic calibration is fitted on the first `fitted` rows.
+/// the trace recorded; their calibration is relative to that of the module which
+/// was recorded. Logistic calibration is fitted on the first `fitted` rows.
 llvm::Expected<std::vector<TraceGuesses>>
 guessOverTrace(const Predictor &predictor, const RoutingTrace &trace,
                int64_t ahead, int64_t count, int64_t fitted);
+
+/// Fails if the predictor needs rows, and the trace has no guesses of it.
+llvm::Error checkGuessesOverTrace(const Predictor &predictor,
+                                  const RoutingTrace &trace);
 
 /// Of what layer `guesses.layer` chose in rows [begin, end), the share that is
 /// among the first `count` guesses.
@@ -91,6 +99,10 @@ double getRecall(const TraceGuesses &guesses, const RoutingTrace &trace,
 std::vector<CalibrationBin> getCalibrationCurve(const TraceGuesses &guesses,
                                                 const RoutingTrace &trace,
                                                 int64_t begin, int64_t end);
+
+/// Mean distance of confidence and share, weighted by guesses: the expected
+/// calibration error.
+double getCalibrationError(llvm::ArrayRef<CalibrationBin> curve);
 
 } // namespace moe
 

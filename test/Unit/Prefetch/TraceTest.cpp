@@ -355,7 +355,8 @@ TEST_F(TraceModelTest, RefusesOtherModels) {
   trace = makeFitting();
   trace.layers = {3};
   EXPECT_EQ(getMessage(trace),
-            "a.trace: has experts in decoder layer 3, 'made_up' has 1 layers");
+            "a.trace: has experts in the decoder layers 3; 'made_up' has them "
+            "in 0");
 }
 
 } // namespace
