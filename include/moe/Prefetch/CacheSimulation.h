@@ -1,7 +1,19 @@
 //===- CacheSimulation.h - a trace through a cache, on paper ----*- C++ -*-===//
 //
-// Simulated numbers. They share the cache policies with the runtime, and nothing
-// else; no table puts them into one column with measured ones.
+// Simulated numbers. They share the cache policies with the runtime, and the order
+// in which its expert store tells them what happens; no table puts them into one
+// column with measured ones.
+//
+// Time: the router of a layer says what is wanted. One link reads what is missing,
+// one expert after the other, each in readSeconds; what a guess has begun to read
+// is finished. When all have arrived the layer computes, for layerSeconds, which
+// is the time from its router to the next one. Guesses are made where a router
+// has chosen; they are read while layers compute, the surest first, stop when
+// something is wanted, and end when their layer comes. So stalls are an upper
+// bound: a real store computes with experts that are there while others come. On
+// demand, a forward takes Tc + p Tl, with Tc for computing, Tl for reading all that
+// it wants, and a share p of it missing: against an empty cache it gains
+// (Tc + Tl) / (Tc + p Tl), and never more than (Tc + Tl) / Tc.
 //===----------------------------------------------------------------------===//
 #ifndef MOE_PREFETCH_CACHESIMULATION_H
 #define MOE_PREFETCH_CACHESIMULATION_H
@@ -29,14 +41,18 @@ struct CacheSimulationOptions {
   double threshold = 0;
   /// Of each entry of `guesses`, instead of the three above; empty: those.
   std::vector<GuessLimits> limits;
-  // Time: one link, reads one after the other, wanted ones first.
-  std::vector<double> layerSeconds; ///< computing of each layer with experts, per forward
+  /// Computing of each layer with experts, per forward. Empty: time is not
+  /// simulated, and all guesses arrive in time.
+  std::vector<double> layerSeconds;
   double readSeconds = 0;           ///< of one expert
 };
 
 struct CacheSimulationResult {
   int64_t uses = 0, hits = 0, misses = 0;
+  /// A use hits if the expert has arrived before; each other one is a miss, also
+  /// where a guess has begun to read it.
   int64_t guessesRead = 0, guessesUseful = 0;
+  int64_t reads = 0; ///< of experts, wanted or guessed; some guesses end half read
   std::vector<int64_t> layerUses, layerMisses;
   /// Guesses that were read for each layer, and those that came true.
   std::vector<int64_t> layerGuessesRead, layerGuessesUseful;

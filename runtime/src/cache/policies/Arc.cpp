@@ -12,8 +12,7 @@
 //   move at the use, the victim is chosen later, and the paper's "x is in B2"
 //   means the last use of an expert that was not in the cache;
 // * a victim that may not leave is passed over for the next of its list, then
-// for
-//   the other list;
+//   for the other list;
 // * a guess enters T1. Its first use counts as its first (second, if it was
 //   remembered); one that leaves unused is not remembered.
 //===----------------------------------------------------------------------===//
