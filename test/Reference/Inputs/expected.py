@@ -1,5 +1,5 @@
 """Prints the values that the tests of this folder expect, from the formulas of
-MoeOps.td in NumPy. Nothing runs it: the tests hold the numbers."""
+MoeOps.td and SchedOps.td in NumPy. Nothing runs it: the tests hold the numbers."""
 import numpy as np
 
 

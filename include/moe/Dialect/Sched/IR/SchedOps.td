@@ -55,6 +55,13 @@ class Sched_NamingCacheUser<string mnemonic, list<Trait> traits = []>
 // The cache
 //===----------------------------------------------------------------------===//
 
+def Sched_CacheDocs : OpDocGroup {
+  let summary = "The cache";
+  let description = "Where experts come to.";
+}
+
+let opDocGroup = Sched_CacheDocs in {
+
 def Sched_CacheOp : Sched_Op<"cache", [Symbol, HasParent<"::moe::ModelOp">,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "the places that experts of the model come to";
@@ -96,9 +103,18 @@ def Sched_CacheOp : Sched_Op<"cache", [Symbol, HasParent<"::moe::ModelOp">,
   let hasVerifier = 1;
 }
 
+} // opDocGroup
+
 //===----------------------------------------------------------------------===//
 // Knowing before
 //===----------------------------------------------------------------------===//
+
+def Sched_ScoresDocs : OpDocGroup {
+  let summary = "Knowing before";
+  let description = "Scores of experts, and guesses made of them.";
+}
+
+let opDocGroup = Sched_ScoresDocs in {
 
 def Sched_DistributionOp : Sched_ScoresOp<"distribution", "distribution"> {
   let summary = "the probability of each expert by a router's logits";
@@ -185,9 +201,18 @@ def Sched_PredictOp : Sched_Op<"predict", [Pure,
   let hasVerifier = 1;
 }
 
+} // opDocGroup
+
 //===----------------------------------------------------------------------===//
 // Fetches
 //===----------------------------------------------------------------------===//
+
+def Sched_FetchesDocs : OpDocGroup {
+  let summary = "Fetches";
+  let description = "What brings experts, and what waits for them.";
+}
+
+let opDocGroup = Sched_FetchesDocs in {
 
 def Sched_PrefetchOp : Sched_NamingCacheUser<"prefetch", [AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
@@ -195,9 +220,9 @@ def Sched_PrefetchOp : Sched_NamingCacheUser<"prefetch", [AttrSizedOperandSegmen
   let description = [{
     Asks for experts of a layer that are not in the cache, and goes on at once.
 
-    With a confidence it is a guess: experts of which no row is surer than the
-    threshold are not asked for; guesses wait behind what is wanted for certain,
-    and may be dropped. Without one the experts are wanted. A wanted fetch may
+    With a confidence it is a guess: experts of which every row is less sure than
+    the threshold are not asked for; guesses wait behind what is wanted for
+    certain, and may be dropped. Without one the experts are wanted. A wanted fetch may
     join a guess for the same layer, which ends the guess's token: what it got
     right is on its way already, the rest is dropped.
 
@@ -277,7 +302,7 @@ def Sched_CancelOp : Sched_CacheUser<"cancel"> {
   let summary = "drop a fetch";
   let description = [{
     What has not begun is not read; what has arrived stays until it is evicted.
-    Cancelled at once, a guess was never made: both go.
+    A fetch that is dropped at once was never made: both go.
 
     Example:
     ```mlir
@@ -314,7 +339,7 @@ def Sched_LaunchOp : Sched_NamingCacheUser<"launch", [
     ```
   }];
   let arguments = (ins Arg<Sched_TokenType, "a wanted fetch">:$token);
-  let results = (outs Variadic<AnyType>:$results);
+  let results = (outs Res<Variadic<AnyType>, "what the body yields">:$results);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
     $token (`:` type($results)^)? $body attr-dict
@@ -363,5 +388,7 @@ def Sched_RecordOp : Sched_CacheUser<"record"> {
   }];
   let hasVerifier = 1;
 }
+
+} // opDocGroup
 
 #endif // MOE_DIALECT_SCHED_IR_SCHEDOPS_TD
