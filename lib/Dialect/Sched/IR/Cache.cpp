@@ -68,6 +68,7 @@ namespace {
 /// A decoder layer's experts, which a fetch of that layer brings.
 struct LayerExperts {
   ExpertsOp op;
+  int64_t count = 0;  ///< of experts
   int64_t chosen = 0; ///< by one row, at most
 };
 using Layers = std::map<int64_t, LayerExperts>;
@@ -95,7 +96,8 @@ static LogicalResult verifyBank(int64_t layer, ExpertsOp op,
   return success();
 }
 
-static FailureOr<Layers> collectLayers(ModelOp model) {
+static FailureOr<Layers> collectLayers(ModelOp model,
+                                       SymbolTableCollection &symbols) {
   Layers layers;
   WalkResult result = model.walk([&](ExpertsOp op) -> WalkResult {
     // cache_c4
@@ -107,12 +109,34 @@ static FailureOr<Layers> collectLayers(ModelOp model) {
       return failure();
     LayerExperts &known = layers[layer];
     known.op = op;
+    // A missing weight is told of by those who name it.
+    if (auto gate =
+            symbols.lookupNearestSymbolFrom<WeightOp>(op, op.getGateAttr()))
+      known.count = gate.getMatrices();
     known.chosen = std::max(known.chosen, getChosen(op));
     return success();
   });
   if (result.wasInterrupted())
     return failure();
   return layers;
+}
+
+// cache_c7
+static LogicalResult verifyPredicted(PredictOp op, const Layers &layers) {
+  auto found = layers.find(op.getLayer());
+  LayerExperts layer;
+  if (found != layers.end())
+    layer = found->second;
+  int64_t scores = getFeatures(op.getScores().getType());
+  if (scores != layer.count)
+    return op.emitOpError()
+           << "has scores of " << scores << " experts when layer "
+           << op.getLayer() << " has " << layer.count;
+  if (int64_t(op.getChosen()) != layer.chosen)
+    return op.emitOpError() << "says that a row chooses " << op.getChosen()
+                            << " experts when a row of layer " << op.getLayer()
+                            << " chooses " << layer.chosen;
+  return success();
 }
 
 //===----------------------------------------------------------------------===//
@@ -179,13 +203,17 @@ static LogicalResult verifyHeld(CacheOp cache, Block &block) {
   return success();
 }
 
-LogicalResult CacheOp::verifySymbolUses(SymbolTableCollection &) {
+LogicalResult CacheOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto model = cast<ModelOp>((*this)->getParentOp());
-  FailureOr<Layers> layers = collectLayers(model);
+  FailureOr<Layers> layers = collectLayers(model, symbols);
   if (failed(layers) || failed(verifyEntries(*this, *layers)) ||
       failed(verifyPartition(*this, *layers)))
     return failure();
-  WalkResult result = model.walk(
+  WalkResult predicted = model.walk(
+      [&](PredictOp op) -> WalkResult { return verifyPredicted(op, *layers); });
+  if (predicted.wasInterrupted())
+    return failure();
+  WalkResult held = model.walk(
       [&](Block *block) -> WalkResult { return verifyHeld(*this, *block); });
-  return failure(result.wasInterrupted());
+  return failure(held.wasInterrupted());
 }

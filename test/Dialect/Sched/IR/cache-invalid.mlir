@@ -309,3 +309,57 @@ moe.model @cache_c6_launched family "null" context 16 vocabulary 8 from "." {
     return
   }
 }
+
+// -----
+
+moe.model @cache_c7_layer family "null" context 16 vocabulary 8 from "." {
+  moe.weight @g : tensor<8x6x4xf32> from [#moe.random<1, 0.5 : f32>]
+  moe.weight @d : tensor<8x4x6xf32> from [#moe.random<2, 0.5 : f32>]
+  sched.cache @experts policy "lru"
+  func.func @f(%x: tensor<?x4xf32>, %logits: tensor<?x8xf32>, %ids: tensor<?x2xi32>, %w: tensor<?x2xf32>) {
+    // expected-error @+1 {{'sched.predict' op has scores of 8 experts when layer 4 has 0}}
+    %next, %sure = sched.predict %logits for layer 4 choosing 2 top 4 by "pattern" calibrated [1.0, 0.0]
+      : tensor<?x8xf32> -> tensor<?x4xi32>, tensor<?x4xf32>
+    %t = sched.prefetch %ids of layer 3 in @experts : tensor<?x2xi32>
+    sched.launch %t {
+      %y = moe.experts %x to %ids, %w gate @g up @g down @d silu : tensor<?x4xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+    }
+    return
+  }
+}
+
+// -----
+
+moe.model @cache_c7_experts family "null" context 16 vocabulary 8 from "." {
+  moe.weight @g : tensor<7x6x4xf32> from [#moe.random<1, 0.5 : f32>]
+  moe.weight @d : tensor<7x4x6xf32> from [#moe.random<2, 0.5 : f32>]
+  sched.cache @experts policy "lru"
+  func.func @f(%x: tensor<?x4xf32>, %logits: tensor<?x8xf32>, %ids: tensor<?x2xi32>, %w: tensor<?x2xf32>) {
+    // expected-error @+1 {{'sched.predict' op has scores of 8 experts when layer 4 has 7}}
+    %next, %sure = sched.predict %logits for layer 4 choosing 2 top 4 by "pattern" calibrated [1.0, 0.0]
+      : tensor<?x8xf32> -> tensor<?x4xi32>, tensor<?x4xf32>
+    %t = sched.prefetch %ids of layer 4 in @experts : tensor<?x2xi32>
+    sched.launch %t {
+      %y = moe.experts %x to %ids, %w gate @g up @g down @d silu : tensor<?x4xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+    }
+    return
+  }
+}
+
+// -----
+
+moe.model @cache_c7_chosen family "null" context 16 vocabulary 8 from "." {
+  moe.weight @g : tensor<8x6x4xf32> from [#moe.random<1, 0.5 : f32>]
+  moe.weight @d : tensor<8x4x6xf32> from [#moe.random<2, 0.5 : f32>]
+  sched.cache @experts policy "lru"
+  func.func @f(%x: tensor<?x4xf32>, %logits: tensor<?x8xf32>, %ids: tensor<?x2xi32>, %w: tensor<?x2xf32>) {
+    // expected-error @+1 {{'sched.predict' op says that a row chooses 3 experts when a row of layer 4 chooses 2}}
+    %next, %sure = sched.predict %logits for layer 4 choosing 3 top 4 by "pattern" calibrated [1.0, 0.0]
+      : tensor<?x8xf32> -> tensor<?x4xi32>, tensor<?x4xf32>
+    %t = sched.prefetch %ids of layer 4 in @experts : tensor<?x2xi32>
+    sched.launch %t {
+      %y = moe.experts %x to %ids, %w gate @g up @g down @d silu : tensor<?x4xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+    }
+    return
+  }
+}

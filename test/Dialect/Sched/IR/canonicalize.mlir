@@ -1,7 +1,19 @@
 // RUN: moe-opt %s --canonicalize --cse | FileCheck %s
 
 moe.model @m family "null" context 16 vocabulary 8 from "." {
+  moe.weight @g : tensor<8x6x4xf32> from [#moe.random<1, 0.5 : f32>]
+  moe.weight @d : tensor<8x4x6xf32> from [#moe.random<2, 0.5 : f32>]
   sched.cache @experts policy "lru"
+
+  // Layer 4, of which guesses are.
+  func.func @layer(%x: tensor<?x4xf32>, %ids: tensor<?x2xi32>, %w: tensor<?x2xf32>) -> tensor<?x4xf32> {
+    %t = sched.prefetch %ids of layer 4 in @experts : tensor<?x2xi32>
+    %y = sched.launch %t : tensor<?x4xf32> {
+      %r = moe.experts %x to %ids, %w gate @g up @g down @d silu : tensor<?x4xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+      sched.yield %r : tensor<?x4xf32>
+    }
+    return %y : tensor<?x4xf32>
+  }
 
   // A guess that is dropped at once was never made, and nobody needs its scores.
   // CHECK-LABEL: func.func @dropped

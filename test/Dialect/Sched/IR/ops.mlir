@@ -43,7 +43,7 @@ moe.model @tiny family "null" context 16 vocabulary 8 from "." {
 
   // CHECK: func.func @awaited
   func.func @awaited(%x: tensor<3x4xf32>, %logits: tensor<3x8xf32>, %ids: tensor<3x2xi32>, %w: tensor<?x2xf32>) -> tensor<3x4xf32> {
-    %next, %sure = sched.predict %logits for layer 4 choosing 8 top 1 by "" calibrated [1.0, 0.0]
+    %next, %sure = sched.predict %logits for layer 4 choosing 2 top 1 by "" calibrated [1.0, 0.0]
       : tensor<3x8xf32> -> tensor<3x1xi32>, tensor<?x1xf32>
     %0 = sched.prefetch %next confident %sure above 0.0 of layer 4 in @experts : tensor<3x1xi32>, tensor<?x1xf32>
     // CHECK: sched.cancel %guess.4

@@ -86,6 +86,8 @@ def Sched_CacheOp : Sched_Op<"cache", [Symbol, HasParent<"::moe::ModelOp">,
       and under that number no others.
     * (cache_c6) the entries, if said, hold what one row chooses of all fetches
       that are awaited and not yet released, and of a launch beside them.
+    * (cache_c7) a `sched.predict` has a score for each expert of its layer, and
+      says how many of them a row chooses.
 
     Example:
     ```mlir
@@ -352,7 +354,12 @@ def Sched_YieldOp : Sched_Op<"yield", [Pure, Terminator, ReturnLike,
     HasParent<"LaunchOp">]> {
   let summary = "give the results of a launch";
   let description = [{
-    Example: see `sched.launch`.
+    Ends the body of a `sched.launch`; left out where there are none.
+
+    Example:
+    ```mlir
+    sched.yield %r : tensor<?x256xf32>
+    ```
   }];
   let arguments = (ins Arg<Variadic<AnyType>, "results">:$operands);
   let assemblyFormat = "($operands^ `:` type($operands))? attr-dict";
