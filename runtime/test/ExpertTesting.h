@@ -5,12 +5,15 @@
 #include "container/Checksum.h"
 #include "experts/ExpertStore.h"
 #include "moert/moert.h"
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <random>
+#include <set>
+#include <thread>
 
 namespace moert::testing {
 
@@ -33,7 +36,7 @@ struct ScriptedFile {
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<ReadRequest> requests; ///< all there ever were
-  std::vector<Read> pending;
+  std::vector<Read> pending, stalled;
   int64_t allowed = INT64_MAX; ///< results that may come
   bool isWoken = false;
 
@@ -41,6 +44,14 @@ struct ScriptedFile {
   void allow(int64_t results) {
     std::lock_guard lock(mutex);
     allowed = results == INT64_MAX ? results : allowed + results;
+    changed.notify_all();
+  }
+  /// Reads that never end fail after all.
+  void endStalled() {
+    std::lock_guard lock(mutex);
+    script = nullptr;
+    for (const Read &read : std::exchange(stalled, {}))
+      pending.push_back({read.request, -ECANCELED});
     changed.notify_all();
   }
   std::vector<ReadRequest> waitForRequests(size_t count) {
@@ -63,8 +74,8 @@ public:
                          ? file.script(request, int64_t(file.requests.size()))
                          : ScriptedFile::all;
     file.requests.push_back(request);
-    if (answer != ScriptedFile::never)
-      file.pending.push_back({request, answer});
+    (answer == ScriptedFile::never ? file.stalled : file.pending)
+        .push_back({request, answer});
     file.changed.notify_all();
     return Status();
   }
@@ -105,6 +116,92 @@ private:
   int most;
 };
 
+/// Ends the process, with a name, if it lives for too long.
+class Watchdog {
+public:
+  explicit Watchdog(const char *what, int seconds = 120)
+      : thread([this, what, seconds] {
+          std::unique_lock lock(mutex);
+          if (changed.wait_for(lock, std::chrono::seconds(seconds),
+                               [&] { return isOver; }))
+            return;
+          std::fprintf(stderr, "%s hangs\n", what);
+          std::abort();
+        }) {}
+  ~Watchdog() {
+    {
+      std::lock_guard lock(mutex);
+      isOver = true;
+    }
+    changed.notify_all();
+    thread.join();
+  }
+
+private:
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool isOver = false;
+  std::thread thread; ///< last: it uses the others
+};
+
+/// A policy that checks who drives it, evicts at random, and notes all calls.
+class CheckedPolicy : public CachePolicy {
+public:
+  struct Log {
+    std::mutex mutex;
+    std::vector<std::string> calls, mistakes;
+    std::set<ExpertKey> inside;
+    std::set<ExpertKey> pinned; ///< kept by the test
+    size_t most = 0;
+  };
+  CheckedPolicy(std::shared_ptr<Log> log, const CachePolicyOptions &options,
+                std::vector<int64_t> partition, uint64_t seed)
+      : log(std::move(log)), options(options), partition(std::move(partition)),
+        random(seed) {}
+
+  void use(ExpertKey key) override { call("use", key); }
+  void insert(ExpertKey key, bool guessed) override {
+    call(guessed ? "guess" : "insert", key);
+    std::lock_guard lock(log->mutex);
+    if (!log->inside.insert(key).second)
+      log->mistakes.push_back("inserted twice: " + std::to_string(key));
+    if (int64_t(log->inside.size()) > options.capacity)
+      log->mistakes.push_back("over capacity");
+    int64_t layer = key / options.experts, count = 0;
+    for (ExpertKey other : log->inside)
+      count += other / options.experts == layer;
+    if (!partition.empty() && count > partition[layer])
+      log->mistakes.push_back("over the share of layer " +
+                              std::to_string(layer));
+  }
+  void remove(ExpertKey key) override {
+    call("remove", key);
+    std::lock_guard lock(log->mutex);
+    if (!log->inside.erase(key))
+      log->mistakes.push_back("removed twice: " + std::to_string(key));
+    if (log->pinned.count(key))
+      log->mistakes.push_back("removed while in use: " + std::to_string(key));
+  }
+  ExpertKey victim(const std::function<bool(ExpertKey)> &mayLeave) override {
+    std::vector<ExpertKey> candidates;
+    for (ExpertKey key : log->inside)
+      if (mayLeave(key))
+        candidates.push_back(key);
+    return candidates.empty() ? -1 : candidates[random() % candidates.size()];
+  }
+
+private:
+  void call(const char *what, ExpertKey key) {
+    std::lock_guard lock(log->mutex);
+    log->calls.push_back(what + (" " + std::to_string(key)));
+  }
+
+  std::shared_ptr<Log> log;
+  CachePolicyOptions options;
+  std::vector<int64_t> partition;
+  std::minstd_rand random;
+};
+
 /// A model's experts, with bytes that tell them apart, and a store of them.
 struct TestExperts {
   int64_t layerCount, experts;
@@ -117,8 +214,10 @@ struct TestExperts {
 
   TestExperts(int64_t layerCount, int64_t experts,
               const std::function<uint64_t(int64_t)> &sizeOf);
-  ~TestExperts() {
+  ~TestExperts() { end(); }
+  void end() {
     file.allow(INT64_MAX);
+    file.endStalled();
     store.reset();
   }
   /// Decoder layers are 1, 3, 5, ...
@@ -151,6 +250,8 @@ struct TestExperts {
                 std::vector<float> confidence = {}, float threshold = 0.5f) {
     confidence.resize(ids.size(), 0.9f);
     const moert_abi_offload_t &abi = store->abi();
+    if (!abi.prefetch)
+      return;
     abi.prefetch(&abi, layer(index), 1, int64_t(ids.size()), ids.data(),
                  confidence.data(), threshold);
   }

@@ -14,7 +14,7 @@ public:
   ~ThreadedStore() override;
 
   const moert_abi_offload_t &abi() const override { return functions; }
-  void beginForward(int64_t rows) override { core->beginForward(rows); }
+  void beginForward(int64_t rows) override;
   Status endForward() override { return core->endForward(); }
   ExpertStoreStats stats() const override { return core->stats(); }
   const char *readerName() const override { return core->readerName(); }
@@ -56,11 +56,15 @@ ThreadedStore::ThreadedStore(ExpertStoreOptions options)
     : core(std::make_shared<StoreCore>(std::move(options))) {
   functions.size = sizeof(functions);
   functions.host = core.get();
-  functions.prefetch = prefetch;
   functions.demand = demand;
   functions.take = take;
   functions.cancel = cancel;
   thread = std::thread([core = core] { core->load(); });
+}
+
+/// Without guesses, compiled code does not even compute them.
+void ThreadedStore::beginForward(int64_t rows) {
+  functions.prefetch = core->beginForward(rows) ? prefetch : nullptr;
 }
 
 ThreadedStore::~ThreadedStore() {
@@ -104,6 +108,10 @@ static Status checkPool(const ExpertStoreOptions &options) {
     return makeStatus(MOERT_INVALID_ARGUMENT, options.origin, ": ",
                       options.capacity,
                       " experts in memory requested, must be at least 1");
+  if (options.pieceBytes == 0 || options.pieceBytes % 4096 != 0)
+    return makeStatus(MOERT_INVALID_ARGUMENT, options.origin, ": reads of ",
+                      options.pieceBytes,
+                      " bytes, must be a positive multiple of 4096");
   if (!(options.readTimeout > 0))
     return makeStatus(MOERT_INVALID_ARGUMENT, options.origin,
                       ": read timeout is ", options.readTimeout,

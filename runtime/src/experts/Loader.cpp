@@ -14,10 +14,7 @@
 
 using namespace moert;
 
-/// A virtual disk (ext4, direct reads) gave 1.06 GB/s with one read of this size
-/// at a time, 1.20 with two and no more with eight.
-static constexpr uint64_t pieceBytes = uint64_t(512) << 10;
-/// Two are enough for the disk; two more hide that this thread comes late.
+/// Two keep a disk busy; two more hide that this thread comes late.
 static constexpr int wantedDepth = 4;
 static constexpr int guessDepth = 2;
 
@@ -94,7 +91,7 @@ bool StoreCore::startGuess() {
 bool StoreCore::beginPiece(std::deque<ExpertKey> &from, ReadRequest &request) {
   ExpertKey key = from.front();
   Expert &expert = experts[key];
-  uint64_t size = std::min(pieceBytes, readSize(key) - expert.begun);
+  uint64_t size = std::min(options.pieceBytes, readSize(key) - expert.begun);
   size_t index = 0;
   while (pieces[index].key >= 0)
     ++index;

@@ -10,7 +10,7 @@ using namespace moert;
 static constexpr int64_t mostRows = 8; ///< of a forward that counts
 static constexpr int64_t patience = 32;
 static constexpr int64_t periodForwards = 4;
-static constexpr int64_t mostPairs = 16;
+static constexpr int64_t mostPairs = 24;
 static constexpr int64_t leastRest = 256, mostRest = 8192;
 static constexpr int64_t leastRun = 64, mostRun = 512;
 
@@ -49,7 +49,7 @@ PrefetchSwitch::Verdict PrefetchSwitch::judge() const {
     return Wins;
   if (int64_t(pairs.size()) < mostPairs)
     return Open;
-  return center > std::log(1.01) ? Loses : Wins;
+  return center < 0 ? MayWin : Loses;
 }
 
 /// off on on off | on off off on
@@ -59,8 +59,12 @@ bool PrefetchSwitch::guessesInPeriod() const {
   return guesses[period % 8];
 }
 
+bool PrefetchSwitch::isAutomatic() const {
+  return mode == MOERT_PREFETCH_AUTO;
+}
+
 bool PrefetchSwitch::begin(int64_t rows) {
-  if (mode != MOERT_PREFETCH_AUTO)
+  if (!isAutomatic())
     return mode == MOERT_PREFETCH_ON;
   // Others guess only once guessing is known to pay.
   doesCount = rows <= mostRows && rows == measuredRows;
@@ -78,7 +82,7 @@ bool PrefetchSwitch::begin(int64_t rows) {
 }
 
 void PrefetchSwitch::end(double forwardSeconds) {
-  if (mode == MOERT_PREFETCH_AUTO && doesCount)
+  if (doesCount)
     count(forwardSeconds);
   doesCount = false;
 }
@@ -128,16 +132,15 @@ void PrefetchSwitch::conclude() {
     left = rest;
     rest = std::min(2 * rest, mostRest);
     run = leastRun;
+    isAccepted = false;
     return;
   }
-  // After a first full measurement, further pairs only look for a loss.
-  bool isLater = run > leastRun;
-  if (verdict == Open && !(isLater && pairsLeft == 0))
-    return;
-  if (isLater && pairsLeft > 0)
+  // Once guesses were accepted, further pairs only look for a loss.
+  if (isAccepted ? pairsLeft > 0 : verdict == Open)
     return;
   state = Guessing;
+  isAccepted = true;
   left = run;
-  run = std::min(2 * run, mostRun);
+  run = verdict == Wins ? std::min(2 * run, mostRun) : leastRun;
   rest = leastRest;
 }

@@ -12,20 +12,18 @@
 //
 //   1 pair           loses if it is 15 % slower
 //   2 or 3           loses if each is 5 % slower
-//   4 to 16          loses (wins) if the median is above (below) 0 by two standard
-//                    errors
-//   more than 4      loses if the last two are 10 % slower
-//   16               loses if the median is 1 % slower, else wins
+//   4 or more        loses if the last two are 10 % slower, or if the median of
+//                    all is above 0 by two standard errors; wins if that is below
+//   24               loses unless the median is below 0
 //
 // One that loses is stopped for 256 such forwards, then measured anew; each time
-// that it loses again doubles the rest, up to 8192. One that wins goes on for 64
-// forwards between further measurements of two pairs, later for up to 512, and
-// loses by the last 16 pairs.
+// that it loses again doubles the rest, up to 8192. One that does not goes on for
+// 64 forwards between further measurements of two pairs, for up to 512 where it
+// clearly wins, and is judged by the last 24 pairs.
 //
 // What useless guesses cost by this rule: 30 % slower are stopped after one period
 // (1.2 forwards' time lost), 5 % slower after four (0.8 forwards'), and again each
-// time after a rest; in 128 forwards, less than 1 %. Slower ones than can be seen,
-// below 1 %, may stay.
+// time after a rest: about 1 % of 128 forwards, less of more.
 //===----------------------------------------------------------------------===//
 #ifndef MOERT_EXPERTS_PREFETCHSWITCH_H
 #define MOERT_EXPERTS_PREFETCHSWITCH_H
@@ -44,12 +42,13 @@ public:
   bool begin(int64_t rows);
   /// It took so long.
   void end(double seconds);
+  bool isAutomatic() const;
   /// Guesses were measured to lose, and are off.
   bool isStopped() const { return state == Stopped; }
 
 private:
   enum State { Settling, Measuring, Guessing, Stopped };
-  enum Verdict { Open, Loses, Wins };
+  enum Verdict { Open, Loses, MayWin, Wins };
 
   bool guessesInPeriod() const;
   void startMeasuring(int64_t atMost);
@@ -65,6 +64,7 @@ private:
   bool doesCount = false;   ///< the forward under way
   int64_t left = 4;         ///< forwards until this state ends
   int64_t rest = 256, run = 64;
+  bool isAccepted = false;
   // While measuring:
   int64_t period = 0, inPeriod = 0, pairsLeft = 0;
   double seconds = 0, secondsBefore = 0;

@@ -62,7 +62,7 @@ void StoreCore::unlockAndWake(std::unique_lock<std::mutex> &lock) {
 
 //===-- Forwards ----------------------------------------------------------===//
 
-void StoreCore::beginForward(int64_t rows) {
+bool StoreCore::beginForward(int64_t rows) {
   std::unique_lock lock(mutex);
   ++forward;
   for (Layer &layer : layers) {
@@ -79,7 +79,10 @@ void StoreCore::beginForward(int64_t rows) {
     for (Expert &expert : experts)
       expert.isExpected &= expert.guessedAt >= forward - 1;
   forwardBegin = Clock::now();
+  // The first guess tells that the module makes some.
+  bool listens = mayGuess || (!hasGuesses && guessing.isAutomatic());
   unlockAndWake(lock);
+  return listens;
 }
 
 Status StoreCore::endForward() {

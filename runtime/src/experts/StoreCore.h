@@ -37,7 +37,8 @@ public:
   explicit StoreCore(ExpertStoreOptions options);
 
   // The computing thread.
-  void beginForward(int64_t rows);
+  /// Whether it wants to hear guesses.
+  bool beginForward(int64_t rows);
   Status endForward();
   void demand(int64_t layer, std::span<const int32_t> ids);
   int64_t take(int64_t layer, int32_t *experts);
