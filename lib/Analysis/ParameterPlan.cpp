@@ -2,6 +2,7 @@
 #include "moe/Analysis/ParameterPlan.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "moe/Analysis/DecoderLayers.h"
 #include "moert/abi/container.h"
 #include "moert/abi/module.h"
 #include "llvm/ADT/SmallPtrSet.h"
@@ -20,7 +21,7 @@ public:
           llvm::StringMap<int64_t> &bySymbol,
           llvm::DenseMap<Operation *, int64_t> &firstExpert)
       : model(model), parameters(parameters), bySymbol(bySymbol),
-        firstExpert(firstExpert) {}
+        firstExpert(firstExpert), layers(getDecoderLayers(model)) {}
 
   void visit(Operation *op) {
     llvm::TypeSwitch<Operation *>(op)
@@ -29,7 +30,6 @@ public:
         .Case([&](LinearOp o) { linear(o); })
         .Case([&](RopeOp o) { table(o.getTableAttr()); })
         .Case([&](MlpOp o) { mlp(o); })
-        .Case([&](AttentionOp) { ++layer; })
         .Case([&](ExpertsOp o) { experts(o); });
   }
 
@@ -110,7 +110,7 @@ private:
       Parameter parameter;
       parameter.kind = Parameter::Kind::Expert;
       parameter.name = (op.getGate() + "." + llvm::Twine(e)).str();
-      parameter.layer = layer;
+      parameter.layer = layers.lookup(op);
       parameter.expert = e;
       for (WeightOp bank : banks) {
         uint64_t bytes = bank.getStoredSize() / count;
@@ -130,7 +130,7 @@ private:
   llvm::StringMap<int64_t> &bySymbol;
   llvm::DenseMap<Operation *, int64_t> &firstExpert;
   llvm::SmallPtrSet<Operation *, 32> read;
-  int64_t layer = -1; ///< attention operations so far, less one
+  llvm::MapVector<Operation *, int64_t> layers; ///< of experts
 };
 
 } // namespace
