@@ -549,3 +549,38 @@ moe.model @launch_c3 family "null" context 16 vocabulary 8 from "." {
     return
   }
 }
+
+// -----
+
+moe.model @launch_arguments family "null" context 16 vocabulary 8 from "." {
+  moe.weight @g : tensor<8x6x4xf32> from [#moe.random<1, 0.5 : f32>]
+  moe.weight @d : tensor<8x4x6xf32> from [#moe.random<2, 0.5 : f32>]
+  sched.cache @experts policy "lru"
+  func.func @f(%x: tensor<?x4xf32>, %ids: tensor<?x2xi32>, %w: tensor<?x2xf32>) {
+    %t = sched.prefetch %ids of layer 0 in @experts : tensor<?x2xi32>
+    // expected-error @+1 {{'sched.launch' op region should have no arguments}}
+    "sched.launch"(%t) ({
+    ^bb0(%a: tensor<?x4xf32>):
+      %y = moe.experts %a to %ids, %w gate @g up @g down @d silu : tensor<?x4xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+      "sched.yield"() : () -> ()
+    }) : (!sched.token) -> ()
+    return
+  }
+}
+
+// -----
+
+moe.model @types_choice family "null" context 16 vocabulary 8 from "." {
+  sched.cache @experts policy "lru"
+  func.func @f(%ids: tensor<?x?xi32>) {
+    // expected-error @+1 {{'sched.prefetch' op operand #0 must be 2D tensor with a static second dimension of 32-bit signless integer values, but got 'tensor<?x?xi32>'}}
+    %t = sched.prefetch %ids of layer 0 in @experts : tensor<?x?xi32>
+    sched.cancel %t
+    return
+  }
+}
+
+// -----
+
+// expected-error @+1 {{'sched.cache' op expects parent op 'moe.model'}}
+sched.cache @experts policy "lru"

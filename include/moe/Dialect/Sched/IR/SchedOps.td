@@ -8,6 +8,7 @@
 
 include "moe/Dialect/Sched/IR/SchedDialect.td"
 include "mlir/IR/OpAsmInterface.td"
+include "mlir/IR/RegionKindInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
@@ -318,7 +319,7 @@ def Sched_CancelOp : Sched_CacheUser<"cancel"> {
 }
 
 def Sched_LaunchOp : Sched_NamingCacheUser<"launch", [
-    SingleBlockImplicitTerminator<"YieldOp">]> {
+    NoRegionArguments, SingleBlockImplicitTerminator<"YieldOp">]> {
   let summary = "run experts as they arrive";
   let description = [{
     Runs its body, which uses the experts of a fetch. Those that are in the cache
