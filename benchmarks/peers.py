@@ -36,6 +36,9 @@ class Peer:
     def __init__(self, bench, name, path):
         self.bench, self.name, self.path = bench, name, path
 
+    def decode_command(self, tokens, threads):
+        return [self.bench, "-m", self.path, "-p", "0", "-n", str(tokens), "-t", str(threads), "-r", "1", "-o", "json"]
+
     def measure(self, options):
         """Tokens per second of prefill and decode, and bits per weight of the file."""
         said = common.run([self.bench, "-m", self.path, "-p", str(options.pp), "-n", str(options.tg),
@@ -51,8 +54,17 @@ class Peer:
         return result
 
 
-def prepare(checkpoint, gguf, work, threads):
-    """All peers that the environment offers, their files in the folder `work`."""
+def decode_rate(said):
+    """Tokens per second of what decode_command printed."""
+    rates = [entry["avg_ts"] for entry in json.loads(said) if entry["n_gen"]]
+    if not rates:
+        sys.exit("llama-bench did not print the rate of decoding")
+    return rates[0]
+
+
+def prepare(checkpoint, gguf, work, threads, only=None):
+    """All peers that the environment offers, their files in the folder `work`; of
+    formats, `only` those, if given."""
     result = []
     for variable, project, formats in PROJECTS:
         folder = os.environ.get(variable)
@@ -60,7 +72,7 @@ def prepare(checkpoint, gguf, work, threads):
             continue
         bench, quantize = find(folder, "llama-bench"), find(folder, "llama-quantize")
         gguf = gguf or convert(folder, checkpoint, os.path.join(work, "model.gguf"))
-        for name in formats:
+        for name in formats if only is None else [f for f in formats if f in only]:
             path = os.path.join(work, "%s-%s.gguf" % (project, name))
             if not os.path.exists(path):
                 common.run([quantize, "--pure", gguf, path + ".part", name, str(threads)])
