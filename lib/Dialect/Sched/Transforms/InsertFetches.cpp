@@ -1,0 +1,125 @@
+//===- InsertFetches.cpp - experts are fetched when they are wanted -------===//
+#include "cache/CachePolicy.h"
+#include "moe/Analysis/DecoderLayers.h"
+#include "moe/Dialect/Sched/Transforms/MemoryBudget.h"
+#include "moe/Dialect/Sched/Transforms/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include <map>
+
+namespace moe::sched {
+#define GEN_PASS_DEF_INSERTFETCHESPASS
+#include "moe/Dialect/Sched/Transforms/Passes.h.inc"
+} // namespace moe::sched
+
+using namespace mlir;
+using namespace moe;
+using namespace moe::sched;
+
+namespace {
+using Bank = std::array<Attribute, 3>;
+using Layers = llvm::MapVector<Operation *, int64_t>;
+
+struct InsertFetches : moe::sched::impl::InsertFetchesPassBase<InsertFetches> {
+  using InsertFetchesPassBase::InsertFetchesPassBase;
+
+  void runOnOperation() override;
+
+private:
+  FailureOr<int64_t> getEntries();
+  StringAttr insertCache(int64_t entries);
+  void insertFetch(ExpertsOp experts, int64_t layer, StringAttr cache);
+};
+} // namespace
+
+/// Whether a layer has one bank, and a bank one layer.
+static bool areFetchable(const Layers &layers) {
+  std::map<int64_t, Bank> bankOf;
+  llvm::DenseMap<Attribute, int64_t> layerOf; ///< by its gates
+  for (auto [op, layer] : layers) {
+    auto experts = cast<ExpertsOp>(op);
+    Bank bank = {experts.getGateAttr(), experts.getUpAttr(),
+                 experts.getDownAttr()};
+    auto known = bankOf.try_emplace(layer, bank).first->second;
+    if (layer < 0 || known != bank ||
+        layerOf.try_emplace(bank[0], layer).first->second != layer)
+      return false;
+  }
+  return !layers.empty();
+}
+
+/// 0 if nobody says.
+FailureOr<int64_t> InsertFetches::getEntries() {
+  ModelOp model = getOperation();
+  if (entries < 0)
+    return model.emitError() << "a cache of " << entries
+                             << " entries, expected at least 1";
+  if (budget.empty())
+    return int64_t(entries);
+  if (entries)
+    return model.emitError()
+           << "a cache of " << entries << " entries and a budget of "
+           << budget.getValue() << ", expected one of them";
+  ParameterPlan plan(model);
+  llvm::Expected<MemoryBudget> size = MemoryBudget::parse(budget);
+  if (!size)
+    return model.emitError(llvm::toString(size.takeError()));
+  llvm::Expected<MemoryBudget::Share> share = size->resolve(plan, model);
+  if (!share)
+    return model.emitError(llvm::toString(share.takeError()));
+  return share->entries;
+}
+
+/// In front of the functions.
+StringAttr InsertFetches::insertCache(int64_t entries) {
+  ModelOp model = getOperation();
+  Block &body = model.getBody().front();
+  OpBuilder builder(&getContext());
+  builder.setInsertionPoint(*body.getOps<func::FuncOp>().begin());
+  std::string name = "experts";
+  for (int64_t i = 1; model.lookupSymbol(name); ++i)
+    name = "experts." + std::to_string(i);
+  auto number = entries ? builder.getI64IntegerAttr(entries) : IntegerAttr();
+  return CacheOp::create(builder, model.getLoc(), builder.getStringAttr(name),
+                         builder.getStringAttr(policy), number,
+                         DenseI64ArrayAttr())
+      .getSymNameAttr();
+}
+
+void InsertFetches::insertFetch(ExpertsOp experts, int64_t layer,
+                                StringAttr cache) {
+  OpBuilder builder(experts);
+  Location loc = experts.getLoc();
+  auto fetch = PrefetchOp::create(
+      builder, loc, TokenType::get(&getContext()), experts.getExperts(),
+      /*confidence=*/Value(), /*threshold=*/FloatAttr(),
+      builder.getI64IntegerAttr(layer), FlatSymbolRefAttr::get(cache),
+      /*guess=*/Value());
+  auto route = experts.getExperts().getDefiningOp<RouteOp>();
+  if (route && route == experts.getWeights().getDefiningOp())
+    RecordOp::create(builder, loc, route.getLogits(), experts.getExperts(),
+                     experts.getWeights(), builder.getI64IntegerAttr(layer));
+  AwaitOp::create(builder, loc, fetch.getToken());
+  builder.setInsertionPointAfter(experts);
+  ReleaseOp::create(builder, loc, fetch.getToken());
+  ++fetched;
+}
+
+void InsertFetches::runOnOperation() {
+  ModelOp model = getOperation();
+  const moert::CachePolicyInfo *info = moert::findCachePolicy(policy);
+  if (!info) {
+    model.emitError() << "unknown cache policy '" << policy.getValue()
+                      << "', this build has: " << moert::cachePolicyNames();
+    return signalPassFailure();
+  }
+  Layers layers = getDecoderLayers(model);
+  if (!areFetchable(layers) || !model.getOps<CacheOp>().empty())
+    return;
+  FailureOr<int64_t> number = getEntries();
+  if (failed(number))
+    return signalPassFailure();
+  StringAttr cache = insertCache(*number);
+  for (auto [op, layer] : layers)
+    insertFetch(cast<ExpertsOp>(op), layer, cache);
+}

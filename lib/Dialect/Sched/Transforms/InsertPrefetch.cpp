@@ -1,0 +1,174 @@
+//===- InsertPrefetch.cpp - guess what later layers will choose -----------===//
+#include "Guesses.h"
+
+#include "moe/Driver/Registry.h"
+#include "moe/Prefetch/CostModel.h"
+#include "moe/Prefetch/Predictor.h"
+
+namespace moe::sched {
+#define GEN_PASS_DEF_INSERTPREFETCHPASS
+#include "moe/Dialect/Sched/Transforms/Passes.h.inc"
+} // namespace moe::sched
+
+using namespace mlir;
+using namespace moe;
+using namespace moe::sched;
+
+namespace {
+
+struct InsertPrefetch
+    : moe::sched::impl::InsertPrefetchPassBase<InsertPrefetch> {
+  InsertPrefetch(const Registry &registry,
+                 const InsertPrefetchPassOptions &options)
+      : InsertPrefetchPassBase(options), registry(&registry) {}
+
+  void runOnOperation() override {
+    if (llvm::Error error = run()) {
+      getOperation().emitError(llvm::toString(std::move(error)));
+      signalPassFailure();
+    }
+  }
+
+  llvm::Error run() {
+    if (predictor == "none")
+      return llvm::Error::success();
+    auto maker = createPredictor(*registry, predictor);
+    if (!maker)
+      return maker.takeError();
+    ModelOp model = getOperation();
+    std::vector<FetchedLayer> layers = findFetchedLayers(model);
+    if (layers.empty())
+      return llvm::Error::success();
+    if (llvm::Error error = verifyOptions(layers))
+      return error;
+    if (llvm::Error error = learn(model, **maker))
+      return error;
+    for (size_t to = ahead; to < layers.size(); ++to)
+      guess(model, **maker, layers, to);
+    return llvm::Error::success();
+  }
+
+  llvm::Error verifyOptions(llvm::ArrayRef<FetchedLayer> layers) {
+    if (ahead < 1)
+      return llvm::createStringError(
+          "guesses " + llvm::Twine(ahead) +
+          " layers ahead requested, must be at least 1");
+    for (const FetchedLayer &layer : layers)
+      if (count > layer.known.experts)
+        return llvm::createStringError(
+            llvm::Twine(count) + " guesses requested, layer " +
+            llvm::Twine(layer.known.layer) + " has " +
+            llvm::Twine(layer.known.experts) + " experts");
+    return llvm::Error::success();
+  }
+
+  /// Fits the predictor and its confidence, if there is a trace.
+  llvm::Error learn(ModelOp model, Predictor &maker) {
+    if (trace.empty()) {
+      if (maker.needsTrace())
+        return llvm::createStringError("predictor '" + predictor +
+                                       "' needs a routing trace, use --trace");
+      return llvm::Error::success();
+    }
+    auto rows = RoutingTrace::read(trace);
+    if (!rows)
+      return rows.takeError();
+    if (llvm::Error error = rows->verifyModel(model))
+      return error;
+    int64_t fitted = getFittedRows(*rows);
+    if (llvm::Error error = maker.fit(rows->slice(0, fitted)))
+      return error;
+    return calibrate(maker, *rows, fitted);
+  }
+
+  llvm::Error calibrate(const Predictor &maker, const RoutingTrace &rows,
+                        int64_t fitted) {
+    // Without its own guesses in the trace, confidence stays as it is.
+    if (llvm::Error error = checkGuessesOverTrace(maker, rows)) {
+      llvm::consumeError(std::move(error));
+      return llvm::Error::success();
+    }
+    int64_t guesses = count ? int64_t(count) : getDefaultCount(rows.experts, rows.chosen);
+    if (rows.guesses && maker.needsRows())
+      guesses = std::min(guesses, rows.guesses);
+    auto judged = guessOverTrace(maker, rows, ahead, guesses, fitted);
+    if (!judged)
+      return judged.takeError();
+    calibrations.assign(rows.layers.size(), {});
+    for (const TraceGuesses &layer : *judged)
+      calibrations[layer.layer] = layer.calibration;
+    return llvm::Error::success();
+  }
+
+  static int64_t getDefaultCount(int64_t experts, int64_t chosen) {
+    return std::max(chosen, std::min(2 * chosen, experts / 2));
+  }
+
+  void guess(ModelOp model, const Predictor &maker,
+             llvm::ArrayRef<FetchedLayer> layers, size_t to) {
+    const FetchedLayer &target = layers[to], &source = layers[to - ahead];
+    PrefetchOp wanted = target.fetch;
+    if (wanted.getGuess())
+      return;
+    SmallVector<RoutedLayer> known;
+    for (const auto &[i, layer] : llvm::enumerate(layers)) {
+      known.push_back(layer.known);
+      if (i > to - ahead)
+        known.back().logits = known.back().input = {};
+      if (i != to - ahead || !maker.needsOutput())
+        known.back().output = {};
+    }
+    PredictionSite site;
+    site.model = model;
+    site.layers = known;
+    site.from = to - ahead;
+    site.to = to;
+    site.positions = getPositions(wanted);
+    ImplicitLocOpBuilder builder(wanted.getLoc(), wanted);
+    Operation *behind = source.end;
+    if (maker.needsOutput() && source.known.output.getDefiningOp())
+      behind = source.known.output.getDefiningOp();
+    builder.setInsertionPointAfter(behind);
+    Value scores = maker.buildScores(builder, site);
+    if (scores)
+      fetchGuess(builder, scores, target, to);
+  }
+
+  void fetchGuess(ImplicitLocOpBuilder &builder, Value scores,
+                  const FetchedLayer &target, size_t index) {
+    const RoutedLayer &layer = target.known;
+    PrefetchOp wanted = target.fetch;
+    int64_t guesses = count ? int64_t(count)
+                            : getDefaultCount(layer.experts, layer.chosen);
+    int64_t rows = cast<ShapedType>(scores.getType()).getDimSize(0);
+    ScoreCalibration calibration;
+    if (index < calibrations.size())
+      calibration = calibrations[index];
+    auto predicted = PredictOp::create(
+        builder, RankedTensorType::get({rows, guesses}, builder.getI32Type()),
+        RankedTensorType::get({rows, guesses}, builder.getF32Type()), scores,
+        layer.layer, guesses, layer.chosen, predictor,
+        ArrayRef<double>{calibration.slope, calibration.bias});
+    auto fetch = PrefetchOp::create(
+        builder, predicted.getExperts(), predicted.getConfidence(),
+        builder.getF64FloatAttr(threshold),
+        builder.getI64IntegerAttr(layer.layer), wanted.getCacheAttr(), Value());
+    wanted.getGuessMutable().assign(fetch.getToken());
+    ++guessed;
+  }
+
+  static Value getPositions(PrefetchOp fetch) {
+    return fetch->getParentOfType<func::FuncOp>().getArgument(2);
+  }
+
+  const Registry *registry;
+  std::vector<ScoreCalibration> calibrations; ///< by layer with experts
+};
+
+} // namespace
+
+std::unique_ptr<Pass>
+moe::sched::createInsertPrefetchPass(const Registry &registry,
+                                     const InsertPrefetchPassOptions &options) {
+  return std::make_unique<InsertPrefetch>(registry, options);
+}
