@@ -79,15 +79,8 @@ Decoder Module::makeDecoder(bool skipSpecial) const {
 
 //===-- Session -----------------------------------------------------------===//
 
-Session::Session(const Module &module, int32_t threads, int64_t context,
-                 int64_t sequences)
-    : module(module) {
-  moert_session_options_t options;
-  moert_session_options_init(&options);
-  options.threads = threads;
-  options.context = context;
-  options.sequences = sequences;
-  batchRows = options.batch_rows;
+Session::Session(const Module &module, const SessionOptions &options)
+    : module(module), batchRows(options.batch_rows) {
   moert_session_t *made = nullptr;
   check(moert_session_create(module.get(), &options, &made), module.path);
   session.reset(made);
@@ -111,4 +104,14 @@ void Session::startTrace() {
 void Session::writeTrace(const std::string &file) {
   RemovedOnSignal guard(partPathOf(followLinks(file)));
   check(moert_session_trace_write(session.get(), file.c_str()), file);
+}
+
+void Session::startRouting(const std::string &file) {
+  routingFile = file;
+  routingGuard.emplace(partPathOf(followLinks(file)));
+  check(moert_session_routing_start(session.get(), file.c_str()), file);
+}
+
+void Session::writeRouting() {
+  check(moert_session_routing_write(session.get()), routingFile);
 }

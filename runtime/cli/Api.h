@@ -3,9 +3,11 @@
 #define MOERT_CLI_API_H
 
 #include "Failure.h"
+#include "Interrupt.h"
 #include "moert/moert.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,23 +57,31 @@ private:
   Handle<moert_module_t, moert_module_close> module;
 };
 
+/// The runtime's options, with its defaults.
+struct SessionOptions : moert_session_options_t {
+  SessionOptions() { moert_session_options_init(this); }
+};
+
 /// Room for sequences of one module, and the way to run batches in it.
 class Session {
 public:
-  Session(const Module &module, int32_t threads, int64_t context,
-          int64_t sequences);
+  Session(const Module &module, const SessionOptions &options);
 
   void forward(const moert_batch_t &batch);
   int32_t threads() const { return moert_session_threads(session.get()); }
   moert_session_stats_t stats() const;
   void startTrace();
   void writeTrace(const std::string &file);
+  void startRouting(const std::string &file);
+  void writeRouting();
 
   const Module &module;
   int64_t batchRows; ///< most rows that run at once
 
 private:
   Handle<moert_session_t, moert_session_free> session;
+  std::string routingFile;
+  std::optional<RemovedOnSignal> routingGuard;
 };
 
 } // namespace moert::cli

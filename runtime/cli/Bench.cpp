@@ -5,7 +5,6 @@
 #include "Setup.h"
 
 #include <cstdio>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -19,14 +18,11 @@ double Samples::median() const {
                            : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/// Enough that no cache holds it, but no more than a quarter of what is free.
-static uint64_t probeBytes() {
-  uint64_t bytes = uint64_t(1) << 30, kibibytes = 0;
-  std::ifstream file("/proc/meminfo");
-  for (std::string word; file >> word;)
-    if (word == "MemAvailable:" && file >> kibibytes)
-      bytes = std::min(bytes, kibibytes * 1024 / 4);
-  return std::max(bytes, uint64_t(64) << 20);
+uint64_t moert::cli::probeBytes() {
+  uint64_t available = 0, granted = 0;
+  check(moert_measure_memory(&available, &granted), "memory");
+  const uint64_t most = uint64_t(1) << 30, least = uint64_t(64) << 20;
+  return std::max(std::min(most, available / 4), least);
 }
 
 namespace {
@@ -39,6 +35,7 @@ public:
   int run();
 
 private:
+  void chooseTokens();
   double prefillRate();
   double decodeRate();
   void repeat();
@@ -72,12 +69,32 @@ Benchmark::Benchmark(const Options &options)
   if (decodeTokens > setup.context)
     fail(setup.module.path, "--tg is ", decodeTokens, ", the context has ",
          setup.context);
+  chooseTokens();
   setup.start(std::max(prefillTokens, decodeTokens), 1);
-  // The same on every machine; random, so that all experts have work.
+}
+
+/// What the user gave, from its start again if it is too short. Else the same
+/// random tokens on every machine, so that all experts have work.
+void Benchmark::chooseTokens() {
+  const Options &options = setup.options;
+  const int64_t vocabulary = setup.module.info.vocabulary;
+  std::vector<int32_t> given;
+  if (!options.tokenPrompts.empty())
+    given = options.tokenPrompts.front();
+  if (!options.promptFile.empty()) {
+    given = setup.module.encode(readFile(options.promptFile), false);
+    if (given.empty())
+      fail(options.promptFile, "has 0 tokens, at least 1 is needed");
+  }
+  for (int32_t token : given)
+    if (token >= vocabulary)
+      fail(setup.module.path, "token ", token, " given, the vocabulary has ",
+           vocabulary);
   std::mt19937_64 random(1);
   tokens.resize(size_t(std::max(prefillTokens, decodeTokens)));
-  for (int32_t &token : tokens)
-    token = int32_t(random() % uint64_t(setup.module.info.vocabulary));
+  for (size_t i = 0; i < tokens.size(); ++i)
+    tokens[i] = given.empty() ? int32_t(random() % uint64_t(vocabulary))
+                              : given[i % given.size()];
 }
 
 double Benchmark::prefillRate() {

@@ -3,9 +3,14 @@
 #define MOERT_CLI_BENCH_H
 
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 namespace moert::cli {
+
+/// How much memory to read for its bandwidth: enough that no cache holds it, but no
+/// more than a quarter of what is free.
+uint64_t probeBytes();
 
 /// One figure, measured several times.
 class Samples {

@@ -14,6 +14,7 @@ int evaluate(const Options &options);
 int bench(const Options &options);
 int inspect(const Options &options);
 int listDevices(const Options &options);
+int measureProfile(const Options &options);
 
 } // namespace moert::cli
 

@@ -19,6 +19,7 @@ constexpr Modes generating = in(Mode::Generate);
 constexpr Modes running =
     generating | in(Mode::Perplexity) | in(Mode::Evaluate) | in(Mode::Bench);
 constexpr Modes tracing = running & ~in(Mode::Bench);
+constexpr Modes feeding = generating | in(Mode::Bench);
 
 enum Repeats { Once, Often };
 
@@ -100,14 +101,36 @@ std::vector<int32_t> parseTokens(const std::string &text) {
   return ids;
 }
 
-/// "512M": a number of bytes, or of KiB, MiB, GiB.
-void checkSize(const std::string &name, const std::string &text) {
-  size_t digits = text.find_first_not_of("0123456789");
-  std::string unit = digits == std::string::npos ? "" : text.substr(digits);
-  if (digits == 0 || text.empty() ||
-      !(unit.empty() || unit == "K" || unit == "M" || unit == "G"))
-    fail(commandLine, name, " is '", text,
-         "' when it should be a size like 512M or 8G");
+/// "512M": a number of bytes, or of KiB, MiB, GiB; "25%"; "auto"; "all".
+MemoryBudget parseBudget(const std::string &name, const std::string &text) {
+  if (text == "auto")
+    return {MemoryBudget::Auto};
+  if (text == "all")
+    return {MemoryBudget::All};
+  MemoryBudget budget = {MemoryBudget::Bytes};
+  const char *begin = text.data(), *end = begin + text.size();
+  if (text.ends_with('%')) {
+    budget.kind = MemoryBudget::Percent;
+    auto [stop, error] = std::from_chars(begin, end - 1, budget.percent,
+                                         std::chars_format::fixed);
+    if (error == std::errc() && stop == end - 1 && budget.percent > 0 &&
+        budget.percent <= 100)
+      return budget;
+  } else {
+    auto [stop, error] = std::from_chars(begin, end, budget.bytes);
+    const std::string unit(stop, end);
+    const size_t power = std::string("KMG").find(unit);
+    const int shift = unit.empty() ? 0 : 10 * (int(power) + 1);
+    constexpr int64_t most = std::numeric_limits<int64_t>::max();
+    if (error == std::errc() && budget.bytes > 0 && unit.size() <= 1 &&
+        power != std::string::npos && budget.bytes <= most >> shift) {
+      budget.bytes <<= shift;
+      return budget;
+    }
+  }
+  fail(commandLine, name, " is '", text,
+       "' when it should be a size like 512M or 8G, a share like 25%, auto or "
+       "all");
 }
 
 } // namespace
@@ -191,8 +214,9 @@ void Parser::addPrompt() {
            [this](const std::string &v) { options.prompts.push_back(v); },
            Often),
        group, generating);
-  note(text("-f,--file", options.promptFile, "File with the text to continue"),
-       group, generating);
+  note(text("-f,--file", options.promptFile,
+            "File with the text to continue, or for --bench to read"),
+       group, feeding);
   note(taking(
            "--tokens", "ID,ID,...",
            "Token ids to continue, taken as they are; repeatable",
@@ -200,7 +224,7 @@ void Parser::addPrompt() {
              options.tokenPrompts.push_back(parseTokens(v));
            },
            Often),
-       group, generating);
+       group, feeding);
   note(number<int64_t>("-n,--n-predict", options.predict, -1, INT32_MAX,
                        "Most tokens to generate; -1: no limit (128; 0 with "
                        "--logits)"),
@@ -254,7 +278,9 @@ void Parser::addOtherModes() {
               R"(Exact-match accuracy; lines {"prompt","answer","task"})",
               [this](const std::string &v) { options.evalFile = v; }),
        group, in(Mode::Evaluate));
-  note(flag("--bench", bench, "Measure speed beside the machine's limits"),
+  note(flag("--bench", bench,
+            "Measure speed beside the machine's limits; reads the tokens of "
+            "--tokens or --file, else random ones, the same everywhere"),
        group, in(Mode::Bench));
   note(number<int64_t>("--pp", options.prefillTokens, 1, INT32_MAX,
                        "Prompt tokens of --bench (512, or the context)"),
@@ -269,13 +295,17 @@ void Parser::addOtherModes() {
        in(Mode::Inspect));
   note(flag("--list-devices", listDevices, "Say what this machine offers"),
        group, in(Mode::ListDevices));
+  note(text("--measure-profile", options.profile,
+            "Measure this machine, and the disk of the module, for moe-compile "
+            "--device-profile"),
+       group, in(Mode::MeasureProfile));
 }
 
 void Parser::addRun() {
   const char *group = "Running";
   note(number<int32_t>("-t,--threads", options.threads, 0, 65536,
                        "Threads; 0: all that this process may use (0)"),
-       group, running);
+       group, running | in(Mode::MeasureProfile));
   note(number<int64_t>("-c,--ctx-size", options.context, 1, INT32_MAX,
                        "Positions per sequence (the module's context)"),
        group, running);
@@ -291,7 +321,7 @@ void Parser::addOutput() {
   const char *group = "Output";
   note(flag("--json", options.json,
             "Exactly one JSON object on standard output"),
-       group, ~0u);
+       group, ~in(Mode::MeasureProfile));
   note(flag("--stats", options.stats,
             "Report tokens, times and memory afterwards"),
        group, running);
@@ -302,29 +332,46 @@ void Parser::addOutput() {
 
 void Parser::addOffload() {
   const char *group = "Experts on disk, early exits";
-  auto offload = [this](const char *name) {
-    return [this, name](const std::string &) {
-      options.offloadFlags.push_back(name);
-    };
-  };
-  note(taking("--memory-budget", "SIZE", "Memory for experts, like 8G",
+  note(taking("--memory-budget", "SIZE|N%|auto|all",
+              "Memory for experts, like 8G, or a share of all; auto: all if "
+              "they fit into memory, else what does (auto)",
               [this](const std::string &v) {
-                checkSize("--memory-budget", v);
-                options.offloadFlags.push_back("--memory-budget");
+                options.memoryBudget = parseBudget("--memory-budget", v);
+                // The others are true of a module whose experts stay, too.
+                if (options.memoryBudget.kind >= MemoryBudget::Bytes)
+                  options.offloadFlags.push_back("--memory-budget");
               }),
        group, running);
-  note(taking("--prefetch", "auto|on|off", "Fetch experts ahead (auto)",
+  note(taking("--prefetch", "auto|on|off",
+              "Fetch experts that the module guesses; auto: as long as that is "
+              "measured to pay (auto)",
               [this](const std::string &v) {
                 if (v != "auto" && v != "on" && v != "off")
                   fail(commandLine, "--prefetch is '", v,
                        "' when it should be auto, on or off");
-                // The other two are true of a module without such experts.
+                using Prefetch = Options::Prefetch;
+                options.prefetch = v == "on"    ? Prefetch::On
+                                   : v == "off" ? Prefetch::Off
+                                                : Prefetch::Auto;
+                // The other two are true of a module that guesses nothing.
                 if (v == "on")
-                  options.offloadFlags.push_back("--prefetch=on");
+                  options.guessFlags.push_back("--prefetch=on");
               }),
        group, running);
-  note(taking("--cache-policy", "NAME", "Which expert leaves the cache",
-              offload("--cache-policy")),
+  note(taking("--cache-policy", "NAME|belady:FILE",
+              "Which expert leaves when another comes; belady needs a trace of "
+              "--record-routing (the module's)",
+              [this](const std::string &v) {
+                if (v.empty()) // would mean that it is not given
+                  fail(commandLine,
+                       "--cache-policy is '' when it should be a name");
+                options.cachePolicy = v;
+                options.offloadFlags.push_back("--cache-policy");
+              }),
+       group, running);
+  note(text("--record-routing", options.recordRouting,
+            "Write which experts each token chooses, for moe-cache-sim and "
+            "moe-compile --trace"),
        group, running);
   note(flag("--no-exit", noExit, "Run every layer for every token"), group,
        running);
@@ -344,7 +391,8 @@ void Parser::chooseMode() {
       {"--eval", Mode::Evaluate},
       {"--bench", Mode::Bench},
       {"--inspect", Mode::Inspect},
-      {"--list-devices", Mode::ListDevices}};
+      {"--list-devices", Mode::ListDevices},
+      {"--measure-profile", Mode::MeasureProfile}};
   const char *chosen = nullptr;
   for (const auto &[name, mode] : names) {
     if (app.count(name) == 0)
@@ -365,6 +413,7 @@ void Parser::chooseMode() {
 }
 
 void Parser::checkPrompt() const {
+  const bool isBench = options.mode == Mode::Bench;
   const char *chosen = nullptr;
   for (const char *name : {"--prompt", "--file", "--tokens"}) {
     if (app.count(name) == 0)
@@ -373,7 +422,10 @@ void Parser::checkPrompt() const {
       fail(commandLine, chosen, " and ", name, " exclude each other");
     chosen = name;
   }
-  if (!chosen)
+  if (isBench && options.tokenPrompts.size() > 1)
+    fail(commandLine, "--bench takes --tokens 1 time, ",
+         options.tokenPrompts.size(), " given");
+  if (!chosen && !isBench)
     fail(commandLine, "nothing to do: give a --prompt, --file or --tokens, or "
                       "another mode (see --help)");
   size_t prompts = options.prompts.size() + options.tokenPrompts.size();
@@ -399,10 +451,10 @@ void Parser::checkMeaning() const {
     fail(commandLine, "no module given (see --help)");
   if (!options.reference.empty() && !options.klReference.empty())
     fail(commandLine, "--reference and --kl-reference exclude each other");
-  if (options.mode == Mode::Generate) {
+  if (feeding & in(options.mode))
     checkPrompt();
+  if (options.mode == Mode::Generate)
     checkSampling();
-  }
 }
 
 void Parser::runParser(int argc, const char *const *argv) {

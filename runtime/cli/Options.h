@@ -9,7 +9,22 @@
 
 namespace moert::cli {
 
-enum class Mode { Generate, Perplexity, Evaluate, Bench, Inspect, ListDevices };
+enum class Mode {
+  Generate,
+  Perplexity,
+  Evaluate,
+  Bench,
+  Inspect,
+  ListDevices,
+  MeasureProfile
+};
+
+/// Memory for experts, as written.
+struct MemoryBudget {
+  enum Kind { Auto, All, Bytes, Percent } kind = Auto;
+  int64_t bytes = 0;
+  double percent = 0; ///< of all experts
+};
 
 struct Options {
   Mode mode = Mode::Generate;
@@ -21,7 +36,13 @@ struct Options {
   int32_t threads = 0;
   int64_t context = 0; ///< 0: the module's
 
-  // Generate: exactly one of these three is given.
+  MemoryBudget memoryBudget;
+  std::string cachePolicy; ///< "lru", "belady:FILE"; empty: the module's
+  enum class Prefetch { Auto, On, Off } prefetch = Prefetch::Auto;
+  std::string recordRouting; ///< file; empty: none
+
+  // Generate: exactly one of these three is given. Bench: one at most, a single
+  // one.
   std::vector<std::string> prompts;
   std::string promptFile;
   std::vector<std::vector<int32_t>> tokenPrompts;
@@ -45,9 +66,11 @@ struct Options {
   int64_t decodeTokens = 64; ///< likewise
   int64_t repetitions = 5;
 
-  /// Options for modules with experts on disk or with exits, as written;
-  /// only a look at the module tells whether it has any.
-  std::vector<std::string> offloadFlags, exitFlags;
+  std::string profile; ///< file of --measure-profile
+
+  /// Options for modules with experts that can be fetched, with guesses of them,
+  /// or with exits, as written; only a look at the module tells whether it has any.
+  std::vector<std::string> offloadFlags, guessFlags, exitFlags;
 };
 
 /// Options, or a text (help, version) that is all the user wants.

@@ -133,7 +133,7 @@ class ReferenceModule : public Reference {
 public:
   ReferenceModule(const Setup &setup, const ScoredText &text)
       : module(setup.options.reference, setup.purpose()),
-        threads(setup.options.threads) {
+        setup(setup) {
     if (module.info.vocabulary != setup.module.info.vocabulary)
       fail(module.path, "has a vocabulary of ", module.info.vocabulary,
            ", the module to compare has ", setup.module.info.vocabulary);
@@ -144,7 +144,11 @@ public:
       fail(module.path, "has another tokenizer than ", setup.module.path);
   }
   void start(int64_t capacity, int64_t sequences) override {
-    session.emplace(module, threads, capacity, sequences);
+    SessionOptions wanted;
+    wanted.threads = setup.options.threads;
+    wanted.context = capacity;
+    wanted.sequences = sequences;
+    session.emplace(module, wanted);
   }
   void read(const RowBatch &batch, std::vector<float> &logits) override {
     batch.run([this](const moert_batch_t &b) { session->forward(b); }, logits);
@@ -153,7 +157,7 @@ public:
 
 private:
   Module module;
-  int32_t threads;
+  const Setup &setup;
   std::optional<Session> session;
 };
 

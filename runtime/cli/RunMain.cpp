@@ -25,6 +25,8 @@ static int runMode(const Options &options) {
     return inspect(options);
   case Mode::ListDevices:
     return listDevices(options);
+  case Mode::MeasureProfile:
+    return measureProfile(options);
   }
   return 1;
 }

@@ -28,7 +28,7 @@ public:
   Runner makeRunner();
   Sampler makeSampler() const;
 
-  /// Writes the trace, and the statistics into `result` or, without --json, to
+  /// Writes the traces, and the statistics into `result` or, without --json, to
   /// standard error.
   void finish(Json &result, const Runner *runner = nullptr);
   /// The exit code of a run that went well or was interrupted; says which in
@@ -36,6 +36,9 @@ public:
   static int exitCode(Json &result);
 
 private:
+  void checkFlags() const;
+  int64_t budgetBytes() const;
+
   std::unique_ptr<Session> running;
   int64_t sequences = 0; ///< of the session
 };

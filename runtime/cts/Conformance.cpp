@@ -134,6 +134,7 @@ const std::vector<Property> &moert::cts::properties() {
       {"Trace", checkTrace},
       {"ParallelCoverage", checkParallelCoverage},
       {"NestedParallel", checkNestedParallel},
+      {"Experts", checkExperts},
   };
   return all;
 }

@@ -17,6 +17,14 @@
 //   conformance_nested    the same with a loop of 3 inside: adds 1 to
 //                         logits[4i] per inner index, notes the inner and the
 //                         outer worker behind it
+//   conformance_experts   parameters 1 to 8 = 4 experts of layers 0 and 1, f32
+//                         [3 * 16 * 64] each, of which a row with token t at
+//                         position p takes a = (t + layer) mod 4 and
+//                         b = (a + 1 + p mod 3) mod 4; logits[v] = bias[v] +
+//                         (v + 1) * sum of (2 * first + last float) over both
+//                         layers; tells `offload` what it routes, guesses of
+//                         layer 1 what is true, asks and takes; 56 bytes of
+//                         workspace for each row
 //
 //===----------------------------------------------------------------------===//
 #ifndef MOERT_CTS_CONFORMANCE_H

@@ -77,6 +77,8 @@ Outcome checkForwardFailure(const Subject &subject);
 Outcome checkTrace(const Subject &subject);
 Outcome checkParallelCoverage(const Subject &subject);
 Outcome checkNestedParallel(const Subject &subject);
+// Experts.cpp
+Outcome checkExperts(const Subject &subject);
 
 } // namespace moert::cts
 

@@ -227,24 +227,83 @@ TEST(CliOptions, RejectsMalformedOffloading) {
   EXPECT_EQ(failure({"m", "-p", "a", "--prefetch", "maybe"}),
             "command line: --prefetch is 'maybe' when it should be auto, on or "
             "off");
-  for (const char *bad : {"x", "8T", "G", "8GB", "-1"})
-    EXPECT_THAT(failure({"m", "-p", "a", "--memory-budget", bad}),
-                HasSubstr("when it should be a size like 512M or 8G"))
+  for (const char *bad :
+       {"x", "8T", "G", "8GB", "-1", "0", "", "8g", "9223372036854775808",
+        "8589934592G", "0%", "101%", "%", "1e1%", "25 %", "ALL"})
+    EXPECT_EQ(failure({"m", "-p", "a", "--memory-budget", bad}),
+              "command line: --memory-budget is '" + std::string(bad) +
+                  "' when it should be a size like 512M or 8G, a share like "
+                  "25%, auto or all")
         << bad;
+  EXPECT_EQ(failure({"m", "-p", "a", "--cache-policy", ""}),
+            "command line: --cache-policy is '' when it should be a name");
   EXPECT_EQ(failure({"m", "-p", "a", "--exit-threshold", "high"}),
             "command line: --exit-threshold is 'high' when it should be a "
             "number from 0 to 1e+06");
 }
 
-// Whether the module has such experts or exits is known only when it is open.
+TEST(CliOptions, MemoryBudget) {
+  auto budget = [](const char *text) {
+    return parse({"m", "-p", "a", "--memory-budget", text}).memoryBudget;
+  };
+  EXPECT_EQ(parse({"m", "-p", "a"}).memoryBudget.kind, MemoryBudget::Auto);
+  EXPECT_EQ(budget("auto").kind, MemoryBudget::Auto);
+  EXPECT_EQ(budget("all").kind, MemoryBudget::All);
+  EXPECT_EQ(budget("12345").kind, MemoryBudget::Bytes);
+  EXPECT_EQ(budget("12345").bytes, 12345);
+  EXPECT_EQ(budget("3K").bytes, 3 << 10);
+  EXPECT_EQ(budget("512M").bytes, 512 << 20);
+  EXPECT_EQ(budget("8589934591G").bytes, int64_t(8589934591) << 30);
+  EXPECT_EQ(budget("25%").kind, MemoryBudget::Percent);
+  EXPECT_EQ(budget("25%").percent, 25);
+  EXPECT_EQ(budget("12.5%").percent, 12.5);
+  EXPECT_EQ(budget("100%").percent, 100);
+}
+
+// Whether the module has such experts, guesses or exits is known only when it is
+// open.
 TEST(CliOptions, NotesWhatOnlyTheModuleCanAnswer) {
   Options options =
       parse({"m", "-p", "a", "--memory-budget", "8G", "--prefetch=on",
-             "--cache-policy", "lru", "--exit-threshold", "0.9"});
-  EXPECT_THAT(
-      options.offloadFlags,
-      ElementsAre("--memory-budget", "--prefetch=on", "--cache-policy"));
+             "--cache-policy", "belady:f", "--exit-threshold", "0.9",
+             "--record-routing", "r"});
+  EXPECT_THAT(options.offloadFlags,
+              ElementsAre("--memory-budget", "--cache-policy"));
+  EXPECT_THAT(options.guessFlags, ElementsAre("--prefetch=on"));
   EXPECT_THAT(options.exitFlags, ElementsAre("--exit-threshold"));
+  EXPECT_EQ(options.cachePolicy, "belady:f");
+  EXPECT_EQ(options.prefetch, Options::Prefetch::On);
+  EXPECT_EQ(options.recordRouting, "r");
+  // True of every module.
+  options = parse({"m", "-p", "a", "--memory-budget", "all", "--prefetch=off"});
+  EXPECT_THAT(options.offloadFlags, ElementsAre());
+  EXPECT_THAT(options.guessFlags, ElementsAre());
+}
+
+TEST(CliOptions, BenchReadsTokens) {
+  EXPECT_THAT(parse({"m", "--bench", "--tokens", "1,2"}).tokenPrompts,
+              ElementsAre(ElementsAre(1, 2)));
+  EXPECT_EQ(parse({"m", "--bench", "-f", "text"}).promptFile, "text");
+  EXPECT_EQ(failure({"m", "--bench", "--tokens", "1", "-f", "text"}),
+            "command line: --file and --tokens exclude each other");
+  EXPECT_EQ(failure({"m", "--bench", "--tokens", "1", "--tokens", "2"}),
+            "command line: --bench takes --tokens 1 time, 2 given");
+  EXPECT_EQ(failure({"m", "--bench", "-p", "text"}),
+            "command line: --prompt has no meaning with --bench");
+}
+
+TEST(CliOptions, MeasuresAProfile) {
+  Options options = parse({"m", "--measure-profile", "p.json", "-t", "2"});
+  EXPECT_EQ(options.mode, Mode::MeasureProfile);
+  EXPECT_EQ(options.profile, "p.json");
+  EXPECT_EQ(failure({"--measure-profile", "p.json"}),
+            "command line: no module given (see --help)");
+  EXPECT_EQ(failure({"m", "--measure-profile", "p", "--bench"}),
+            "command line: --bench and --measure-profile exclude each other");
+  EXPECT_EQ(failure({"m", "--measure-profile", "p", "--json"}),
+            "command line: --json has no meaning with --measure-profile");
+  EXPECT_EQ(failure({"m", "--inspect", "--record-routing", "r"}),
+            "command line: --record-routing has no meaning with --inspect");
 }
 
 TEST(CliFailure, IsOneLineThatNamesItsOriginOnce) {

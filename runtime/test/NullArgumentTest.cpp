@@ -167,6 +167,32 @@ const Case cases[] = {
      [] {
        return moert_session_trace_write(something<moert_session_t>(), nullptr);
      }},
+    {"moert_session_routing_start: session is null",
+     [] { return moert_session_routing_start(nullptr, "r.trace"); }},
+    {"moert_session_routing_start: path is null",
+     [] {
+       return moert_session_routing_start(something<moert_session_t>(),
+                                          nullptr);
+     }},
+    {"moert_session_routing_write: session is null",
+     [] { return moert_session_routing_write(nullptr); }},
+    {"moert_measure_file_reads: path is null",
+     [] {
+       return moert_measure_file_reads(nullptr, something<double>(),
+                                       something<double>());
+     }},
+    {"moert_measure_file_reads: out_bandwidth is null",
+     [] {
+       return moert_measure_file_reads("m.moe", nullptr, something<double>());
+     }},
+    {"moert_measure_file_reads: out_latency is null",
+     [] {
+       return moert_measure_file_reads("m.moe", something<double>(), nullptr);
+     }},
+    {"moert_measure_memory: out_available is null",
+     [] { return moert_measure_memory(nullptr, something<uint64_t>()); }},
+    {"moert_measure_memory: out_granted is null",
+     [] { return moert_measure_memory(something<uint64_t>(), nullptr); }},
     {"moert_sampler_create: options is null",
      [] {
        return moert_sampler_create(nullptr, something<moert_sampler_t *>());

@@ -40,6 +40,37 @@ ModuleSpec ModuleSpec::cpu(const std::string &entry) {
   return spec;
 }
 
+ModuleSpec ModuleSpec::offloaded() {
+  constexpr int64_t rows = 16, columns = 64, floats = 3 * rows * columns;
+  constexpr uint64_t size = floats * sizeof(float); // 3 pages
+  ModuleSpec spec = cpu("conformance_experts");
+  spec.layers = 2;
+  spec.experts = 4;
+  spec.expertsPerToken = 2;
+  spec.workspaceFixed = 64;
+  spec.operations = {"layer 0", "layer 1"};
+  for (int key = 0; key < 8; ++key) {
+    ParameterSpec expert;
+    expert.name = "gate." + std::to_string(key);
+    expert.kind = 1;
+    expert.shape = {rows, columns};
+    expert.offset = 4096 + key * size;
+    expert.size = size;
+    expert.layer = key / 4;
+    expert.expert = key % 4;
+    spec.weights.resize(expert.offset + size);
+    const float value = float(key + 1);
+    std::memcpy(&spec.weights[expert.offset], &value, sizeof(value));
+    std::memcpy(&spec.weights[expert.offset + size - sizeof(value)], &value,
+                sizeof(value));
+    spec.parameters.push_back(expert);
+  }
+  spec.schedule.emplace();
+  spec.schedule->policy = "lru";
+  spec.schedule->layers = {0, 1};
+  return spec;
+}
+
 ModuleSpec ModuleSpec::coded(const Code &code) {
   ModuleSpec spec;
   spec.codes = {code};
@@ -99,6 +130,18 @@ static Vector<fb::Code> makeCodes(Builder &builder, const ModuleSpec &spec) {
   return builder.CreateVector(codes);
 }
 
+static flatbuffers::Offset<fb::Schedule> makeSchedule(Builder &builder,
+                                                      const ModuleSpec &spec) {
+  if (!spec.schedule)
+    return {};
+  const ScheduleSpec &schedule = *spec.schedule;
+  return fb::CreateScheduleDirect(
+      builder, schedule.policy.c_str(), schedule.entries, &schedule.layers,
+      schedule.partition.empty() ? nullptr : &schedule.partition,
+      schedule.predictor.c_str(), schedule.ahead, schedule.guesses,
+      &schedule.guessedLayers);
+}
+
 std::vector<char> moert::test::makeMetadata(const ModuleSpec &spec) {
   flatbuffers::FlatBufferBuilder builder;
   std::vector<flatbuffers::Offset<fb::Parameter>> parameters;
@@ -116,7 +159,8 @@ std::vector<char> moert::test::makeMetadata(const ModuleSpec &spec) {
         static_cast<fb::ParameterKind>(parameter.kind),
         static_cast<fb::ElementType>(parameter.element),
         builder.CreateVector(parameter.shape), parameter.offset, parameter.size,
-        checksumOf(parameter, spec.weights), 0, 0, scheme, rope, matrices));
+        checksumOf(parameter, spec.weights), parameter.layer, parameter.expert,
+        scheme, rope, matrices));
   }
   auto model = fb::CreateModelDirect(
       builder, "test", "null", spec.vocabulary, spec.context, spec.hidden,
@@ -133,6 +177,7 @@ std::vector<char> moert::test::makeMetadata(const ModuleSpec &spec) {
   auto kv = fb::CreateKv(builder, spec.kvLayers, spec.kvHeads, spec.kvHeadSize,
                          static_cast<fb::ElementType>(spec.kvElement));
   Vector<fb::Code> codes = makeCodes(builder, spec);
+  flatbuffers::Offset<fb::Schedule> schedule = makeSchedule(builder, spec);
   flatbuffers::Offset<flatbuffers::String> entry;
   if (!spec.entry.empty())
     entry = builder.CreateString(spec.entry);
@@ -142,7 +187,7 @@ std::vector<char> moert::test::makeMetadata(const ModuleSpec &spec) {
                        target, kv, builder.CreateVector(parameters), entry,
                        spec.workspaceFixed, spec.workspacePerRow,
                        builder.CreateVector(operations), spec.weightBits, 20,
-                       16, codes, spec.codedWeights, spec.codeBits));
+                       16, codes, spec.codedWeights, spec.codeBits, schedule));
   const char *begin = reinterpret_cast<char *>(builder.GetBufferPointer());
   return std::vector<char>(begin, begin + builder.GetSize());
 }

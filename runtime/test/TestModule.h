@@ -5,6 +5,7 @@
 #include "container/Reader.h"
 #include "moert/moert.h"
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,16 @@ struct ParameterSpec {
   double gain = 1;
   std::string scheme;
   std::vector<MatrixSpec> matrices; ///< absent if empty
+  int32_t layer = 0, expert = 0;
+};
+
+/// How experts are fetched.
+struct ScheduleSpec {
+  std::string policy, predictor;
+  std::vector<int32_t> layers, guessedLayers;
+  std::vector<int64_t> partition;
+  int64_t entries = 0;
+  int32_t ahead = 0, guesses = 0;
 };
 
 struct SectionSpec {
@@ -58,6 +69,7 @@ struct ModuleSpec {
   std::vector<char> code;
   std::vector<char> weights = biasBytes();
   std::vector<SectionSpec> more;
+  std::optional<ScheduleSpec> schedule;
   bool hasWeights = true, hasMetadata = true;
 
   static std::vector<char> biasBytes();
@@ -66,6 +78,10 @@ struct ModuleSpec {
   static ModuleSpec coded(const Code &code);
   /// A module that the cpu driver runs: conformance code.
   static ModuleSpec cpu(const std::string &entry = "moert_forward_v1");
+  /// A module with 4 experts in each of 2 layers that the cpu driver runs and
+  /// that may come and go; both floats of expert e of layer l that count are
+  /// 4 l + e + 1.
+  static ModuleSpec offloaded();
 };
 
 /// Section METADATA.

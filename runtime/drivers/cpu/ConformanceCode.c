@@ -110,3 +110,95 @@ EXPORT int32_t conformance_nested(const moert_abi_env_t *env,
   env->parallel_for(env, noteOuter, &nest, args->rows);
   return 0;
 }
+
+/*===-- Experts that may come and go ---------------------------------------===*/
+
+enum { LAYERS = 2, EXPERTS = 4, CHOSEN = 2, EXPERT_FLOATS = 3 * 16 * 64 };
+
+/* What a forward holds in its workspace, of 56 bytes a row. */
+struct Routing {
+  int32_t *ids;   /* [rows][CHOSEN] */
+  float *logits;  /* [rows][EXPERTS] */
+  float *weights; /* [rows][CHOSEN] */
+  float *sums;    /* [rows][LAYERS][CHOSEN] */
+};
+
+static void route(const moert_abi_forward_t *args, struct Routing *routing,
+                  int32_t layer) {
+  for (int64_t row = 0; row < args->rows; ++row) {
+    int32_t *ids = routing->ids + row * CHOSEN;
+    ids[0] = (args->tokens[row] + layer) % EXPERTS;
+    ids[1] = (ids[0] + 1 + args->positions[row] % 3) % EXPERTS;
+    for (int32_t e = 0; e < EXPERTS; ++e)
+      routing->logits[row * EXPERTS + e] =
+          e == ids[0] ? 3.0f : (e == ids[1] ? 2.0f : 0.0f);
+    routing->weights[row * CHOSEN] = 0.75f;
+    routing->weights[row * CHOSEN + 1] = 0.25f;
+  }
+}
+
+/* The product of one row with one expert: its last float, twice its first. */
+static void compute(const moert_abi_forward_t *args, struct Routing *routing,
+                    int32_t layer, int32_t expert) {
+  const float *values = args->parameters[1 + layer * EXPERTS + expert];
+  for (int64_t row = 0; row < args->rows; ++row)
+    for (int32_t c = 0; c < CHOSEN; ++c)
+      if (routing->ids[row * CHOSEN + c] == expert)
+        routing->sums[(row * LAYERS + layer) * CHOSEN + c] =
+            2 * values[0] + values[EXPERT_FLOATS - 1];
+}
+
+/* Says of the layer behind this one what is true, and something else. */
+static void guess(const moert_abi_forward_t *args,
+                  const moert_abi_offload_t *offload, struct Routing *routing) {
+  route(args, routing, 1);
+  for (int64_t row = 0; row < args->rows; ++row) {
+    routing->weights[row * CHOSEN] = 0.875f;
+    routing->weights[row * CHOSEN + 1] = 0.125f;
+  }
+  offload->prefetch(offload, 1, args->rows, CHOSEN, routing->ids,
+                    routing->weights, 0.5f);
+}
+
+EXPORT int32_t conformance_experts(const moert_abi_env_t *env,
+                                   const moert_abi_forward_t *args) {
+  const moert_abi_offload_t *offload = args->offload;
+  char *space = (char *)args->workspace;
+  struct Routing routing;
+  routing.ids = (int32_t *)space;
+  routing.logits = (float *)(space + args->rows * 8);
+  routing.weights = (float *)(space + args->rows * 24);
+  routing.sums = (float *)(space + args->rows * 32);
+  for (int32_t layer = 0; layer < LAYERS; ++layer) {
+    if (env->trace)
+      env->trace(env, layer);
+    if (layer == 0 && offload && offload->prefetch)
+      guess(args, offload, &routing);
+    route(args, &routing, layer);
+    if (offload && offload->record)
+      offload->record(offload, layer, args->rows, EXPERTS, routing.logits,
+                      CHOSEN, routing.ids, routing.weights);
+    if (!offload || !offload->take) {
+      for (int32_t expert = 0; expert < EXPERTS; ++expert)
+        compute(args, &routing, layer, expert);
+      continue;
+    }
+    int32_t ready[EXPERTS];
+    int64_t count;
+    offload->demand(offload, layer, args->rows, CHOSEN, routing.ids);
+    while ((count = offload->take(offload, layer, ready)) > 0)
+      for (int64_t i = 0; i < count; ++i)
+        compute(args, &routing, layer, ready[i]);
+  }
+  if (env->trace)
+    env->trace(env, -1);
+  const float *bias = (const float *)args->parameters[0];
+  for (int64_t i = 0; i < args->wanted_rows; ++i) {
+    float sum = 0;
+    for (int32_t c = 0; c < LAYERS * CHOSEN; ++c)
+      sum += routing.sums[args->wanted[i] * LAYERS * CHOSEN + c];
+    for (int64_t v = 0; v < VOCABULARY; ++v)
+      args->logits[i * VOCABULARY + v] = bias[v] + sum * (float)(v + 1);
+  }
+  return 0;
+}

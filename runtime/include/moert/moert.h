@@ -40,9 +40,12 @@ typedef struct moert_module_options_t {
 MOERT_API void moert_module_options_init(moert_module_options_t *options);
 
 /* Maps a module file and checks it: header, metadata, checksums, and that this
- * machine can run its code. `options` may be NULL. While a module is open, its
- * file must be replaced by renaming another over it, never overwritten: what is
- * mapped would change, or end the process where the file got shorter. */
+ * machine can run its code. Experts that can be fetched are left to the session:
+ * it compares the checksums of all of them when it starts, or of each when it
+ * first arrives. `options` may be NULL. While a module is open, its file must be
+ * replaced by renaming another over it, never overwritten: what is mapped would
+ * change, or end the process where the file got shorter. A session that fetches
+ * experts maps nothing, and tells of such a file with a status. */
 MOERT_API MOERT_MUST_USE moert_status_t
 moert_module_open(const char *path, const moert_module_options_t *options,
                   moert_module_t **out_module);
@@ -67,6 +70,12 @@ typedef struct moert_module_info_t {
   const char *name, *family, *backend, *driver; /* live as long as the module */
   uint64_t coded_weights;      /* stored as codes; 0: all as elements */
   double coded_bits_per_weight; /* of those, scales and filling counted */
+  /* Experts that can be fetched when they are wanted; 0: all weights must be in
+   * memory or mapped. The last two are "" then; predictor is also "" if nobody
+   * guesses. */
+  int64_t fetched_experts;
+  uint64_t fetched_expert_bytes; /* of memory that each of them takes */
+  const char *cache_policy, *predictor;
 } moert_module_info_t;
 /* `out_info->size` must be set by the caller. */
 MOERT_API MOERT_MUST_USE moert_status_t
@@ -199,6 +208,8 @@ typedef struct moert_session_stats_t {
   double stall_seconds;     /* that computing waited for experts */
   double link_seconds;      /* that at least one read was under way */
   int32_t prefetch_stopped; /* 1: guesses were measured to lose, and are off */
+  uint64_t expert_bytes;    /* of memory for them */
+  const char *expert_reader; /* how they are read; lives as long as the session */
 } moert_session_stats_t;
 MOERT_API MOERT_MUST_USE moert_status_t
 moert_session_stats(const moert_session_t *session, moert_session_stats_t *out_stats);
@@ -210,11 +221,13 @@ MOERT_API MOERT_MUST_USE moert_status_t moert_session_trace_start(moert_session_
 MOERT_API MOERT_MUST_USE moert_status_t
 moert_session_trace_write(moert_session_t *session, const char *path);
 
-/* From now on notes what the routers choose, for moert/abi/routing.h. */
-MOERT_API MOERT_MUST_USE moert_status_t moert_session_routing_start(moert_session_t *session);
-/* Writes the routing trace beside `path`, then renames. */
+/* From now on writes what the routers choose beside `path`, as moert/abi/routing.h
+ * says; a forward fails if that does. */
 MOERT_API MOERT_MUST_USE moert_status_t
-moert_session_routing_write(moert_session_t *session, const char *path);
+moert_session_routing_start(moert_session_t *session, const char *path);
+/* Ends that, and renames. */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_session_routing_write(moert_session_t *session);
 
 /*===-- Sampling ----------------------------------------------------------===*/
 
@@ -250,6 +263,11 @@ moert_measure_fma_peak(int32_t threads, double *out_operations_per_second);
  * second with so many threads: with the CPU's dot products where it has them. */
 MOERT_API MOERT_MUST_USE moert_status_t
 moert_measure_int8_peak(int32_t threads, double *out_operations_per_second);
+
+/* Bytes that this process can still use, and may use in all, by the machine and
+ * by control groups. */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_measure_memory(uint64_t *out_available, uint64_t *out_granted);
 
 /* Reads experts' extents of a module's file past the page cache, as a session
  * does, in random order; bytes per second in `out_bandwidth`, and the seconds

@@ -59,9 +59,10 @@ Status MappedFile::open(const std::string &path,
   const std::byte *data;
   size_t size;
   Status status = mapDescriptor(path, fd, &data, &size);
-  ::close(fd); // the mapping keeps the file
   if (status.ok())
-    out->reset(new MappedFile(data, size));
+    out->reset(new MappedFile(data, size, fd));
+  else
+    ::close(fd);
   return status;
 }
 
@@ -77,6 +78,7 @@ void MappedFile::forget(std::span<const std::byte> bytes) {
 MappedFile::~MappedFile() {
   if (data)
     ::munmap(const_cast<std::byte *>(data), size);
+  ::close(fd);
 }
 
 //===----------------------------------------------------------------------===//

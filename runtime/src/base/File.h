@@ -22,13 +22,17 @@ public:
   MappedFile &operator=(const MappedFile &) = delete;
 
   std::span<const std::byte> bytes() const { return {data, size}; }
+  /// The open file, which stays the same when its name goes to another.
+  int descriptor() const { return fd; }
   /// These bytes will not be read soon: their pages leave this process.
   static void forget(std::span<const std::byte> bytes);
 
 private:
-  MappedFile(const std::byte *data, size_t size) : data(data), size(size) {}
+  MappedFile(const std::byte *data, size_t size, int fd)
+      : data(data), size(size), fd(fd) {}
   const std::byte *data;
   size_t size;
+  int fd;
 };
 
 /// A file that appears under its name only when it is complete: bytes go to

@@ -1,54 +1,28 @@
 //===- Memory.cpp - large zeroed host memory ------------------------------===//
 #include "base/Memory.h"
 
+#include "base/ControlGroup.h"
 #include "base/File.h"
 #include <algorithm>
 #include <cerrno>
-#include <fstream>
-#include <limits>
 #include <sys/mman.h>
 
 using namespace moert;
 
-static constexpr uint64_t unknown = std::numeric_limits<uint64_t>::max();
 static constexpr uint64_t hugePage = uint64_t(2) << 20;
 static constexpr uint64_t smallPage = 4096;
 
-/// The number in a file that holds only that; control groups say "max".
-static uint64_t readNumber(const char *path) {
-  uint64_t value;
-  return std::ifstream(path) >> value ? value : unknown;
-}
-
-/// The number behind `key` in a file of lines "key number ...".
-static uint64_t readNumber(const char *path, const std::string &key) {
-  std::ifstream file(path);
-  std::string word;
-  uint64_t value;
-  while (file >> word >> value) {
-    if (word == key)
-      return value;
-    file.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
-  }
-  return unknown;
-}
-
-/// What the control group still grants; cached files do not count, they go
-/// when memory is needed.
-static uint64_t availableInGroup() {
-  uint64_t limit = readNumber("/sys/fs/cgroup/memory.max");
-  uint64_t used = readNumber("/sys/fs/cgroup/memory.current");
-  uint64_t cached = readNumber("/sys/fs/cgroup/memory.stat", "file");
-  if (limit == unknown || used == unknown || cached == unknown)
-    return unknown;
-  used -= std::min(used, cached);
-  return limit - std::min(limit, used);
+static uint64_t ofMachine(const char *key) {
+  uint64_t kibibytes = readNumber("/proc/meminfo", key);
+  return kibibytes == unknownMemory ? unknownMemory : kibibytes * 1024;
 }
 
 uint64_t moert::availableHostMemory() {
-  uint64_t kibibytes = readNumber("/proc/meminfo", "MemAvailable:");
-  uint64_t available = kibibytes == unknown ? unknown : kibibytes * 1024;
-  return std::min(available, availableInGroup());
+  return std::min(ofMachine("MemAvailable:"), readGroupMemory().available);
+}
+
+uint64_t moert::grantedHostMemory() {
+  return std::min(ofMachine("MemTotal:"), readGroupMemory().limit);
 }
 
 static uint64_t roundedSize(uint64_t bytes) {
@@ -78,7 +52,7 @@ Status moert::allocateHostMemory(uint64_t bytes, void **out) {
     return makeStatus(MOERT_RESOURCE_EXHAUSTED, bytes,
                       " bytes of memory are needed, ", available,
                       " are available");
-  if (bytes > unknown - 2 * hugePage)
+  if (bytes > unknownMemory - 2 * hugePage)
     return makeStatus(MOERT_RESOURCE_EXHAUSTED, bytes,
                       " bytes of memory are needed: out of range");
   uint64_t size = roundedSize(bytes);

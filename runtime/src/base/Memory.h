@@ -13,8 +13,11 @@ namespace moert {
 Status allocateHostMemory(uint64_t bytes, void **out);
 void releaseHostMemory(void *memory, uint64_t bytes);
 
-/// Bytes that this process can still use; the greatest number when unknown.
+/// Bytes that this process can still use, by the machine and by its control
+/// groups; the greatest number when unknown.
 uint64_t availableHostMemory();
+/// All bytes that the machine has and control groups grant.
+uint64_t grantedHostMemory();
 
 } // namespace moert
 

@@ -2,6 +2,7 @@
 #include "container/Metadata.h"
 
 #include "container/Parameter.h"
+#include "container/Schedule.h"
 #include "moert/abi/module.h"
 #include <limits>
 
@@ -145,6 +146,7 @@ Status moert::readMetadata(std::span<const std::byte> bytes,
   for (const fb::Parameter *parameter : *module->parameters())
     MOERT_RETURN_IF_ERROR(
         checkParameter(*parameter, *codes, weightsSize, origin));
+  MOERT_RETURN_IF_ERROR(checkSchedule(*module, origin));
   *out = module;
   return Status();
 }

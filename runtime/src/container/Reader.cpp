@@ -39,21 +39,39 @@ const moert_container_section_t *Container::find(uint32_t id) const {
 
 std::span<const std::byte> Container::section(uint32_t id) const {
   const moert_container_section_t *section = find(id);
-  return section ? file.subspan(section->offset, section->size)
-                 : std::span<const std::byte>();
+  if (!section)
+    return {};
+  if (!copies.empty() && id != MOERT_SECTION_WEIGHTS)
+    return copies[size_t(section - head.sections)];
+  return file.subspan(section->offset, section->size);
+}
+
+void Container::copySections() {
+  for (const moert_container_section_t &section : sections()) {
+    auto bytes = file.subspan(section.offset, section.size);
+    if (section.id == MOERT_SECTION_WEIGHTS)
+      bytes = {};
+    copies.emplace_back(bytes.begin(), bytes.end());
+    MappedFile::forget(bytes);
+  }
 }
 
 Status Container::read(const ReadOptions &options) {
   MOERT_RETURN_IF_ERROR(readHeader(file, name, options.checkSections, &head));
   if (options.checkSections)
     MOERT_RETURN_IF_ERROR(checkSectionChecksums());
+  if (mapping)
+    copySections();
   MOERT_RETURN_IF_ERROR(readMetadata(section(MOERT_SECTION_METADATA),
                                      section(MOERT_SECTION_WEIGHTS).size(),
                                      name, &module, &codeList));
   if (module->entry() && !hasSection(MOERT_SECTION_CODE))
     return makeStatus(MOERT_DATA_LOSS, name, ": has the entry ",
                       module->entry()->string_view(), " but no section CODE");
-  return options.checkWeights ? checkWeightChecksums() : Status();
+  if (!options.checkWeights)
+    return Status();
+  bool defers = options.deferExperts && module->schedule();
+  return checkWeightChecksums(/*dense=*/true, /*experts=*/!defers);
 }
 
 Status Container::checkSectionChecksums() const {
@@ -92,8 +110,9 @@ static Status checkGaps(std::span<const std::byte> weights,
 
 /// One checksum over many gigabytes would keep one core busy while the others
 /// wait, so the parameters' own checksums are compared instead. Together with
-/// the gaps between them they cover every byte.
-Status Container::checkWeightChecksums() const {
+/// the gaps between them they cover every byte; gaps are looked at with experts,
+/// whose padding they are.
+Status Container::checkWeightChecksums(bool dense, bool experts) const {
   std::span<const std::byte> weights = section(MOERT_SECTION_WEIGHTS);
   std::vector<const fb::Parameter *> stored;
   for (const fb::Parameter *parameter : *module->parameters())
@@ -101,7 +120,12 @@ Status Container::checkWeightChecksums() const {
       stored.push_back(parameter);
   std::sort(stored.begin(), stored.end(),
             [](auto *a, auto *b) { return a->offset() < b->offset(); });
-  MOERT_RETURN_IF_ERROR(checkGaps(weights, stored, name));
+  if (experts)
+    MOERT_RETURN_IF_ERROR(checkGaps(weights, stored, name));
+  std::erase_if(stored, [&](const fb::Parameter *parameter) {
+    bool isExpert = parameter->kind() == fb::ParameterKind::Expert;
+    return isExpert ? !experts : !dense;
+  });
 
   auto actual = [&](const fb::Parameter *parameter) {
     return checksum(weights.subspan(parameter->offset(), parameter->size()));
@@ -121,4 +145,8 @@ Status Container::checkWeightChecksums() const {
   return makeStatus(MOERT_DATA_LOSS, name, ": WEIGHTS is damaged: parameter ",
                     bad->name()->string_view(), " has checksum ",
                     hex(actual(bad)), ", expected ", hex(bad->checksum()));
+}
+
+Status Container::checkExperts() const {
+  return checkWeightChecksums(/*dense=*/false, /*experts=*/true);
 }

@@ -2,6 +2,7 @@
 #include "session/Module.h"
 
 #include "base/Options.h"
+#include "session/Experts.h"
 #include <cstdlib>
 
 using namespace moert;
@@ -22,6 +23,14 @@ moert_module_t::fromContainer(std::unique_ptr<Container> container) {
     for (const flatbuffers::String *name : *names)
       module->features.push_back(name->c_str());
   return module;
+}
+
+Status moert_module_t::verifyExperts() const {
+  std::lock_guard lock(mutex);
+  if (checksExperts && !expertsVerified)
+    MOERT_RETURN_IF_ERROR(container->checkExperts());
+  expertsVerified = true;
+  return Status();
 }
 
 moert_code_t moert_module_t::code() const {
@@ -92,8 +101,10 @@ moert_status_t moert_module_open(const char *path,
     MOERT_RETURN_IF_ERROR(readOptions("module options", options, &chosen));
     ReadOptions read;
     read.checkWeights = !chosen.skip_weight_checksums;
+    read.deferExperts = true;
     std::unique_ptr<moert_module_t> module;
     MOERT_RETURN_IF_ERROR(moert_module_t::open(path, read, &module));
+    module->checksExperts = read.checkWeights && module->metadata().schedule();
     const moert_driver_t *driver;
     MOERT_RETURN_IF_ERROR(
         findDriver(module->metadata().target()->driver()->str(),
@@ -141,6 +152,15 @@ moert_status_t moert_module_info(const moert_module_t *module,
     info.bits_per_weight = module->bitsPerWeight();
     info.coded_weights = metadata.coded_weights();
     info.coded_bits_per_weight = module->codedBitsPerWeight();
+    ExpertTable experts(metadata);
+    info.fetched_experts = experts.count();
+    info.fetched_expert_bytes = experts.entryBytes;
+    if (metadata.schedule()) {
+      info.cache_policy = text(metadata.schedule()->policy());
+      info.predictor = text(metadata.schedule()->predictor());
+    } else {
+      info.cache_policy = info.predictor = "";
+    }
     info.name = text(model.name());
     info.family = text(model.family());
     info.backend = metadata.target()->backend()->c_str();

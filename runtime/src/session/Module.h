@@ -6,6 +6,7 @@
 #include "moert/abi/driver.h"
 #include "moert/moert.h"
 #include <memory>
+#include <mutex>
 #include <vector>
 
 struct moert_module_t {
@@ -25,9 +26,20 @@ struct moert_module_t {
   double bitsPerWeight() const;
   double codedBitsPerWeight() const; ///< 0 if none is stored as a code
 
+  /// Compares checksums of experts unless that has been done, or nobody wants
+  /// it. From any thread.
+  moert::Status verifyExperts() const;
+
   std::unique_ptr<moert::Container> container;
+  /// Whether somebody must yet compare checksums of experts: verifyExperts, or
+  /// who fetches them one by one.
+  bool checksExperts = false;
   std::vector<const char *> features;
   moert_tokenizer_t *tokenizer = nullptr; ///< made when first asked for
+
+private:
+  mutable std::mutex mutex; ///< of the next
+  mutable bool expertsVerified = false;
 };
 
 namespace moert {

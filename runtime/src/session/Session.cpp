@@ -1,7 +1,9 @@
 //===- Session.cpp - the state of running one module ----------------------===//
 #include "session/Session.h"
 
+#include "base/Memory.h"
 #include "base/Threads.h"
+#include "session/Offload.h"
 #include "session/RopeTable.h"
 #include "session/Weights.h"
 #include <algorithm>
@@ -130,51 +132,116 @@ Status moert_session_t::allocateWorkspace() {
   return Status();
 }
 
-Status moert_session_t::placeParameters() {
+Status moert_session_t::makeRopeTable(const fb::RopeTable &rope,
+                                      const void **out) {
+  auto &frequencies = *rope.frequencies();
+  uint64_t bytes;
+  if (!product(
+          {uint64_t(options.context), 2, frequencies.size(), sizeof(float)},
+          &bytes))
+    return makeStatus(MOERT_RESOURCE_EXHAUSTED, module.origin(),
+                      ": rope table does not fit 64 bits");
+  DeviceMemory table;
+  MOERT_RETURN_IF_ERROR(DeviceMemory::allocate(*driver, device, bytes, &table));
+  std::vector<double> values(frequencies.begin(), frequencies.end());
+  fillRopeTable(values, rope.gain(), options.context,
+                reinterpret_cast<float *>(table.data()));
+  *out = table.data();
+  ropeTables.push_back(std::move(table));
+  return Status();
+}
+
+/// All weights are in memory, or mapped.
+Status moert_session_t::placeInMemory() {
+  MOERT_RETURN_IF_ERROR(module.verifyExperts());
   std::span<const std::byte> mapped =
       module.container->section(MOERT_SECTION_WEIGHTS);
-  stats.weight_bytes = mapped.size();
   MOERT_RETURN_IF_ERROR(
       copyWeights(module, *driver, device, options.threads, &weights));
-  const void *data = mapped.data();
-  if (weights.data())
-    data = weights.data();
-  for (const fb::Parameter *parameter : *module.metadata().parameters()) {
-    if (parameter->kind() != fb::ParameterKind::RopeTable) {
-      parameters.push_back(static_cast<const char *>(data) +
-                           parameter->offset());
-      continue;
-    }
-    auto &frequencies = *parameter->rope()->frequencies();
-    uint64_t bytes;
-    if (!product(
-            {uint64_t(options.context), 2, frequencies.size(), sizeof(float)},
-            &bytes))
-      return makeStatus(MOERT_RESOURCE_EXHAUSTED, module.origin(),
-                        ": rope table does not fit 64 bits");
-    DeviceMemory table;
-    MOERT_RETURN_IF_ERROR(
-        DeviceMemory::allocate(*driver, device, bytes, &table));
-    std::vector<double> values(frequencies.begin(), frequencies.end());
-    fillRopeTable(values, parameter->rope()->gain(), options.context,
-                  reinterpret_cast<float *>(table.data()));
-    parameters.push_back(table.data());
-    ropeTables.push_back(std::move(table));
-  }
+  const void *data = weights.data() ? weights.data()
+                                    : static_cast<const void *>(mapped.data());
+  size_t index = 0;
+  for (const fb::Parameter *parameter : *module.metadata().parameters())
+    if (const void *&cell = parameters[index++];
+        parameter->kind() != fb::ParameterKind::RopeTable)
+      cell = static_cast<const char *>(data) + parameter->offset();
+  stats.weight_bytes = mapped.size();
   return Status();
+}
+
+Status moert_session_t::placeOffloaded(int64_t capacity) {
+  MOERT_RETURN_IF_ERROR(
+      copyDenseWeights(module, *driver, device, &weights, &parameters));
+  ExpertTable table(module.metadata());
+  MOERT_RETURN_IF_ERROR(Offload::create(module, table, capacity, options,
+                                        &parameters, &offload));
+  stats.weight_bytes =
+      weights.bytes() + uint64_t(capacity) * table.entryBytes;
+  return Status();
+}
+
+/// What experts may take of what this process can still use: the states and the
+/// workspace are promised already, but not yet written; a 16th is left to others.
+static uint64_t availableForExperts(uint64_t promised) {
+  uint64_t available = availableHostMemory();
+  available -= available / 16;
+  return available - std::min(available, promised);
+}
+
+Status moert_session_t::placeParameters() {
+  parameters.assign(module.metadata().parameters()->size(), nullptr);
+  size_t index = 0;
+  for (const fb::Parameter *parameter : *module.metadata().parameters()) {
+    const void *&cell = parameters[index++];
+    if (parameter->kind() == fb::ParameterKind::RopeTable)
+      MOERT_RETURN_IF_ERROR(makeRopeTable(*parameter->rope(), &cell));
+  }
+  // Who holds the bytes of a module in memory has no file to fetch from.
+  int64_t wanted = -1;
+  if (module.container->mappedFile() || options.memory_budget > 0)
+    MOERT_RETURN_IF_ERROR(chooseCapacity(
+        ExpertTable(module.metadata()), options.memory_budget,
+        availableForExperts(stats.kv_bytes + stats.workspace_bytes +
+                            denseBytes(module.metadata())),
+        module.origin(), &wanted));
+  return wanted < 0 ? placeInMemory() : placeOffloaded(wanted);
+}
+
+/// Options about experts are checked whether or not any will be fetched.
+Status moert_session_t::resolveExperts() {
+  const std::string &origin = module.origin();
+  if (options.prefetch < MOERT_PREFETCH_AUTO ||
+      options.prefetch > MOERT_PREFETCH_OFF)
+    return makeStatus(MOERT_INVALID_ARGUMENT, origin, ": prefetch is ",
+                      options.prefetch, ", must be between ",
+                      int(MOERT_PREFETCH_AUTO), " and ",
+                      int(MOERT_PREFETCH_OFF));
+  if (!(options.read_timeout > 0))
+    return makeStatus(MOERT_INVALID_ARGUMENT, origin, ": read timeout of ",
+                      options.read_timeout, " seconds, must be above 0");
+  if (!options.cache_policy)
+    return Status();
+  cachePolicy = options.cache_policy; // the caller's text need not live
+  options.cache_policy = cachePolicy.c_str();
+  return checkPolicyName(cachePolicy, origin);
 }
 
 Status moert_session_t::start(const moert_session_options_t &requested) {
   options = requested;
   stats.size = sizeof(stats);
   MOERT_RETURN_IF_ERROR(resolveOptions());
+  MOERT_RETURN_IF_ERROR(resolveExperts());
   MOERT_RETURN_IF_ERROR(openDevice());
   MOERT_RETURN_IF_ERROR(allocateStates());
   MOERT_RETURN_IF_ERROR(allocateWorkspace());
   return placeParameters();
 }
 
+moert_session_t::moert_session_t(const moert_module_t &module)
+    : module(module) {}
+
 moert_session_t::~moert_session_t() {
+  offload.reset();
   weights = DeviceMemory();
   states = DeviceMemory();
   workspace = DeviceMemory();
@@ -191,6 +258,35 @@ moert_session_t::~moert_session_t() {
 
 static void traceOperation(void *host, int64_t op) {
   static_cast<Trace *>(host)->operation(op);
+}
+
+/// Runs the code, with all who fetch and watch around it.
+Status moert_session_t::runForward(const moert_abi_forward_t &described) {
+  moert_abi_forward_t args = described;
+  ExpertStore *store = offload ? &offload->store() : nullptr;
+  if (trace)
+    trace->beginForward(args.rows);
+  if (recorder)
+    recorder->beginForward(args);
+  if (store)
+    store->beginForward(args.rows);
+  OffloadTable table(store, recorder.get(), trace.get(),
+                     options.prefetch != MOERT_PREFETCH_OFF);
+  args.offload = table.get();
+  Status status(driver->forward(device, executable, &args,
+                                trace ? traceOperation : nullptr, trace.get()));
+  // What the code says of a forward whose experts did not come is not the cause.
+  Status fetched = store ? store->endForward() : Status();
+  if (fetched)
+    status = std::move(fetched);
+  if (recorder) {
+    Status recorded = recorder->endForward(!status.ok());
+    if (recorded)
+      status = std::move(recorded);
+  }
+  if (trace)
+    trace->endForward();
+  return status;
 }
 
 /// Runs rows [begin, end). `wantedDone` counts the wanted rows that lie before
@@ -220,16 +316,10 @@ Status moert_session_t::runPiece(const moert_batch_t &batch, int64_t begin,
   args.workspace = workspace.data();
   args.logits = batch.logits + *wantedDone * vocabulary;
 
-  if (trace)
-    trace->beginForward(args.rows);
   auto started = std::chrono::steady_clock::now();
-  Status status(driver->forward(device, executable, &args,
-                                trace ? traceOperation : nullptr, trace.get()));
+  MOERT_RETURN_IF_ERROR(runForward(args));
   std::chrono::duration<double> seconds =
       std::chrono::steady_clock::now() - started;
-  if (trace)
-    trace->endForward();
-  MOERT_RETURN_IF_ERROR(std::move(status));
 
   for (int64_t row = begin; row < end; ++row)
     computed[batch.sequences[row]] = batch.positions[row] + 1;
@@ -252,4 +342,50 @@ Status moert_session_t::forward(const moert_batch_t &batch) {
     MOERT_RETURN_IF_ERROR(runPiece(batch, begin, end, &wantedDone));
   }
   return Status();
+}
+
+//===----------------------------------------------------------------------===//
+// Watching
+//===----------------------------------------------------------------------===//
+
+moert_session_stats_t moert_session_t::getStats() const {
+  moert_session_stats_t all = stats;
+  all.expert_reader = "";
+  if (offload)
+    offload->addTo(&all);
+  return all;
+}
+
+void moert_session_t::startTrace() {
+  auto started = std::make_unique<Trace>();
+  if (offload)
+    offload->watch(started.get());
+  trace = std::move(started);
+}
+
+Status moert_session_t::writeTrace(const std::string &path) {
+  if (!trace)
+    return makeStatus(MOERT_INVALID_ARGUMENT, path, ": no trace was started");
+  TraceNames names;
+  names.process = module.origin();
+  if (auto *operations = module.metadata().operations())
+    for (const flatbuffers::String *name : *operations)
+      names.operations.push_back(name->str());
+  ExpertTable table(module.metadata());
+  names.layers = table.layers;
+  names.experts = std::max(table.experts, int64_t(1));
+  return trace->write(path, names);
+}
+
+Status moert_session_t::startRouting(const std::string &path) {
+  return RoutingRecorder::create(module.metadata(), module.origin(), path,
+                                 &recorder);
+}
+
+Status moert_session_t::writeRouting() {
+  if (!recorder)
+    return makeStatus(MOERT_INVALID_ARGUMENT, module.origin(),
+                      ": no recording of routing was started");
+  std::unique_ptr<RoutingRecorder> finished = std::move(recorder);
+  return finished->finish();
 }

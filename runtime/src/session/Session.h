@@ -4,11 +4,14 @@
 
 #include "session/BatchCheck.h"
 #include "session/Module.h"
-#include "session/Trace.h"
 #include <memory>
 #include <vector>
 
 namespace moert {
+
+class Offload;
+class RoutingRecorder;
+class Trace;
 
 /// Memory of a device that is given back in the end.
 class DeviceMemory {
@@ -42,39 +45,53 @@ private:
 } // namespace moert
 
 struct moert_session_t {
-  explicit moert_session_t(const moert_module_t &module) : module(module) {}
+  explicit moert_session_t(const moert_module_t &module);
   ~moert_session_t();
   moert_session_t(const moert_session_t &) = delete;
   moert_session_t &operator=(const moert_session_t &) = delete;
 
   moert::Status start(const moert_session_options_t &options);
   moert::Status forward(const moert_batch_t &batch);
+  void startTrace();
+  moert::Status writeTrace(const std::string &path);
+  moert::Status startRouting(const std::string &path);
+  moert::Status writeRouting();
+  moert_session_stats_t getStats() const;
 
   const moert_module_t &module;
   moert_session_options_t options = {};
-  moert_session_stats_t stats = {};
-  std::unique_ptr<moert::Trace> trace;
 
 private:
   moert::Status resolveOptions();
   moert::Status openDevice();
   moert::Status allocateStates();
   moert::Status allocateWorkspace();
+  moert::Status resolveExperts();
   moert::Status placeParameters();
+  moert::Status placeInMemory();
+  moert::Status placeOffloaded(int64_t capacity);
+  moert::Status makeRopeTable(const moert::fb::RopeTable &rope,
+                              const void **out);
+  moert::Status runForward(const moert_abi_forward_t &args);
   moert::Status runPiece(const moert_batch_t &batch, int64_t begin, int64_t end,
                          int64_t *wantedDone);
 
+  moert_session_stats_t stats = {}; ///< without those of experts
+  std::unique_ptr<moert::Trace> trace;
+  std::unique_ptr<moert::RoutingRecorder> recorder;
+  std::string cachePolicy; ///< what options.cache_policy points to
   const moert_driver_t *driver = nullptr;
   moert_device_t *device = nullptr;
   moert_executable_t *executable = nullptr;
   int64_t capacity = 0; ///< positions that each state has room for
-  moert::DeviceMemory weights; ///< a copy, or empty
+  moert::DeviceMemory weights; ///< a copy of all or of those that are no experts
   moert::DeviceMemory states, workspace;
   std::vector<moert::DeviceMemory> ropeTables;
   std::vector<const void *> parameters; ///< in the module's order
   std::vector<void *> kv;               ///< state of each sequence
   std::vector<int64_t> computed;        ///< positions of each sequence
   std::vector<int32_t> wantedRows;      ///< of the piece that runs
+  std::unique_ptr<moert::Offload> offload; ///< null: all experts are in memory
 };
 
 #endif // MOERT_SESSION_SESSION_H

@@ -9,6 +9,7 @@ void moert_session_options_init(moert_session_options_t *options) {
   options->size = sizeof(*options);
   options->sequences = 1;
   options->batch_rows = 512;
+  options->read_timeout = 30;
 }
 
 moert_status_t moert_session_create(moert_module_t *module,
@@ -57,7 +58,7 @@ moert_status_t moert_session_stats(const moert_session_t *session,
     MOERT_RETURN_IF_ERROR(
         refuseNull("moert_session_stats",
                    {{"session", session}, {"out_stats", outStats}}));
-    return writeResult("session stats", session->stats, outStats);
+    return writeResult("session stats", session->getStats(), outStats);
   });
 }
 
@@ -65,7 +66,7 @@ moert_status_t moert_session_trace_start(moert_session_t *session) {
   return guarded([&]() -> Status {
     MOERT_RETURN_IF_ERROR(
         refuseNull("moert_session_trace_start", {{"session", session}}));
-    session->trace = std::make_unique<Trace>();
+    session->startTrace();
     return Status();
   });
 }
@@ -75,12 +76,23 @@ moert_status_t moert_session_trace_write(moert_session_t *session,
   return guarded([&]() -> Status {
     MOERT_RETURN_IF_ERROR(refuseNull("moert_session_trace_write",
                                      {{"session", session}, {"path", path}}));
-    if (!session->trace)
-      return makeStatus(MOERT_INVALID_ARGUMENT, path, ": no trace was started");
-    std::vector<std::string> operations;
-    if (auto *names = session->module.metadata().operations())
-      for (const flatbuffers::String *name : *names)
-        operations.push_back(name->str());
-    return session->trace->write(path, session->module.origin(), operations);
+    return session->writeTrace(path);
+  });
+}
+
+moert_status_t moert_session_routing_start(moert_session_t *session,
+                                           const char *path) {
+  return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(refuseNull("moert_session_routing_start",
+                                     {{"session", session}, {"path", path}}));
+    return session->startRouting(path);
+  });
+}
+
+moert_status_t moert_session_routing_write(moert_session_t *session) {
+  return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(
+        refuseNull("moert_session_routing_write", {{"session", session}}));
+    return session->writeRouting();
   });
 }
