@@ -8,6 +8,8 @@ namespace moe {
 int optMain(int argc, char **argv);
 /// moe-compile: a checkpoint directory or a .mlir file to a module file.
 int compileMain(int argc, char **argv);
+/// moe-cache-sim: routing traces through caches of experts, on paper.
+int cacheSimMain(int argc, char **argv);
 /// moe-lsp-server: the language server for editors.
 int lspMain(int argc, char **argv);
 
