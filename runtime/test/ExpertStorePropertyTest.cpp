@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <optional>
 
 using namespace moert;
 using namespace moert::testing;
@@ -123,6 +124,7 @@ private:
 
 TEST(ExpertStoreProperty, HandsOutExactlyWhatIsWanted) {
   Watchdog watchdog("the store");
+  ExpertStoreStats all;
   for (uint64_t seed = 0; seed < 150; ++seed) {
     SCOPED_TRACE(seed);
     RandomForwards forwards(seed);
@@ -143,11 +145,17 @@ TEST(ExpertStoreProperty, HandsOutExactlyWhatIsWanted) {
     ExpertStoreStats stats = forwards.experts().store->stats();
     EXPECT_EQ(stats.hits + stats.misses, forwards.wantedSoFar());
     EXPECT_FALSE(forwards.gotLess);
+    all.hits += stats.hits;
+    all.useful += stats.useful;
+    all.wasted += stats.wasted;
     forwards.experts().end();
     EXPECT_THAT(forwards.mistakes(), IsEmpty());
     if (HasFailure())
       return;
   }
+  EXPECT_GT(all.hits, 1000);
+  EXPECT_GT(all.useful, 500);
+  EXPECT_GT(all.wasted, 500);
 }
 
 TEST(ExpertStoreProperty, EndsWhateverFails) {

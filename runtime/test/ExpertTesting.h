@@ -40,10 +40,11 @@ struct ScriptedFile {
   int64_t allowed = INT64_MAX; ///< results that may come
   bool isWoken = false;
 
-  /// So many more results may come; none before the first call.
-  void allow(int64_t results) {
+  void hold() { allow(0); }
+  /// So many more results may come.
+  void allow(int64_t results = INT64_MAX) {
     std::lock_guard lock(mutex);
-    allowed = results == INT64_MAX ? results : allowed + results;
+    allowed = results;
     changed.notify_all();
   }
   /// Reads that never end fail after all.
@@ -216,7 +217,7 @@ struct TestExperts {
               const std::function<uint64_t(int64_t)> &sizeOf);
   ~TestExperts() { end(); }
   void end() {
-    file.allow(INT64_MAX);
+    file.allow();
     file.endStalled();
     store.reset();
   }

@@ -36,16 +36,19 @@ void StoreCore::note(StoreEvent::Kind kind, ExpertKey key, bool isGuess) {
 }
 
 /// The first failure stays.
-void StoreCore::fail(moert_status_code_t code, ExpertKey key,
-                     const std::string &what) {
+void StoreCore::fail(moert_status_code_t code, const std::string &what) {
   if (!hasFailed()) {
-    std::ostringstream text;
-    text << options.origin << ": layer " << options.layers[key / options.experts]
-         << ", expert " << key % options.experts << ": " << what;
-    failure = text.str();
+    failure = options.origin + ": " + what;
     failureCode = code;
   }
   announce();
+}
+
+void StoreCore::fail(moert_status_code_t code, ExpertKey key,
+                     const std::string &what) {
+  fail(code, "layer " + std::to_string(options.layers[key / options.experts]) +
+                 ", expert " + std::to_string(key % options.experts) + ": " +
+                 what);
 }
 
 void StoreCore::announce() {
@@ -112,8 +115,9 @@ bool StoreCore::mark(int64_t index, std::span<const int32_t> ids) {
   std::fill(confidences.begin(), confidences.end(), -1.f);
   for (int32_t id : ids) {
     if (id < 0 || id >= options.experts) {
-      fail(MOERT_INTERNAL, ExpertKey(index * options.experts),
-           "expert " + std::to_string(id) + " requested, model has " +
+      fail(MOERT_INTERNAL,
+           "layer " + std::to_string(options.layers[index]) + ": expert " +
+               std::to_string(id) + " requested, model has " +
                std::to_string(options.experts));
       return false;
     }
@@ -254,8 +258,8 @@ int64_t StoreCore::take(int64_t layerNumber, int32_t *out) {
 /// thread from a processor.
 void StoreCore::waitForArrival(std::unique_lock<std::mutex> &lock) {
   uint64_t seen = arrivals;
-  note(StoreEvent::WaitBegin, -1, false);
   Clock::time_point begin = Clock::now();
+  note(StoreEvent::WaitBegin, -1, false);
   unlockAndWake(lock);
   lock.lock();
   arrived.wait(lock, [&] { return arrivals != seen; });

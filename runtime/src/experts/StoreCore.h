@@ -122,6 +122,7 @@ private:
   void announce();
   void unlockAndWake(std::unique_lock<std::mutex> &lock);
 
+  void fail(moert_status_code_t code, const std::string &what);
   void fail(moert_status_code_t code, ExpertKey key, const std::string &what);
   void note(StoreEvent::Kind kind, ExpertKey key, bool isGuess);
   bool hasFailed() const { return failureCode != MOERT_OK; }
