@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/Sequence.h"
 #include <algorithm>
 
 using namespace llvm;
@@ -189,6 +190,19 @@ Error TraceModel::evaluateGuess(const Matrix &scores, TraceGuesses &guesses) {
 // Guesses that are made, and those that were recorded
 //===----------------------------------------------------------------------===//
 
+/// Those of the first `fitted` rows that the predictor did not learn from; all if
+/// they are too few.
+static std::vector<int64_t> getCalibrationRows(const Predictor &predictor,
+                                               int64_t fitted) {
+  std::vector<int64_t> rows;
+  for (int64_t row = 0; row < fitted; ++row)
+    if (!predictor.needsTrace() || !isTeachingRow(row))
+      rows.push_back(row);
+  if (rows.empty())
+    append_range(rows, seq(fitted));
+  return rows;
+}
+
 /// Nothing if the predictor does not guess layer `to`.
 static Expected<std::optional<TraceGuesses>>
 guessLayer(const Predictor &predictor, const RoutingTrace &trace, int64_t from,
@@ -204,7 +218,10 @@ guessLayer(const Predictor &predictor, const RoutingTrace &trace, int64_t from,
   TraceGuesses guesses;
   guesses.layer = to;
   guesses.count = count;
-  guesses.calibration = calibrateScores(*scores, trace, to, count, fitted);
+  guesses.calibration = calibrateScores(
+      *scores, trace, to, count,
+      getCalibrationRows(predictor,
+                         std::min<int64_t>(fitted, trace.rows.size())));
   model.addGuess(predictor, guesses.calibration, count);
   if (Error error = model.verify(predictor))
     return std::move(error);

@@ -120,7 +120,7 @@ Value moe::buildRouter(ImplicitLocOpBuilder &builder,
 void Transitions::fit(const RoutingTrace &trace) {
   experts = trace.experts;
   chosen = trace.chosen;
-  choices = trace.choices;
+  choices = getTeachingRows(trace).choices;
 }
 
 std::optional<std::vector<float>> Transitions::get(int64_t from,

@@ -4,6 +4,7 @@
 #include "moe/Analysis/ModelFacts.h"
 #include "moert/abi/routing.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/Sequence.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/FileSystem.h"
@@ -371,14 +372,20 @@ Error RoutingTrace::verifyModel(ModelOp model) const {
 }
 
 RoutingTrace RoutingTrace::slice(int64_t begin, int64_t end) const {
-  int64_t count = rows.size();
-  end = std::clamp<int64_t>(end, 0, count);
+  end = std::clamp<int64_t>(end, 0, rows.size());
   begin = std::clamp<int64_t>(begin, 0, end);
+  return pick(to_vector(seq(begin, end)));
+}
+
+RoutingTrace RoutingTrace::pick(ArrayRef<int64_t> chosenRows) const {
   auto cut = [&](const auto &byLayer, int64_t columns) {
-    std::decay_t<decltype(byLayer)> part;
-    for (const auto &values : byLayer)
-      part.emplace_back(values.begin() + begin * columns,
-                        values.begin() + end * columns);
+    std::decay_t<decltype(byLayer)> part(byLayer.size());
+    for (auto [from, to] : zip_equal(byLayer, part)) {
+      to.reserve(chosenRows.size() * columns);
+      for (int64_t row : chosenRows)
+        to.insert(to.end(), from.begin() + row * columns,
+                  from.begin() + (row + 1) * columns);
+    }
     return part;
   };
   RoutingTrace part;
@@ -390,7 +397,8 @@ RoutingTrace RoutingTrace::slice(int64_t begin, int64_t end) const {
   part.experts = experts;
   part.chosen = chosen;
   part.guesses = guesses;
-  part.rows.assign(rows.begin() + begin, rows.begin() + end);
+  for (int64_t row : chosenRows)
+    part.rows.push_back(rows[row]);
   part.logits = cut(logits, experts);
   part.choices = cut(choices, chosen);
   part.weights = cut(weights, chosen);

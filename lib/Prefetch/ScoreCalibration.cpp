@@ -111,13 +111,13 @@ ScoreCalibration moe::fitCalibration(ArrayRef<JudgedGuess> guesses) {
 
 ScoreCalibration moe::calibrateScores(const reference::Matrix &scores,
                                       const RoutingTrace &trace, int64_t layer,
-                                      int64_t count, int64_t fitted) {
+                                      int64_t count, ArrayRef<int64_t> rows) {
   // Guesses on both sides of the edge: where all that were made came true,
   // distances would not matter.
   count = std::min(std::max(count, 2 * trace.chosen), scores.columns);
   std::vector<JudgedGuess> guesses;
   std::vector<int32_t> order(scores.columns);
-  for (int64_t row = 0; row < std::min(fitted, scores.rows); ++row) {
+  for (int64_t row : rows) {
     std::iota(order.begin(), order.end(), 0);
     std::sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
       double x = scores.at(row, a), y = scores.at(row, b);

@@ -64,7 +64,7 @@ def fingerprint(text):
 
 
 def record_type(layers, experts, chosen, guesses):
-    layer = [("logits", "<f4", experts), ("chosen", "<i4", (chosen,)), ("weights", "<f4", (chosen,)),
+    layer = [("logits", "<f4", (experts,)), ("chosen", "<i4", (chosen,)), ("weights", "<f4", (chosen,)),
              ("guessed", "<i4", (guesses,)), ("confidence", "<f4", (guesses,))]
     return np.dtype([("token", "<i4"), ("sequence", "<i4"), ("position", "<i4"), ("forward", "<i4"),
                      ("layers", layer, (layers,))])

@@ -50,7 +50,8 @@ public:
   /// Whether the site should have RoutedLayer::output of layer `from`, which is
   /// known later than its logits: behind its experts.
   virtual bool needsOutput() const { return false; }
-  /// Learns from a trace. Deterministic.
+  /// Learns what to guess from the teaching rows of a trace, so that the others
+  /// can tell how sure its guesses are. Deterministic.
   virtual llvm::Error fit(const RoutingTrace &trace);
   /// Scores tensor<?xExf32>, greater ones likelier, the layer's logits where
   /// scores are of that kind; null when there is nothing to guess from there.
@@ -78,10 +79,17 @@ struct CalibrationBin {
   int64_t guesses = 0;
 };
 
+/// Whether a row of a trace that a predictor is fitted on teaches it what to
+/// guess. From the others, every fourth block of 16, is learned how sure it may be:
+/// of what it knows by heart it would be too sure.
+inline bool isTeachingRow(int64_t row) { return row / 16 % 4 != 3; }
+RoutingTrace getTeachingRows(const RoutingTrace &trace);
+
 /// Runs a predictor over a trace, `ahead` layers before use, by evaluating its
 /// IR; layers without a guess have no entry. Predictors that need rows take what
 /// the trace recorded; their calibration is relative to that of the module which
-/// was recorded. Logistic calibration is fitted on the first `fitted` rows.
+/// was recorded. Logistic calibration is fitted on the first `fitted` rows;
+/// where a predictor was fitted on them, on those that did not teach it.
 llvm::Expected<std::vector<TraceGuesses>>
 guessOverTrace(const Predictor &predictor, const RoutingTrace &trace,
                int64_t ahead, int64_t count, int64_t fitted);

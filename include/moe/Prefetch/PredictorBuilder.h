@@ -41,7 +41,7 @@ mlir::Value buildRouter(mlir::ImplicitLocOpBuilder &builder,
 /// was.
 class Transitions {
 public:
-  /// Remembers what a trace chose.
+  /// Remembers what the teaching rows of a trace chose.
   void fit(const RoutingTrace &trace);
   /// Share of the rows with expert a of layer `from` that choose b of layer `to`,
   /// [b][a]; layers are indices among those with experts. One row more that

@@ -35,6 +35,8 @@ struct RoutingTrace {
   llvm::Error verifyModel(ModelOp model) const;
   /// Rows [begin, end) alone: to fit on one part and judge on another.
   RoutingTrace slice(int64_t begin, int64_t end) const;
+  /// Some rows alone, ascending.
+  RoutingTrace pick(llvm::ArrayRef<int64_t> chosenRows) const;
 };
 
 } // namespace moe

@@ -29,7 +29,7 @@ public:
   }
   bool needsTrace() const override { return true; }
   llvm::Error fit(const RoutingTrace &known) override {
-    trace = known;
+    trace = getTeachingRows(known);
     trained.clear();
     return llvm::Error::success();
   }
