@@ -3,6 +3,7 @@
 
 #include "ComputeCosts.h"
 #include "GuessDecision.h"
+#include "cache/CachePolicy.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -14,6 +15,8 @@ using namespace moe;
 /// simulations a decision takes a second or two.
 constexpr int64_t mostUses = 100'000;
 constexpr int64_t fewestRows = 128;
+/// Nothing learns from more.
+constexpr int64_t mostFittedRows = 4096;
 
 namespace {
 
@@ -40,7 +43,8 @@ private:
   void splitTrace();
   Expected<CacheSimulationResult> simulate(StringRef policy,
                                            ArrayRef<int64_t> partition);
-  Error judgeCache();
+  Error judgePolicies();
+  Error judgePartition();
   Expected<GuessDecision> decide();
   void finish(GuessDecision decision);
   void describeResident();
@@ -63,7 +67,14 @@ private:
 } // namespace
 
 int64_t moe::getFittedRows(const RoutingTrace &trace) {
-  return trace.rows.size() / 2;
+  return std::min<int64_t>(trace.rows.size() / 2, mostFittedRows);
+}
+
+Error moe::fitForEstimate(Predictor &predictor, const RoutingTrace &trace) {
+  // Only the bound may know what it is judged by.
+  if (predictor.getName() == "oracle")
+    return predictor.fit(trace);
+  return predictor.fit(trace.slice(0, getFittedRows(trace)));
 }
 
 //===----------------------------------------------------------------------===//
@@ -75,17 +86,10 @@ Error Estimator::check() {
     return createStringError("'" + model.getSymName() + "' has no experts");
   if (Error error = whole.verifyModel(model))
     return error;
-  if (whole.layers != costs.layers ||
-      costs.layerSeconds.size() != costs.layers.size()) {
-    auto list = [](const std::vector<int> &layers) {
-      return join(map_range(layers, [](int l) { return std::to_string(l); }),
-                  ", ");
-    };
-    return createStringError(
-        (whole.path.empty() ? "the trace" : whole.path + ":") +
-        " has experts in layers " + list(whole.layers) + ", '" +
-        model.getSymName() + "' in " + list(costs.layers));
-  }
+  if (!moert::findCachePolicy(estimate.policy))
+    return createStringError("cache policy '" + Twine(estimate.policy) +
+                             "' is unknown, known are " +
+                             moert::cachePolicyNames());
   uint64_t least = costs.chosen * costs.entryBytes;
   if (estimate.budget < least)
     return createStringError(
@@ -127,12 +131,11 @@ void Estimator::splitTrace() {
   int64_t middle = getFittedRows(whole);
   int64_t usesPerRow = whole.layers.size() * whole.chosen;
   int64_t most = std::max(fewestRows, mostUses / usesPerRow);
-  int64_t begin = std::max<int64_t>(middle - most, 0);
   int64_t end = std::min(middle + most, rows);
-  both = sliceRows(whole, begin, end);
+  both = sliceRows(whole, 0, end);
   judged = sliceRows(whole, middle, end);
   // One row has no first half.
-  learned = middle ? sliceRows(whole, begin, middle) : judged;
+  learned = middle ? sliceRows(whole, 0, middle) : judged;
   estimate.rows = judged.rows.size();
 }
 
@@ -148,22 +151,28 @@ Estimator::simulate(StringRef policy, ArrayRef<int64_t> partition) {
   return simulateCache(judged, options);
 }
 
-/// Shares where they wait less than one cache for all; and the bounds.
-Error Estimator::judgeCache() {
-  auto shared = simulate(estimate.policy, {});
-  if (!shared)
-    return shared.takeError();
-  auto lru = simulate("lru", {});
-  if (!lru)
-    return lru.takeError();
-  auto belady = simulate("belady", {});
-  if (!belady)
-    return belady.takeError();
-  estimate.sharedHitRate = shared->getHitRate();
-  estimate.sharedLruHitRate = lru->getHitRate();
-  estimate.beladyHitRate = belady->getHitRate();
-  demand = std::move(*shared);
+/// One cache for all layers, by each policy.
+Error Estimator::judgePolicies() {
+  for (const moert::CachePolicyInfo *info : moert::cachePolicies()) {
+    StringRef name = info->name;
+    auto result = simulate(name, {});
+    if (!result)
+      return result.takeError();
+    double rate = result->getHitRate();
+    estimate.policyHitRates.push_back({name.str(), rate});
+    if (name == "lru")
+      estimate.sharedLruHitRate = rate;
+    if (name == "belady")
+      estimate.beladyHitRate = rate;
+    if (name == estimate.policy)
+      demand = std::move(*result);
+  }
+  estimate.sharedHitRate = demand.getHitRate();
+  return Error::success();
+}
 
+/// Shares where they wait less than one cache for all.
+Error Estimator::judgePartition() {
   std::vector<int64_t> shares = choosePartition(learned, estimate.capacity);
   if (shares.empty())
     return Error::success();
@@ -187,9 +196,9 @@ std::string Estimator::explainFeasibility() const {
   std::string cycle = formatBytes(double(estimate.tokenBytes));
   std::string hits =
       formatv("a shared lru would hit {0}", percent(estimate.sharedLruHitRate));
-  if (estimate.policy != "lru" && estimate.policy != "belady")
-    hits +=
-        formatv(", {0} {1}", estimate.policy, percent(estimate.sharedHitRate));
+  for (auto &[name, rate] : estimate.policyHitRates)
+    if (name != "lru" && name != "belady")
+      hits += formatv(", {0} {1}", name, percent(rate));
   if (estimate.partitionedHitRate)
     hits += formatv(", partitioned {0}", percent(*estimate.partitionedHitRate));
   hits += formatv(", belady {0}", percent(estimate.beladyHitRate));
@@ -279,7 +288,9 @@ Expected<ScheduleEstimate> Estimator::run() {
     describeResident();
     return std::move(estimate);
   }
-  if (Error error = judgeCache())
+  if (Error error = judgePolicies())
+    return std::move(error);
+  if (Error error = judgePartition())
     return std::move(error);
   estimate.feasibility = explainFeasibility();
   auto decision = decide();

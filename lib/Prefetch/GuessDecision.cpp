@@ -12,6 +12,8 @@ using namespace moe;
 /// A layer's guesses must save this share of what the layer waits, and all of
 /// them this share of a token: less is within the error of the model.
 constexpr double leastSaving = 0.01;
+/// A farther distance must promise so many times as much as the nearer ones.
+constexpr double leastProgress = 1.05;
 /// Distances and thresholds that are tried; each costs a simulation.
 constexpr int64_t farthest = 3;
 constexpr double thresholds[] = {0, 0.3, 0.5, 0.7};
@@ -43,6 +45,7 @@ private:
   void propose(const CacheSimulationResult &result,
                const std::vector<TraceGuesses> &guesses, GuessLimits limits);
   double getFreeCompute(int64_t layer, int64_t ahead) const;
+  double getPromise() const;
   Expected<CacheSimulationResult> simulate();
   Error dropUnconfirmed();
   Error dropAllUnlessTheyPay();
@@ -110,6 +113,14 @@ void Decider::propose(const CacheSimulationResult &result,
   }
 }
 
+/// What the rule promises for all layers, in seconds per row.
+double Decider::getPromise() const {
+  double promise = 0;
+  for (const auto &proposal : considered)
+    promise += proposal ? std::max(proposal->getGain(), 0.0) : 0;
+  return promise;
+}
+
 Error Decider::sweepLimits(const std::vector<TraceGuesses> &guesses,
                            int64_t ahead) {
   std::vector<int64_t> counts = {(trace.chosen + 1) / 2, trace.chosen,
@@ -139,6 +150,7 @@ Error Decider::sweep() {
   int64_t first = input.fixed.ahead.value_or(1);
   int64_t last = input.fixed.ahead.value_or(std::min(farthest, layers - 1));
   swept.reserve(std::max<int64_t>(last - first + 1, 0));
+  double promise = 0;
   for (int64_t ahead = first; ahead <= last; ++ahead) {
     int64_t count =
         input.fixed.count.value_or(std::min(2 * trace.chosen, trace.experts));
@@ -150,6 +162,12 @@ Error Decider::sweep() {
     swept.push_back(std::move(*guesses));
     if (Error error = sweepLimits(swept.back(), ahead))
       return error;
+    // Guesses from afar are worse ones; where they do not hide more, those from
+    // farther away are not worth the search.
+    double now = getPromise();
+    if (ahead > first && now < leastProgress * promise)
+      break;
+    promise = now;
   }
   for (int64_t layer = 0; layer < layers; ++layer)
     if (considered[layer] && considered[layer]->getGain() > 0)
@@ -247,11 +265,9 @@ std::string Decider::explain(int64_t layer) const {
   std::string hidden = formatSeconds(proposal->hidden);
   if (best[layer])
     return formatv("hides {0} a token for {1} of wasted reads", hidden, added);
-  const char *why = proposal->hidden < proposal->recall *
-                                           demand.layerMisses[layer] / rows *
-                                           input.cache.readSeconds
-                        ? "the link is busy: "
-                        : "too many guesses are wrong: ";
+  // With as many wasted bytes as useful ones no link would do.
+  const char *why = proposal->waste < 1 ? "the link is busy: "
+                                        : "too many guesses are wrong: ";
   return formatv("{0}{1} of wasted reads a token would hide {2}", why, added,
                  hidden);
 }

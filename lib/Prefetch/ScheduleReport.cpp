@@ -118,6 +118,10 @@ static void writeEstimate(const ScheduleEstimate &estimate, raw_ostream &os) {
                   estimate.partitionedHitRate
                       ? json::Value(*estimate.partitionedHitRate)
                       : json::Value(nullptr));
+    out.attributeObject("shared_hit_rate_by_policy", [&] {
+      for (auto &[name, rate] : estimate.policyHitRates)
+        out.attribute(name, rate);
+    });
     out.attribute("shared_lru_hit_rate", estimate.sharedLruHitRate);
     out.attribute("belady_hit_rate", estimate.beladyHitRate);
     out.attribute("misses_per_token", estimate.missesPerToken);

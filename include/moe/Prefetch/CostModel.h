@@ -51,6 +51,8 @@ struct ScheduleEstimate {
   /// nothing where the entries are too few for shares.
   std::optional<double> partitionedHitRate;
   double sharedHitRate = 0;
+  /// Of each policy when all share.
+  std::vector<std::pair<std::string, double>> policyHitRates;
   double computeSeconds = 0;    ///< of a token, without waiting
   /// The same without any guess.
   double onDemandTokenSeconds = 0, onDemandStallSeconds = 0;
@@ -65,9 +67,12 @@ struct FixedLimits {
   std::optional<double> threshold;
 };
 
-/// Rows [0, n) of a trace are there to learn from, the rest to judge. Whoever
-/// fits a predictor whose schedule is estimated uses those only.
+/// Rows [0, n) of a trace are there to learn from, those behind to judge.
 int64_t getFittedRows(const RoutingTrace &trace);
+
+/// Fits a predictor to those rows, as an estimate expects it; the oracle, which
+/// is a bound, to all.
+llvm::Error fitForEstimate(Predictor &predictor, const RoutingTrace &trace);
 
 /// Decides by simulating the trace. `predictor` may be null: nobody guesses.
 /// Fails if the budget is below the experts that one row of a layer chooses, or
