@@ -26,6 +26,7 @@ namespace {
 class CPUBackend : public TargetBackend {
 public:
   llvm::StringRef getName() const override { return "cpu"; }
+  bool fetchesExperts() const override { return true; }
 
   void registerDialects(DialectRegistry &registry) const override {
     registry

@@ -762,7 +762,23 @@ private:
     offload.cancel(b, fetch.getLayer());
   }
 
+  /// The runtime knows experts by the layers of the plan: another number would
+  /// bring other experts.
+  LogicalResult verifyLayer(sched::LaunchOp op) {
+    auto fetch = op.getToken().getDefiningOp<sched::PrefetchOp>();
+    int64_t fetched = fetch.getLayer();
+    for (auto experts : op.getBody().getOps<ExpertsOp>()) {
+      int64_t layer = plan.getParameters()[plan.getFirstExpert(experts)].layer;
+      if (layer != fetched)
+        return fetch.emitOpError("is of layer ")
+               << fetched << ", its experts are in layer " << layer;
+    }
+    return success();
+  }
+
   LogicalResult lowerLaunch(sched::LaunchOp op) {
+    if (failed(verifyLayer(op)))
+      return failure();
     Block &body = op.getBody().front();
     if (failed(lowerAll(body)))
       return failure();

@@ -290,3 +290,31 @@ moe.model @a family "null" context 16 vocabulary 8 from "." {
     return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
   }
 }
+
+// -----
+
+// Experts are known by their layer: the one before all attentions is none.
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x16xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @r : tensor<8x16xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @g : tensor<8x8x16xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @d : tensor<8x16x8xf32> from [#moe.splat<1.0 : f32>]
+  sched.cache @experts policy "lru"
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x16xf32>
+    %l = moe.linear %x by @r : tensor<?x16xf32> -> tensor<?x8xf32>
+    %i, %w = moe.route %l top 2 softmax scale 1.0 : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+    // expected-error @below {{is of layer 0, its experts are in layer -1}}
+    %t = sched.prefetch %i of layer 0 in @experts : tensor<?x2xi32>
+    %y = sched.launch %t : tensor<?x16xf32> {
+      %s = moe.experts %x to %i, %w gate @g up @g down @d silu : tensor<?x16xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+      sched.yield %s : tensor<?x16xf32>
+    }
+    %p = moe.pick %y rows %wanted : tensor<?x16xf32>, tensor<?xi32> -> tensor<?x16xf32>
+    %logits = moe.linear %p by @embed : tensor<?x16xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
