@@ -535,6 +535,20 @@ TEST(PriorityPolicy, KeepsWhatIsExpectedUntilItsLayerHasCome) {
   EXPECT_EQ(policy->victim(all), 4);
 }
 
+/// Long enough for numbers that only grow to leave their range.
+TEST(PriorityPolicy, GoesOnForEver) {
+  CachePolicyOptions options{6, 2, 6, {}};
+  Cache cache("priority", options, choosePriority);
+  std::mt19937_64 random(5);
+  for (int64_t i = 0; i < 3000 && !HasFailure(); ++i) {
+    auto key = ExpertKey(std::min(random() % 6, random() % 6));
+    cache.use(key);
+    if (!cache.has(key))
+      cache.insert(key, false, {});
+  }
+  EXPECT_GT(cache.evictions, 1000);
+}
+
 TEST(CachePolicyList, IsSortedAndKnowsNames) {
   EXPECT_EQ(cachePolicyNames(), "arc, belady, lfu, lru, priority");
   EXPECT_EQ(findCachePolicy("mru"), nullptr);

@@ -27,33 +27,33 @@
 using namespace moert;
 
 namespace {
+/// Both fading terms are kept as they would have been at use `base`: one factor
+/// makes them those of now, and no use touches any expert but its own.
 class Priority : public CachePolicy {
 public:
   explicit Priority(const CachePolicyOptions &options)
       : perLayer(std::max<int64_t>(options.experts, 1)),
-        recency(1.0 / double(std::max<int64_t>(options.capacity, 1))),
-        popularity(recency / 16),
-        share(double(options.keys) * (1 - std::exp2(-popularity))),
+        capacity(std::max<int64_t>(options.capacity, 1)),
+        share(double(options.keys) * (1 - std::exp2(-1 / half()))),
         experts(options.keys), layers(options.keys / perLayer + 1) {}
 
   void use(ExpertKey key) override {
     ++now;
+    if (now - base > 512 * capacity)
+      rebase();
     int64_t layer = key / perLayer;
     if (layer != lastLayer) // what was expected of it came true or did not
       ++layers[layer];
     lastLayer = layer;
     Expert &expert = experts[key];
-    expert.popularity = fade(expert) + 1;
-    expert.lastUse = expert.time = now;
-    expert.order = ++touches;
+    expert.popularity += std::exp2(double(now - base) / half());
     expert.confidence = 0;
+    touch(expert);
   }
   void insert(ExpertKey key, bool guessed) override {
     Expert &expert = experts[key];
-    if (guessed) {
-      expert.time = now;
-      expert.order = ++touches;
-    }
+    if (guessed)
+      touch(expert);
     expert.place = int64_t(in.size());
     in.push_back(key);
   }
@@ -69,13 +69,19 @@ public:
     expert.pass = layers[key / perLayer];
   }
   ExpertKey victim(const std::function<bool(ExpertKey)> &mayLeave) override {
+    double popular = share * std::exp2(-double(now - base) / half());
+    double recent = 0.1 * std::exp2(-double(now - base) / double(capacity));
     ExpertKey least = -1;
     std::tuple<double, int64_t, ExpertKey> leastPlace;
     for (ExpertKey key : in) {
-      if (!mayLeave(key))
-        continue;
-      std::tuple place = {getPriority(key), experts[key].order, key};
-      if (least >= 0 && leastPlace <= place)
+      const Expert &expert = experts[key];
+      double p = popular * expert.popularity;
+      double priority = 0.2 * p / (1 + p) + recent * expert.recency;
+      if (expert.pass == layers[key / perLayer])
+        priority += expert.confidence;
+      std::tuple place = {priority, expert.order, key};
+      // To ask is what costs most.
+      if ((least >= 0 && leastPlace <= place) || !mayLeave(key))
         continue;
       least = key;
       leastPlace = place;
@@ -85,30 +91,35 @@ public:
 
 private:
   struct Expert {
-    double popularity = 0; ///< at its last use
+    double popularity = 0, recency = 0;
     double confidence = 0; ///< while its layer has not come since `pass`
-    int64_t lastUse = 0, time = 0, order = 0, pass = 0, place = 0;
+    int64_t order = 0, pass = 0, place = 0;
   };
 
-  double fade(const Expert &expert) const {
-    return expert.popularity *
-           std::exp2(-double(now - expert.lastUse) * popularity);
+  double half() const { return 16 * double(capacity); }
+
+  void touch(Expert &expert) {
+    expert.recency = std::exp2(double(now - base) / double(capacity));
+    expert.order = ++touches;
   }
-  double getPriority(ExpertKey key) const {
-    const Expert &expert = experts[key];
-    bool isAwaited = expert.pass == layers[key / perLayer];
-    double p = fade(expert) * share;
-    return (isAwaited ? expert.confidence : 0) + 0.2 * p / (1 + p) +
-           0.1 * std::exp2(-double(now - expert.time) * recency);
+  /// Before the numbers grow out of bounds.
+  void rebase() {
+    double popular = std::exp2(-double(now - base) / half());
+    double recent = std::exp2(-double(now - base) / double(capacity));
+    for (Expert &expert : experts) {
+      expert.popularity *= popular;
+      expert.recency *= recent;
+    }
+    base = now;
   }
 
-  int64_t perLayer;           ///< experts of a layer
-  double recency, popularity; ///< halvings per use
-  double share;               ///< makes popularity 1 for the average expert
+  int64_t perLayer; ///< experts of a layer
+  int64_t capacity;
+  double share; ///< makes popularity 1 for the average expert
   std::vector<Expert> experts;
   std::vector<int64_t> layers; ///< how often each has come
   std::vector<ExpertKey> in;   ///< the cache, in no order
-  int64_t now = 0, touches = 0, lastLayer = -1;
+  int64_t now = 0, base = 0, touches = 0, lastLayer = -1;
 };
 } // namespace
 
