@@ -84,32 +84,36 @@ Value moe::buildLinear(ImplicitLocOpBuilder &builder, Value rows,
 // Routers of other layers
 //===----------------------------------------------------------------------===//
 
+/// What was quantised; null if it cannot be had back.
+static Value getUnquantized(Value rows) {
+  auto quantize = rows.getDefiningOp<QuantizeOp>();
+  if (!quantize)
+    return rows;
+  // Rows that arrive rotated are in another basis than the residual stream.
+  return quantize.getArrivedRotated() ? Value() : quantize.getInput();
+}
+
 Value moe::buildRouter(ImplicitLocOpBuilder &builder,
                        const PredictionSite &site, Value rows) {
   LinearOp router = site.layers[site.to].router;
   if (!router)
     return {};
-  auto quantize = router.getInput().getDefiningOp<QuantizeOp>();
-  Value plain = quantize ? quantize.getInput() : router.getInput();
-  if (rows.getType() != plain.getType())
+  Value known = getUnquantized(rows);
+  Value taken = getUnquantized(router.getInput());
+  if (!known || !taken || known.getType() != taken.getType())
     return {};
-  // Rows that another norm made were scaled by its weight: undone, by starting
-  // from what it took.
-  auto norm = plain.getDefiningOp<NormOp>();
-  if (auto other = rows.getDefiningOp<NormOp>(); norm && other)
-    rows = other.getInput();
-  if (norm)
-    rows = NormOp::create(builder, norm.getType(), norm.getKindAttr(), rows,
-                          norm.getScaleAttr(), norm.getEpsilonAttr(),
-                          norm.getGroupsAttr());
-  if (quantize) {
-    // A router whose rows arrive rotated has no like in another layer.
-    if (quantize.getArrivedRotated())
-      return {};
-    rows = QuantizeOp::create(builder, quantize.getType(), rows,
-                              /*arrived_rotated=*/UnitAttr());
+  if (auto norm = taken.getDefiningOp<NormOp>()) {
+    // Each layer's norm has a weight of its own.
+    if (auto other = known.getDefiningOp<NormOp>())
+      known = other.getInput();
+    known = NormOp::create(builder, norm.getType(), norm.getKindAttr(), known,
+                           norm.getScaleAttr(), norm.getEpsilonAttr(),
+                           norm.getGroupsAttr());
   }
-  return LinearOp::create(builder, router.getType(), rows,
+  if (auto quantize = router.getInput().getDefiningOp<QuantizeOp>())
+    known = QuantizeOp::create(builder, quantize.getType(), known,
+                               /*arrived_rotated=*/UnitAttr());
+  return LinearOp::create(builder, router.getType(), known,
                           router.getWeightAttr(), router.getBiasAttr());
 }
 

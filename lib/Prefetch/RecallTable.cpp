@@ -10,18 +10,13 @@
 using namespace llvm;
 using namespace moe;
 
-/// Only the bound may know what it is judged on.
-static bool knowsAll(const Predictor &predictor) {
-  return predictor.getName() == "oracle";
-}
-
 static Error judge(Predictor &predictor, const RoutingTrace &trace,
                    const RecallTable &table, PredictorRecall &result) {
   if (Error error = checkGuessesOverTrace(predictor, trace)) {
     result.missing = toString(std::move(error));
     return Error::success();
   }
-  int64_t fitted = knowsAll(predictor) ? table.end : table.begin;
+  int64_t fitted = predictor.isBound() ? table.end : table.begin;
   if (Error error = predictor.fit(trace.slice(0, fitted)))
     return error;
   auto all = guessOverTrace(predictor, trace, table.ahead,

@@ -50,6 +50,9 @@ public:
   /// Whether the site should have RoutedLayer::output of layer `from`, which is
   /// known later than its logits: behind its experts.
   virtual bool needsOutput() const { return false; }
+  /// Whether it is no predictor but the bound of all: then it is fitted on all
+  /// rows that it meets, also where others must guess what they have not seen.
+  virtual bool isBound() const { return false; }
   /// Learns what to guess from the teaching rows of a trace, so that the others
   /// can tell how sure its guesses are. Deterministic.
   virtual llvm::Error fit(const RoutingTrace &trace);

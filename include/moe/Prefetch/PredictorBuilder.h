@@ -31,9 +31,10 @@ mlir::Value buildLinear(mlir::ImplicitLocOpBuilder &builder, mlir::Value rows,
                         mlir::FlatSymbolRefAttr weight, int64_t columns,
                         mlir::FlatSymbolRefAttr bias = {});
 
-/// The router of layers[to] on `rows`, features of the residual stream or what a
-/// norm made of them: brought to what that router takes, normalised and
-/// quantised as its own rows are. Null where rows do not fit it.
+/// The router of layers[to] on `rows`: the residual stream, or what an earlier
+/// router takes, of which the norm and levels are undone first. They are then
+/// normalised and quantised as the router's own rows are. Null where they do not
+/// fit it.
 mlir::Value buildRouter(mlir::ImplicitLocOpBuilder &builder,
                         const PredictionSite &site, mlir::Value rows);
 

@@ -33,7 +33,7 @@ struct RecallTable {
   std::vector<PredictorRecall> predictors; ///< by name
 };
 
-/// Every predictor of this build on a trace. The oracle learns from all of it.
+/// Every predictor of this build on a trace. Bounds learn from all of it.
 llvm::Expected<RecallTable> getRecallTable(const RoutingTrace &trace,
                                            const RecallOptions &options);
 

@@ -17,6 +17,7 @@ public:
     return "what a trace says; for a run of the same text";
   }
   bool needsTrace() const override { return true; }
+  bool isBound() const override { return true; }
   llvm::Error fit(const RoutingTrace &known) override {
     trace = known;
     return llvm::Error::success();
