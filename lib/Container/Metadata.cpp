@@ -2,7 +2,6 @@
 #include "Metadata.h"
 
 #include "mlir/IR/BuiltinTypes.h"
-#include "module_generated.h"
 #include "moe/Container/StoredBits.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
@@ -195,7 +194,8 @@ std::vector<uint8_t> moe::buildMetadata(const ContainerInput &input,
                        texts(builder, codeObject.operations), stored.bits,
                        input.plan->getActiveBytes(), input.plan->getMacs(),
                        codes.empty() ? 0 : builder.CreateVector(codeOffsets),
-                       stored.codedWeights, stored.codeBits),
+                       stored.codedWeights, stored.codeBits,
+                       buildSchedule(builder, input.model)),
       fb::ModuleIdentifier());
   return std::vector<uint8_t>(builder.GetBufferPointer(),
                               builder.GetBufferPointer() + builder.GetSize());

@@ -8,6 +8,7 @@
 #include "moe/Dialect/MoE/IR/Moe.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
 #include "moe/Dialect/Sched/IR/Sched.h"
+#include "moe/Dialect/Sched/Transforms/Passes.h"
 #include "moe/Driver/Registry.h"
 #include "moe/Pipelines/Pipelines.h"
 #include "moe/Quant/Transforms/Passes.h"
@@ -30,6 +31,7 @@ void moe::registerPasses() {
   registerMoeAnalysisPasses();
   registerMoeReferencePasses();
   registerMoeQuantPasses(getRegistry());
+  sched::registerSchedPasses(getRegistry());
   registerPhasePipelines(getRegistry());
   for (const auto &[name, create] : getRegistry().backends)
     create()->registerPasses();

@@ -1,9 +1,11 @@
 //===- Pipelines.cpp - the table of phases and what each one runs ---------===//
 #include "moe/Pipelines/Pipelines.h"
 
+#include "PrefetchOptions.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 #include "moe/Dialect/MoE/Transforms/Passes.h"
+#include "moe/Dialect/Sched/Transforms/Passes.h"
 #include "moe/Driver/Registry.h"
 #include "moe/Quant/Transforms/Passes.h"
 #include "moe/Quant/Transforms/SchemeChoice.h"
@@ -41,6 +43,52 @@ static llvm::Error buildQuantize(OpPassManager &manager,
   return llvm::Error::success();
 }
 
+/// Where the code takes all experts from memory, nothing is fetched.
+static llvm::Expected<bool> fetchesExperts(const CompileOptions &options,
+                                           const Registry &registry) {
+  auto backend = createBackend(options, registry);
+  if (!backend)
+    return backend.takeError();
+  return (*backend)->fetchesExperts();
+}
+
+static llvm::Error buildPolicy(OpPassManager &manager,
+                               const CompileOptions &options,
+                               const Registry &registry) {
+  llvm::Expected<bool> fetches = fetchesExperts(options, registry);
+  if (!fetches || !*fetches)
+    return fetches.takeError();
+  auto prefetch = PrefetchOptions::parse(options, registry);
+  if (!prefetch)
+    return prefetch.takeError();
+  OpPassManager &model = manager.nest<ModelOp>();
+  model.addPass(sched::createInsertFetchesPass(prefetch->getFetches()));
+  if (prefetch->isGuessing())
+    model.addPass(
+        sched::createInsertPrefetchPass(registry, prefetch->getGuesses()));
+  if (prefetch->isJudged())
+    model.addPass(sched::createDropUnprofitablePass(
+        registry, prefetch->getJudgement(), options.onEstimate));
+  return llvm::Error::success();
+}
+
+static llvm::Error buildSchedule(OpPassManager &manager,
+                                 const CompileOptions &options,
+                                 const Registry &registry) {
+  llvm::Expected<bool> fetches = fetchesExperts(options, registry);
+  if (!fetches || !*fetches)
+    return fetches.takeError();
+  OpPassManager &model = manager.nest<ModelOp>();
+  if (!options.trace.empty()) {
+    sched::PartitionCachePassOptions partition;
+    partition.trace = options.trace;
+    model.addPass(sched::createPartitionCachePass(partition));
+  }
+  model.addPass(sched::createHoistPrefetchPass());
+  model.addPass(sched::createLaunchEarlyPass());
+  return llvm::Error::success();
+}
+
 static llvm::Error buildTarget(OpPassManager &manager,
                                const CompileOptions &options,
                                const Registry &registry) {
@@ -60,9 +108,9 @@ static constexpr PhaseInfo phases[] = {
     {Phase::Quantize, "quantize",
      "Weights get the encoding they are stored in.", buildQuantize},
     {Phase::Policy, "policy",
-     "Predictions of experts and early exits are put in.", nullptr},
+     "Fetches and predictions of experts are put in.", buildPolicy},
     {Phase::Schedule, "schedule", "Fetches of experts get their place in time.",
-     nullptr},
+     buildSchedule},
     {Phase::Target, "target", "The backend lowers the model to its own IR.",
      buildTarget},
     {Phase::Container, "container", "Code and weights are put into one file.",
@@ -112,7 +160,10 @@ llvm::Error moe::verifyOptions(const CompileOptions &options,
                                const Registry &registry) {
   if (!registry.backends.count(options.target))
     return unknownMember("target", options.target, registry.backends);
-  return SchemeChoice::parse(options.quantize, registry).takeError();
+  if (llvm::Error error =
+          SchemeChoice::parse(options.quantize, registry).takeError())
+    return error;
+  return PrefetchOptions::parse(options, registry).takeError();
 }
 
 //===----------------------------------------------------------------------===//

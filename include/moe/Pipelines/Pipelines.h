@@ -15,6 +15,7 @@
 namespace moe {
 
 struct Registry;
+struct ScheduleEstimate;
 
 /// In the order in which they run.
 enum class Phase {
@@ -47,6 +48,47 @@ struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
                      "class:scheme; classes: experts, mlp, attention, head"),
       llvm::cl::value_desc("scheme"), llvm::cl::init("none")};
 
+  // Numbers are text as well: what is wrong with one is said on one line.
+  Option<std::string> predictor{
+      *this, "predictor",
+      llvm::cl::desc("Who guesses the experts of later layers (none)"),
+      llvm::cl::value_desc("name"), llvm::cl::init("none")};
+  Option<std::string> trace{
+      *this, "trace",
+      llvm::cl::desc("Routing trace that predictor and cache are fitted to"),
+      llvm::cl::value_desc("file"), llvm::cl::init("")};
+  Option<std::string> memoryBudget{
+      *this, "memory-budget",
+      llvm::cl::desc("Memory that experts will have: bytes, such as 64M or 2G, "
+                     "or 25% of all experts; with --trace, only guesses that "
+                     "pay are made"),
+      llvm::cl::value_desc("size"), llvm::cl::init("")};
+  Option<std::string> deviceProfile{
+      *this, "device-profile",
+      llvm::cl::desc("Machine that guesses should pay on (cpu-nvme): a name, or "
+                     "a file of moe-run --measure-profile"),
+      llvm::cl::value_desc("name|file"), llvm::cl::init("")};
+  Option<std::string> cachePolicy{
+      *this, "cache-policy",
+      llvm::cl::desc("Which expert leaves memory when another comes (lru)"),
+      llvm::cl::value_desc("name"), llvm::cl::init("lru")};
+  Option<std::string> prefetchAhead{
+      *this, "prefetch-ahead",
+      llvm::cl::desc("Layers with experts from guess to use (1)"),
+      llvm::cl::value_desc("number"), llvm::cl::init("")};
+  Option<std::string> prefetchCount{
+      *this, "prefetch-count",
+      llvm::cl::desc("Guesses of a row in each layer (twice what it chooses)"),
+      llvm::cl::value_desc("number"), llvm::cl::init("")};
+  Option<std::string> prefetchThreshold{
+      *this, "prefetch-threshold",
+      llvm::cl::desc("How sure a guess must be, 0 to 1 (0.5)"),
+      llvm::cl::value_desc("number"), llvm::cl::init("")};
+
+  /// Called with what is expected of the schedule, where a trace and a budget
+  /// say; may be null.
+  std::function<void(const ScheduleEstimate &)> onEstimate;
+
   /// The options by name, for a command line that offers them.
   using llvm::cl::SubCommand::OptionsMap;
 
@@ -75,7 +117,7 @@ llvm::Expected<const PhaseInfo *> findPhase(llvm::StringRef name);
 llvm::Expected<std::unique_ptr<TargetBackend>>
 createBackend(const CompileOptions &options, const Registry &registry);
 
-/// Fails unless target, schemes and classes of weights are known.
+/// Fails unless names are known, numbers are such, and options have a use.
 llvm::Error verifyOptions(const CompileOptions &options,
                           const Registry &registry);
 

@@ -34,6 +34,8 @@ class TargetBackend {
 public:
   virtual ~TargetBackend() = default;
   virtual llvm::StringRef getName() const = 0;
+  /// Whether its code takes experts as they come: then sched operations say when.
+  virtual bool fetchesExperts() const { return false; }
   /// Dialects that the backend's passes create.
   virtual void registerDialects(mlir::DialectRegistry &registry) const = 0;
   /// Puts the backend's own passes at moe-opt's disposal.

@@ -1,0 +1,159 @@
+//===- PrefetchOptions.cpp - contradictions are found before any work -----===//
+#include "PrefetchOptions.h"
+
+#include "cache/CachePolicy.h"
+#include "moe/Dialect/Sched/Transforms/MemoryBudget.h"
+#include "moe/Driver/Registry.h"
+#include "moe/Prefetch/Predictor.h"
+
+using namespace mlir;
+using namespace moe;
+
+//===----------------------------------------------------------------------===//
+// Numbers
+//===----------------------------------------------------------------------===//
+
+static llvm::Error badValue(StringRef flag, StringRef text,
+                            const llvm::Twine &expected) {
+  return llvm::createStringError("--" + flag + ": bad value '" + text +
+                                 "', expected " + expected);
+}
+
+/// Nothing for an empty text.
+static llvm::Error getNumber(StringRef flag, StringRef text,
+                             std::optional<int64_t> &number) {
+  constexpr int64_t most = 1 << 20;
+  int64_t value = 0;
+  if (text.empty())
+    return llvm::Error::success();
+  if (text.getAsInteger(10, value) || value < 1 || value > most)
+    return badValue(flag, text, "1 to " + llvm::Twine(most));
+  number = value;
+  return llvm::Error::success();
+}
+
+static llvm::Error getShare(StringRef flag, StringRef text,
+                            std::optional<double> &share) {
+  double value = 0;
+  if (text.empty())
+    return llvm::Error::success();
+  if (text.getAsDouble(value) || !(value >= 0 && value <= 1))
+    return badValue(flag, text, "0 to 1");
+  share = value;
+  return llvm::Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Names and uses
+//===----------------------------------------------------------------------===//
+
+bool PrefetchOptions::isGuessing() const {
+  return options->predictor.getValue() != "none";
+}
+
+bool PrefetchOptions::isJudged() const {
+  return !options->trace.empty() && !options->memoryBudget.empty();
+}
+
+llvm::Error PrefetchOptions::verifyNames(const Registry &registry) const {
+  if (!registry.predictors.count(options->predictor)) {
+    std::string names;
+    for (const auto &[name, create] : registry.predictors)
+      names += (names.empty() ? "" : ", ") + name;
+    return llvm::createStringError("unknown predictor '" + options->predictor +
+                                   "', this build has: " + names);
+  }
+  const moert::CachePolicyInfo *policy =
+      moert::findCachePolicy(options->cachePolicy);
+  if (!policy)
+    return llvm::createStringError("unknown cache policy '" +
+                                   options->cachePolicy + "', this build has: " +
+                                   moert::cachePolicyNames());
+  if (policy->needsFuture)
+    return llvm::createStringError(
+        "--cache-policy=" + options->cachePolicy +
+        ": needs to know the future, which moe-run takes from a trace");
+  return llvm::Error::success();
+}
+
+/// An option without effect is a mistake.
+llvm::Error PrefetchOptions::verifyUses(const Registry &registry) const {
+  const std::string &name = options->predictor;
+  bool hasTrace = !options->trace.empty();
+  if (!hasTrace && registry.predictors.at(name)()->needsTrace())
+    return llvm::createStringError("--predictor=" + name +
+                                   ": learns from a routing trace, and there "
+                                   "is no --trace");
+  std::pair<StringRef, bool> limits[] = {{"prefetch-ahead", bool(ahead)},
+                                         {"prefetch-count", bool(count)},
+                                         {"prefetch-threshold",
+                                          bool(threshold)}};
+  for (auto [flag, isGiven] : limits)
+    if (isGiven && !isGuessing())
+      return llvm::createStringError(
+          "--" + flag + ": has no use when --predictor is none");
+  if (hasTrace && !isGuessing() && options->memoryBudget.empty())
+    return llvm::createStringError(
+        "--trace: has no use without --predictor or --memory-budget");
+  if (!options->deviceProfile.empty() && !isJudged())
+    return llvm::createStringError(
+        "--device-profile: has no use without --trace and --memory-budget");
+  return llvm::Error::success();
+}
+
+llvm::Expected<PrefetchOptions>
+PrefetchOptions::parse(const CompileOptions &options,
+                       const Registry &registry) {
+  PrefetchOptions result(options);
+  if (llvm::Error error = result.verifyNames(registry))
+    return std::move(error);
+  if (llvm::Error error =
+          getNumber("prefetch-ahead", options.prefetchAhead, result.ahead))
+    return std::move(error);
+  if (llvm::Error error =
+          getNumber("prefetch-count", options.prefetchCount, result.count))
+    return std::move(error);
+  if (llvm::Error error = getShare(
+          "prefetch-threshold", options.prefetchThreshold, result.threshold))
+    return std::move(error);
+  if (!options.memoryBudget.empty())
+    if (llvm::Error error =
+            sched::MemoryBudget::parse(options.memoryBudget).takeError())
+      return std::move(error);
+  if (llvm::Error error = result.verifyUses(registry))
+    return std::move(error);
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// For the passes
+//===----------------------------------------------------------------------===//
+
+sched::InsertFetchesPassOptions PrefetchOptions::getFetches() const {
+  sched::InsertFetchesPassOptions result;
+  result.policy = options->cachePolicy;
+  result.budget = options->memoryBudget;
+  return result;
+}
+
+sched::InsertPrefetchPassOptions PrefetchOptions::getGuesses() const {
+  sched::InsertPrefetchPassOptions result;
+  result.predictor = options->predictor;
+  result.trace = options->trace;
+  result.ahead = ahead.value_or(result.ahead);
+  result.count = count.value_or(result.count);
+  result.threshold = threshold.value_or(result.threshold);
+  return result;
+}
+
+sched::DropUnprofitablePassOptions PrefetchOptions::getJudgement() const {
+  sched::DropUnprofitablePassOptions result;
+  result.trace = options->trace;
+  result.budget = options->memoryBudget;
+  if (!options->deviceProfile.empty())
+    result.profile = options->deviceProfile;
+  result.ahead = ahead.value_or(result.ahead);
+  result.count = count.value_or(result.count);
+  result.threshold = threshold.value_or(result.threshold);
+  return result;
+}
