@@ -4,6 +4,7 @@
 #include "moe/Dialect/Sched/Transforms/MemoryBudget.h"
 #include "moe/Driver/Registry.h"
 #include "moe/Prefetch/CostModel.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace moe::sched {
 #define GEN_PASS_DEF_DROPUNPROFITABLEPASS
@@ -25,13 +26,19 @@ PredictOp getPrediction(PrefetchOp wanted) {
 
 /// Removes an operation and what only it needed.
 void eraseWithInputs(Operation *op) {
-  SmallVector<Value> operands(op->getOperands());
-  op->erase();
-  for (Value operand : operands) {
-    Operation *definition = operand.getDefiningOp();
-    if (definition && isOpTriviallyDead(definition))
-      eraseWithInputs(definition);
-  }
+  llvm::SetVector<Operation *> dead;
+  dead.insert(op);
+  auto isDead = [&](Operation *user) { return dead.contains(user); };
+  // Whoever uses an operation stands before it.
+  for (size_t i = 0; i < dead.size(); ++i)
+    for (Value operand : dead[i]->getOperands()) {
+      Operation *definition = operand.getDefiningOp();
+      if (definition && wouldOpBeTriviallyDead(definition) &&
+          llvm::all_of(definition->getUsers(), isDead))
+        dead.insert(definition);
+    }
+  for (Operation *each : dead)
+    each->erase();
 }
 
 struct DropUnprofitable
@@ -90,8 +97,7 @@ struct DropUnprofitable
       if (!maker)
         return maker.takeError();
       predictor = std::move(*maker);
-      if (llvm::Error error =
-              predictor->fit(rows->slice(0, getFittedRows(*rows))))
+      if (llvm::Error error = fitForEstimate(*predictor, *rows))
         return std::move(error);
     }
     FixedLimits fixed;

@@ -15,7 +15,7 @@ static std::pair<Operation *, Value> findEnd(PrefetchOp fetch) {
   Value result;
   for (Operation *user : fetch.getToken().getUsers()) {
     if (auto launch = dyn_cast<LaunchOp>(user))
-      return {launch, launch.getResult(0)};
+      return {launch, launch.getNumResults() ? launch.getResult(0) : Value()};
     if (isa<ReleaseOp>(user))
       end = user;
   }
@@ -30,7 +30,7 @@ static std::pair<Operation *, Value> findEnd(PrefetchOp fetch) {
 static Value findOutput(Value result) {
   while (result.hasOneUse()) {
     auto sum = dyn_cast<AddOp>(*result.getUsers().begin());
-    if (!sum)
+    if (!sum || sum->getBlock() != result.getParentBlock())
       break;
     result = sum.getResult();
   }
@@ -46,6 +46,9 @@ std::vector<FetchedLayer> moe::sched::findFetchedLayers(ModelOp model) {
     auto route = fetch.getExperts().getDefiningOp<RouteOp>();
     auto [end, result] = findEnd(fetch);
     if (fetch.isGuess() || !route || !end || !result)
+      continue;
+    // Once for each layer.
+    if (!layers.empty() && fetch.getLayer() <= layers.back().known.layer)
       continue;
     FetchedLayer layer;
     layer.fetch = fetch;

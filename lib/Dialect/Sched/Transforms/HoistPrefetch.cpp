@@ -40,7 +40,8 @@ Operation *getLastDefinition(Operation *op) {
   Operation *last = nullptr;
   for (Value operand : op->getOperands()) {
     Operation *definition = operand.getDefiningOp();
-    if (definition && (!last || last->isBeforeInBlock(definition)))
+    if (definition && definition->getBlock() == op->getBlock() &&
+        (!last || last->isBeforeInBlock(definition)))
       last = definition;
   }
   return last;

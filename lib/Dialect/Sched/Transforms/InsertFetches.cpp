@@ -52,13 +52,13 @@ static bool areFetchable(const Layers &layers) {
 FailureOr<int64_t> InsertFetches::getEntries() {
   ModelOp model = getOperation();
   if (entries < 0)
-    return model.emitError() << "a cache of " << entries
+    return model.emitError() << "a cache of " << entries.getValue()
                              << " entries, expected at least 1";
   if (budget.empty())
     return int64_t(entries);
   if (entries)
     return model.emitError()
-           << "a cache of " << entries << " entries and a budget of "
+           << "a cache of " << entries.getValue() << " entries and a budget of "
            << budget.getValue() << ", expected one of them";
   ParameterPlan plan(model);
   llvm::Expected<MemoryBudget> size = MemoryBudget::parse(budget);

@@ -41,7 +41,7 @@ struct InsertPrefetch
       return llvm::Error::success();
     if (llvm::Error error = verifyOptions(layers))
       return error;
-    if (llvm::Error error = learn(model, **maker))
+    if (llvm::Error error = learn(model, **maker, layers))
       return error;
     for (size_t to = ahead; to < layers.size(); ++to)
       guess(model, **maker, layers, to);
@@ -53,6 +53,9 @@ struct InsertPrefetch
       return llvm::createStringError(
           "guesses " + llvm::Twine(ahead) +
           " layers ahead requested, must be at least 1");
+    if (count < 0)
+      return llvm::createStringError(
+          llvm::Twine(count) + " guesses requested, must be at least 0");
     for (const FetchedLayer &layer : layers)
       if (count > layer.known.experts)
         return llvm::createStringError(
@@ -63,7 +66,8 @@ struct InsertPrefetch
   }
 
   /// Fits the predictor and its confidence, if there is a trace.
-  llvm::Error learn(ModelOp model, Predictor &maker) {
+  llvm::Error learn(ModelOp model, Predictor &maker,
+                    llvm::ArrayRef<FetchedLayer> layers) {
     if (trace.empty()) {
       if (maker.needsTrace())
         return llvm::createStringError("predictor '" + predictor +
@@ -75,8 +79,14 @@ struct InsertPrefetch
       return rows.takeError();
     if (llvm::Error error = rows->verifyModel(model))
       return error;
+    // The layers of a trace are numbered as those are that have a fetch.
+    if (rows->layers.size() != layers.size())
+      return llvm::createStringError(
+          trace + ": has " + llvm::Twine(rows->layers.size()) +
+          " layers with experts, routers choose what " +
+          llvm::Twine(layers.size()) + " of them fetch");
     int64_t fitted = getFittedRows(*rows);
-    if (llvm::Error error = maker.fit(rows->slice(0, fitted)))
+    if (llvm::Error error = fitForEstimate(maker, *rows))
       return error;
     return calibrate(maker, *rows, fitted);
   }
@@ -88,7 +98,8 @@ struct InsertPrefetch
       llvm::consumeError(std::move(error));
       return llvm::Error::success();
     }
-    int64_t guesses = count ? int64_t(count) : getDefaultCount(rows.experts, rows.chosen);
+    int64_t guesses =
+        count ? int64_t(count) : getDefaultCount(rows.experts, rows.chosen);
     if (rows.guesses && maker.needsRows())
       guesses = std::min(guesses, rows.guesses);
     auto judged = guessOverTrace(maker, rows, ahead, guesses, fitted);
@@ -126,8 +137,11 @@ struct InsertPrefetch
     site.positions = getPositions(wanted);
     ImplicitLocOpBuilder builder(wanted.getLoc(), wanted);
     Operation *behind = source.end;
-    if (maker.needsOutput() && source.known.output.getDefiningOp())
+    if (maker.needsOutput())
       behind = source.known.output.getDefiningOp();
+    // Layers that compute side by side come too late for a guess.
+    if (!behind->isBeforeInBlock(wanted))
+      return;
     builder.setInsertionPointAfter(behind);
     Value scores = maker.buildScores(builder, site);
     if (scores)

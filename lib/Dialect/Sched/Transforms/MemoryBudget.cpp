@@ -1,6 +1,7 @@
 //===- MemoryBudget.cpp - a size becomes entries of a cache ---------------===//
 #include "moe/Dialect/Sched/Transforms/MemoryBudget.h"
 
+#include "moert/abi/container.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -50,18 +51,20 @@ static int64_t getChosen(ModelOp model) {
 llvm::Expected<MemoryBudget::Share>
 MemoryBudget::resolve(const ParameterPlan &plan, ModelOp model) const {
   Share share;
-  uint64_t all = 0;
   int64_t experts = 0;
   for (const Parameter &parameter : plan.getParameters()) {
     if (parameter.kind != Parameter::Kind::Expert)
       continue;
     ++experts;
-    all += parameter.size;
-    share.entryBytes = std::max(share.entryBytes, parameter.size);
+    // The runtime reads whole pages.
+    share.entryBytes =
+        std::max<uint64_t>(share.entryBytes,
+                           llvm::alignTo(parameter.size, MOERT_CONTAINER_PAGE));
   }
   if (!experts)
     return llvm::createStringError("memory budget of " + text +
                                    ": the model has 0 experts");
+  uint64_t all = experts * share.entryBytes;
   share.bytes = percent ? uint64_t(double(all) * percent / 100) : bytes;
   uint64_t entries = share.bytes / share.entryBytes;
   uint64_t chosen = getChosen(model);

@@ -2,6 +2,7 @@
 #include "moe/Dialect/Sched/Transforms/Passes.h"
 
 #include "moe/Prefetch/CacheSimulation.h"
+#include <numeric>
 
 namespace moe::sched {
 #define GEN_PASS_DEF_PARTITIONCACHEPASS
@@ -35,7 +36,9 @@ struct PartitionCache
       if (llvm::Error error = rows->verifyModel(model))
         return error;
       std::vector<int64_t> shares = choosePartition(*rows, *cache.getEntries());
-      if (!shares.empty())
+      // A cache that holds more than there is needs no shares.
+      if (!shares.empty() &&
+          std::reduce(shares.begin(), shares.end()) == *cache.getEntries())
         cache.setPartition(shares);
     }
     return llvm::Error::success();
