@@ -22,6 +22,14 @@ public:
                                    cl::ZeroOrMore, cl::cat(category))});
   }
 
+  /// Whether a flag was given without a value.
+  bool isEmpty(StringRef name) const {
+    return any_of(flags, [&](const auto &item) {
+      return item.second->ArgStr == name &&
+             item.second->getNumOccurrences() && item.second->empty();
+    });
+  }
+
   /// Hands over what the command line said.
   Error apply() {
     for (auto &[option, flag] : flags)
@@ -130,6 +138,10 @@ struct Flags {
   cl::opt<std::string> report{
       "quant-report", cl::ZeroOrMore, cl::cat(watching), cl::value_desc("file"),
       cl::desc("Write bits and errors of each stored weight as JSON")};
+  cl::opt<std::string> scheduleReport{
+      "schedule-report", cl::ZeroOrMore, cl::cat(watching),
+      cl::value_desc("file"),
+      cl::desc("Write what --trace and --memory-budget let expect as JSON")};
   cl::opt<std::string> threads{
       "threads", cl::ZeroOrMore, cl::cat(making), cl::value_desc("number"),
       cl::desc("Threads that encode weights (one for each processor)")};
@@ -179,6 +191,7 @@ Error Flags::apply(CompileCommand &command) {
     return error;
   command.calibration = calibrate;
   command.report = report;
+  command.scheduleReport = scheduleReport;
   std::set<Phase> stops;
   if (Error error = findPhases(compileTo, stops))
     return error;
@@ -225,6 +238,31 @@ static Error verifyQuantizing(const Flags &flags,
   return Error::success();
 }
 
+/// So must what is asked about fetches.
+static Error verifyScheduling(const Flags &flags,
+                              const CompileCommand &command) {
+  for (StringRef name :
+       {"trace", "memory-budget", "device-profile", "prefetch-ahead",
+        "prefetch-count", "prefetch-threshold"})
+    if (flags.pipeline.isEmpty(name))
+      return createStringError("--" + name + ": needs a value");
+  const std::string &report = command.scheduleReport;
+  if (flags.scheduleReport.getNumOccurrences() && report.empty())
+    return createStringError("--schedule-report: needs a file");
+  if (report.empty())
+    return Error::success();
+  if (report == command.output || report == command.report)
+    return createStringError("--schedule-report: '" + report +
+                             "' is written by another flag, too");
+  if (command.options.trace.empty() || command.options.memoryBudget.empty())
+    return createStringError("--schedule-report: there is none without --trace "
+                             "and --memory-budget");
+  if (command.lastPhase < Phase::Policy)
+    return createStringError(
+        "--schedule-report: there is none before phase policy");
+  return Error::success();
+}
+
 Error moe::parseCommandLine(int argc, char **argv, const Registry &registry,
                             CompileCommand &command) {
   // LLVM's libraries bring some hundred flags of their own.
@@ -241,6 +279,8 @@ Error moe::parseCommandLine(int argc, char **argv, const Registry &registry,
   if (Error error = resolveOutput(command))
     return error;
   if (Error error = verifyQuantizing(flags, command))
+    return error;
+  if (Error error = verifyScheduling(flags, command))
     return error;
   return verifyOptions(command.options, registry);
 }

@@ -19,6 +19,7 @@ struct CompileCommand {
   std::optional<double> bits; ///< budget of a quantised weight
   std::string calibration;    ///< a text; empty: none
   std::string report;         ///< JSON about the codes; empty: none
+  std::string scheduleReport; ///< JSON about fetches; empty: none
   int64_t threads = 0;        ///< that encode; 0: one for each processor
   bool emitIr = false;
   bool timing = false;

@@ -4,6 +4,7 @@
 #include "Diagnostics.h"
 #include "Encoding.h"
 #include "Progress.h"
+#include "Scheduling.h"
 #include "Version.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
@@ -56,6 +57,10 @@ static llvm::Error verifyOutput(StringRef path, const CompileCommand &command) {
     return llvm::createStringError(path + ": is the input");
   if (fs::equivalent(path, command.calibration))
     return llvm::createStringError(path + ": is the text of --calibrate");
+  if (fs::equivalent(path, command.options.trace.getValue()))
+    return llvm::createStringError(path + ": is the trace of --trace");
+  if (fs::equivalent(path, command.options.deviceProfile.getValue()))
+    return llvm::createStringError(path + ": is the file of --device-profile");
   if (fs::exists(path) && fs::access(path, fs::AccessMode::Write))
     return llvm::createStringError(path + ": is read-only");
   std::string target = followLinks(path);
@@ -96,6 +101,9 @@ public:
   Compilation(const CompileCommand &command, const Registry &registry)
       : command(command), registry(registry) {
     options.copyOptionValuesFrom(command.options);
+    options.onEstimate = [this](const ScheduleEstimate &known) {
+      estimate = known;
+    };
     DialectRegistry dialects;
     registerDialects(dialects);
     context.appendDialectRegistry(dialects);
@@ -116,10 +124,14 @@ public:
       if (phase.phase == command.lastPhase)
         break;
     }
-    if (command.lastPhase == Phase::Container)
+    if (command.lastPhase != Phase::Container)
+      if (llvm::Error error = writeText(command.output, [&](raw_ostream &os) {
+            os << current() << "\n";
+          }))
+        return error;
+    if (command.scheduleReport.empty())
       return llvm::Error::success();
-    return writeText(command.output,
-                     [&](raw_ostream &os) { os << current() << "\n"; });
+    return writeScheduleReport(*estimate, command.scheduleReport);
   }
 
 private:
@@ -128,6 +140,7 @@ private:
   llvm::Error parse();
   llvm::Error findModel();
   llvm::Error calibrate();
+  llvm::Error finishPolicy();
   llvm::Error writeModule(TimingScope &scope);
 
   /// The IR of the phase that ran last.
@@ -143,6 +156,7 @@ private:
   ImportedModel imported;
   ModelOp model;                                ///< in imported.module
   std::unique_ptr<CalibrationText> calibration; ///< null: none
+  std::optional<ScheduleEstimate> estimate;     ///< from phase policy on
   OwningOpRef<ModuleOp> lowered;                ///< from phase target on
 };
 } // namespace
@@ -167,6 +181,16 @@ llvm::Error Compilation::runPhase(const PhaseInfo &phase, TimingScope &scope) {
     return error;
   if (failed(manager.run(current())))
     return diagnostics->takeError();
+  return phase.phase == Phase::Policy ? finishPolicy()
+                                      : llvm::Error::success();
+}
+
+/// Says what is expected of the schedule.
+llvm::Error Compilation::finishPolicy() {
+  if (llvm::Error error = verifyScheduled(command, model, estimate.has_value()))
+    return error;
+  if (estimate)
+    printSchedule(*estimate, llvm::errs());
   return llvm::Error::success();
 }
 
@@ -209,9 +233,11 @@ llvm::Error Compilation::findModel() {
     return llvm::createStringError(command.input + ": model @" +
                                    model.getSymName() +
                                    " has no function @forward");
-  if (llvm::Error error = verifyNoWeightsAt(command.output, model))
-    return error;
-  return verifyNoWeightsAt(command.report, model);
+  for (StringRef path :
+       {command.output, command.report, command.scheduleReport})
+    if (llvm::Error error = verifyNoWeightsAt(path, model))
+      return error;
+  return verifyScheduling(command, model);
 }
 
 /// Opens the text while the model is still as it was imported, and lets it say
@@ -282,8 +308,9 @@ llvm::Error moe::compile(const CompileCommand &command,
                          const Registry &registry) {
   if (llvm::Error error = verifyOutput(command.output, command))
     return error;
-  if (!command.report.empty())
-    if (llvm::Error error = verifyOutput(command.report, command))
-      return error;
+  for (const std::string &report : {command.report, command.scheduleReport})
+    if (!report.empty())
+      if (llvm::Error error = verifyOutput(report, command))
+        return error;
   return Compilation(command, registry).run();
 }

@@ -69,6 +69,9 @@ static llvm::Error buildPolicy(OpPassManager &manager,
   if (prefetch->isJudged())
     model.addPass(sched::createDropUnprofitablePass(
         registry, prefetch->getJudgement(), options.onEstimate));
+  // Of predictors whose guesses were taken out.
+  if (prefetch->isGuessing())
+    model.addPass(createDropUnusedWeightsPass());
   return llvm::Error::success();
 }
 

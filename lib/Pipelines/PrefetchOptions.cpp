@@ -5,6 +5,7 @@
 #include "moe/Dialect/Sched/Transforms/MemoryBudget.h"
 #include "moe/Driver/Registry.h"
 #include "moe/Prefetch/Predictor.h"
+#include "moe/Target/TargetBackend.h"
 
 using namespace mlir;
 using namespace moe;
@@ -79,6 +80,12 @@ llvm::Error PrefetchOptions::verifyNames(const Registry &registry) const {
 /// An option without effect is a mistake.
 llvm::Error PrefetchOptions::verifyUses(const Registry &registry) const {
   const std::string &name = options->predictor;
+  if (isGuessing() || !options->memoryBudget.empty())
+    if (!registry.backends.at(options->target)()->fetchesExperts())
+      return llvm::createStringError(
+          "--target=" + options->target +
+          ": takes all experts from memory, so --" +
+          (isGuessing() ? "predictor" : "memory-budget") + " has no use");
   bool hasTrace = !options->trace.empty();
   if (!hasTrace && registry.predictors.at(name)()->needsTrace())
     return llvm::createStringError("--predictor=" + name +
