@@ -550,10 +550,17 @@ TEST(PriorityPolicy, GoesOnForEver) {
 }
 
 TEST(CachePolicyList, IsSortedAndKnowsNames) {
-  EXPECT_EQ(cachePolicyNames(), "arc, belady, lfu, lru, priority");
+  EXPECT_THAT(cachePolicyNames(), testing::StartsWith("arc, belady, "));
   EXPECT_EQ(findCachePolicy("mru"), nullptr);
+  std::string last;
   for (const CachePolicyInfo *policy : cachePolicies()) {
+    EXPECT_LT(last, policy->name);
+    last = policy->name;
     EXPECT_EQ(findCachePolicy(policy->name), policy);
+    EXPECT_TRUE(std::any_of(
+        std::begin(references), std::end(references),
+        [&](const Named &known) { return known.name == last; }))
+        << last << " has no definition in this file";
     EXPECT_EQ(policy->needsFuture, std::string(policy->name) == "belady");
     EXPECT_THAT(policy->summary, testing::Not(testing::HasSubstr("\n")));
   }
