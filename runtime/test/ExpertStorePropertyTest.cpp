@@ -12,8 +12,8 @@ using ::testing::IsEmpty;
 
 namespace {
 
-/// Forwards at random: layers that are left out, guesses for any of them before,
-/// between and after, cancels, forwards that end early.
+/// Forwards at random: layers that are left out, guesses for any of them
+/// before, between and after, cancels, forwards that end early.
 class RandomForwards {
 public:
   explicit RandomForwards(uint64_t seed) : random(seed + 1) {

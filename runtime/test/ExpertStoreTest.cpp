@@ -228,6 +228,20 @@ TEST_F(ExpertStoreTest, AGuessThatIsBeingReadIsPromoted) {
   EXPECT_EQ(requested(6), (Ids{12, 12, 12, 0, 0, 0}));
 }
 
+TEST_F(ExpertStoreTest, PiecesOfAPromotedGuessCountAsWanted) {
+  model.file.hold();
+  model.start(8);
+  model.store->beginForward(1);
+  model.prefetch(1, {4});
+  requested(2);
+  model.demand(1, {0, 4});
+  EXPECT_EQ(requested(4), (Ids{12, 12, 12, 8}));
+  std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(requested(4).size(), 4u); // no more under way
+  model.file.allow();
+  EXPECT_EQ(model.takeAll(1).size(), 2u);
+}
+
 TEST_F(ExpertStoreTest, AGuessThatIsNotWantedEndsHalfRead) {
   for (bool isCanceled : {false, true}) {
     TestExperts other(3, 8, sameSize);

@@ -23,8 +23,9 @@ struct ScriptedFile {
   static constexpr int64_t all = INT64_MAX, never = INT64_MIN;
 
   std::vector<char> bytes;
-  /// What a read returns: `all`, fewer bytes, a negative errno, or `never`. Gets
-  /// the request and how many there were before; called by the reading thread.
+  /// What a read returns: `all`, fewer bytes, a negative errno, or `never`.
+  /// Gets the request and how many there were before; called by the reading
+  /// thread.
   std::function<int64_t(const ReadRequest &, int64_t)> script;
   bool isRandom = false; ///< results come out of order, some of them late
   std::minstd_rand random{1};

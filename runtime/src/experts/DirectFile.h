@@ -8,8 +8,8 @@
 
 namespace moert {
 
-/// Experts have a cache of their own; the system's would hold each of them twice
-/// and push out what others need.
+/// Experts have a cache of their own; the system's would hold each of them
+/// twice and push out what others need.
 class DirectFile {
 public:
   DirectFile() = default;

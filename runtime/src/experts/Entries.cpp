@@ -14,14 +14,12 @@ char *StoreCore::memoryOf(const Expert &expert) const {
 void StoreCore::placeWaiting() {
   if (waiting.empty())
     return;
-  auto placed = std::find_if(waiting.begin(), waiting.end(), [&](ExpertKey key) {
-    if (!placeOne(key, false))
-      return true;
-    wantedReads.push_back(key);
+  size_t placed = 0;
+  while (placed < waiting.size() && placeOne(waiting[placed], false)) {
+    wantedReads.push_back(waiting[placed++]);
     needsWake = true;
-    return false;
-  });
-  waiting.erase(waiting.begin(), placed);
+  }
+  waiting.erase(waiting.begin(), waiting.begin() + ptrdiff_t(placed));
   if (!waiting.empty())
     giveUpReading();
 }
@@ -47,9 +45,9 @@ bool StoreCore::placeOne(ExpertKey key, bool isGuess) {
   return true;
 }
 
-/// What computing uses or is about to use stays. With a partition, a layer evicts
-/// its own. A guess never makes another expected expert leave; what is wanted does
-/// so only if nobody else can.
+/// What computing uses or is about to use stays. With a partition, a layer
+/// evicts its own. A guess never makes another expected expert leave; what is
+/// wanted does so only if nobody else can.
 ExpertKey StoreCore::chooseVictim(ExpertKey forWhom, bool isGuess) {
   int64_t layer = forWhom / options.experts;
   auto isFree = [&](ExpertKey key) {
@@ -78,8 +76,8 @@ void StoreCore::leave(ExpertKey key) {
   areGuessesBlocked = false;
 }
 
-/// No further piece of this guess is read. Its entry is free when those under way
-/// have come.
+/// No further piece of this guess is read. Its entry is free when those under
+/// way have come.
 void StoreCore::abandon(ExpertKey key) {
   Expert &expert = experts[key];
   std::erase(guessReads, key);

@@ -42,8 +42,8 @@ public:
   virtual void wake() = 0;
 };
 
-/// io_uring where this build and the kernel have it, else threads that read; the
-/// reader's name says why.
+/// io_uring where this build and the kernel have it, else threads that read;
+/// the reader's name says why.
 Status openExpertReader(const std::string &path,
                         std::unique_ptr<ExpertReader> *out);
 /// UNAVAILABLE where there is no io_uring.

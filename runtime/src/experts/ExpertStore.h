@@ -19,11 +19,12 @@ struct ExpertExtent {
   uint64_t offset = 0; ///< in the file; a multiple of 4096
   uint64_t size = 0;
   uint64_t checksum = 0;      ///< XXH3-64
-  const void **address = nullptr; ///< its cell of moert_abi_forward_t::parameters
+  /// Its cell of moert_abi_forward_t::parameters.
+  const void **address = nullptr;
 };
 
-/// Something that happened, for a trace of the session. `guessed`: nobody wanted
-/// the expert for certain when it happened.
+/// Something that happened, for a trace of the session. `guessed`: nobody
+/// wanted the expert for certain when it happened.
 struct StoreEvent {
   enum Kind { ReadBegin, ReadEnd, WaitBegin, WaitEnd, Evict, Drop } kind;
   ExpertKey key; ///< -1 for waits
@@ -49,8 +50,9 @@ struct ExpertStoreOptions {
   std::unique_ptr<ExpertReader> reader;
   int32_t prefetch = 0;     ///< moert_prefetch_t
   /// Of one read, a multiple of 4096. A virtual disk (ext4, direct reads) gave
-  /// 1.06 GB/s with one read of 512 KiB at a time, 1.20 with two, and no more with
-  /// eight; what is wanted never waits for more of a guess than two of them.
+  /// 1.06 GB/s with one read of 512 KiB at a time, 1.20 with two, and no more
+  /// with eight; what is wanted never waits for more of a guess than two of
+  /// them.
   uint64_t pieceBytes = uint64_t(512) << 10;
   double readTimeout = 30;  ///< seconds
   bool checkExtents = true; ///< compare checksums when an expert first arrives
@@ -73,10 +75,11 @@ public:
   virtual ~ExpertStore() = default;
 
   /// The functions for the forward that has begun; `record` is NULL, for the
-  /// caller to set in a copy, and so is `prefetch` where guesses are not wanted.
+  /// caller to set in a copy, and so is `prefetch` where guesses are not
+  /// wanted.
   virtual const moert_abi_offload_t &abi() const = 0;
-  /// Around each forward. The second fails if any fetch of it did, naming expert
-  /// and reason; all later forwards then fail, too.
+  /// Around each forward. The second fails if any fetch of it did, naming
+  /// expert and reason; all later forwards then fail, too.
   virtual void beginForward(int64_t rows) = 0;
   virtual Status endForward() = 0;
   virtual ExpertStoreStats stats() const = 0;

@@ -163,14 +163,15 @@ void StoreCore::complete(const ReadResult &result,
     uint64_t have = piece.offset + uint64_t(result.bytes);
     endPiece(result.id);
     return fail(MOERT_DATA_LOSS, key,
-                "the file ends within it: has " + std::to_string(have) + " of " +
-                    std::to_string(extent.size) + " bytes");
+                "the file ends within it: has " + std::to_string(have) +
+                    " of " + std::to_string(extent.size) + " bytes");
   }
   endPiece(result.id);
   arrive(key, lock);
 }
 
-/// After each piece: all of the expert may be there, or nobody may want the rest.
+/// After each piece: all of the expert may be there, or nobody may want the
+/// rest.
 void StoreCore::arrive(ExpertKey key, std::unique_lock<std::mutex> &lock) {
   Expert &expert = experts[key];
   bool isWhole = !expert.underWay && expert.begun == readSize(key);
@@ -200,7 +201,8 @@ bool StoreCore::hasRightChecksum(ExpertKey key,
   const ExpertExtent &extent = options.extents[key];
   std::span<const std::byte> bytes(
       reinterpret_cast<const std::byte *>(memoryOf(expert)), extent.size);
-  // Whoever reads keeps its entry, so the bytes stay while nobody holds the lock.
+  // Whoever reads keeps its entry, so the bytes stay while nobody holds the
+  // lock.
   ++checksUnderWay;
   lock.unlock();
   uint64_t found = checksum(bytes);

@@ -1,4 +1,4 @@
-//===- PrefetchSwitch.cpp - guesses stop where they are seen to lose ------===//
+//===- PrefetchSwitch.cpp - guesses stop where they lose ------------------===//
 #include "experts/PrefetchSwitch.h"
 
 #include "moert/moert.h"

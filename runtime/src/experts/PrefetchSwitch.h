@@ -1,29 +1,29 @@
-//===- PrefetchSwitch.h - guesses stop where they are seen to lose -*- C++ -*-===//
+//===- PrefetchSwitch.h - guesses stop where they lose ----------*- C++ -*-===//
 //
 // A guess that is wrong costs bytes of a link that may be busy, and an entry of
-// the cache. Whether guesses pay depends on the machine, the budget and the text,
-// so it is measured while tokens are generated.
+// the cache. Whether guesses pay depends on the machine, the budget and the
+// text, so it is measured while tokens are generated.
 //
-// Forwards of few rows (decoding) come in periods of 4 with guesses and 4 without,
-// in the order off on on off | on off off on, so that a steady trend cancels. The
-// first forward of a period does not count: it still pays for the one before. Two
-// neighbours make a pair, whose measure is log(time with / time without); above
-// 0, guessing loses. After each pair:
+// Forwards of few rows (decoding) come in periods of 4 with guesses and 4
+// without, in the order off on on off | on off off on, so that a steady trend
+// cancels. The first forward of a period does not count: it still pays for the
+// one before. Two neighbours make a pair, whose measure is log(time with / time
+// without); above 0, guessing loses. After each pair:
 //
 //   1 pair           loses if it is 15 % slower
 //   2 or 3           loses if each is 5 % slower
 //   4 or more        loses if the last two are 10 % slower, or if the median of
-//                    all is above 0 by two standard errors; wins if that is below
+//                    all is above 0 by two standard errors; wins if it is below
 //   24               loses unless the median is below 0
 //
-// One that loses is stopped for 256 such forwards, then measured anew; each time
-// that it loses again doubles the rest, up to 8192. One that does not goes on for
-// 64 forwards between further measurements of two pairs, for up to 512 where it
-// clearly wins, and is judged by the last 24 pairs.
+// One that loses is stopped for 256 such forwards, then measured anew; each
+// time that it loses again doubles the rest, up to 8192. One that does not goes
+// on for 64 forwards between further measurements of two pairs, for up to 512
+// where it clearly wins, and is judged by the last 24 pairs.
 //
-// What useless guesses cost by this rule: 30 % slower are stopped after one period
-// (1.2 forwards' time lost), 5 % slower after four (0.8 forwards'), and again each
-// time after a rest: about 1 % of 128 forwards, less of more.
+// What useless guesses cost by this rule: 30 % slower are stopped after one
+// period (1.2 forwards' time lost), 5 % slower after four (0.8 forwards'), and
+// again each time after a rest: about 1 % of 128 forwards, less of more.
 //===----------------------------------------------------------------------===//
 #ifndef MOERT_EXPERTS_PREFETCHSWITCH_H
 #define MOERT_EXPERTS_PREFETCHSWITCH_H

@@ -220,8 +220,8 @@ int64_t StoreCore::handOut(Layer &layer, int64_t index, int32_t *out) {
   return count;
 }
 
-/// Nothing is under way, so nothing will arrive. Correct callers never see that:
-/// what one layer got is released before it waits again.
+/// Nothing is under way, so nothing will arrive. Correct callers never see
+/// that: what one layer got is released before it waits again.
 bool StoreCore::isStuck(const Layer &layer) const {
   if (piecesUnderWay || checksUnderWay || !wantedReads.empty() ||
       !guessReads.empty())
@@ -319,8 +319,8 @@ void StoreCore::cancel(int64_t layer) {
   unlockAndWake(lock);
 }
 
-/// What was not begun is dropped, what is half read is given up. Where all pieces
-/// are under way, the bytes are paid for: it may stay.
+/// What was not begun is dropped, what is half read is given up. Where all
+/// pieces are under way, the bytes are paid for: it may stay.
 void StoreCore::endGuesses(int64_t index) {
   ExpertKey first = ExpertKey(index * options.experts);
   for (ExpertKey key = first; key < first + options.experts; ++key) {

@@ -1,8 +1,9 @@
-//===- StoreCore.h - what computing and the reading thread share -*- C++ -*-===//
+//===- StoreCore.h - what computing and reading share -----------*- C++ -*-===//
 //
-// Two threads: the one that computes calls demand, take, prefetch and cancel; the
-// other one reads (Loader.cpp). One mutex guards everything here; nobody holds it
-// while a read is submitted, waited for or checked.
+// Two threads: the one that computes, one layer at a time, calls demand, take,
+// prefetch and cancel; the other one reads (Loader.cpp). One mutex guards
+// everything here; nobody holds it while a read is submitted, waited for or
+// checked.
 //
 // An expert is
 //
@@ -13,10 +14,10 @@
 //             -> Absent    a guess that was given up
 //   Resident  -> Absent    it was evicted
 //
-// Entries are given out by the computing thread where an expert is wanted, so that
-// without guesses the policy sees the same calls in every run; a guess gets one
-// only when its first piece is about to be read. What has pieces under way keeps
-// its entry until they have come.
+// Entries are given out by the computing thread where an expert is wanted, so
+// that without guesses the policy sees the same calls in every run; a guess
+// gets one only when its first piece is about to be read. What has pieces under
+// way keeps its entry until they have come.
 //===----------------------------------------------------------------------===//
 #ifndef MOERT_EXPERTS_STORECORE_H
 #define MOERT_EXPERTS_STORECORE_H

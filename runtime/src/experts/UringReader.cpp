@@ -73,7 +73,7 @@ Status UringReader::open(const std::string &path) {
   hasRing = true;
   // Waiting for a limited time without it takes entries of the queue.
   if (!(ring.features & IORING_FEAT_EXT_ARG))
-    return makeStatus(MOERT_UNAVAILABLE, "no io_uring: the kernel's is too old");
+    return makeStatus(MOERT_UNAVAILABLE, "no io_uring: kernel is too old");
   wakes = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wakes < 0)
     return makeStatus(MOERT_UNAVAILABLE, "no io_uring: ", errnoText(errno));
@@ -140,8 +140,8 @@ size_t UringReader::wait(std::span<ReadResult> results, int milliseconds) {
   if (!isWatching && watchWakes())
     milliseconds = 1; // look often instead
   int error = await(milliseconds);
-  if (error && error != -ETIME && error != -EINTR) // never seen; not a busy loop
-    ::usleep(1000);
+  if (error && error != -ETIME && error != -EINTR)
+    ::usleep(1000); // whatever it is: callers may call again at once
   size_t count = 0;
   io_uring_cqe *cqe;
   while (count < results.size() && io_uring_peek_cqe(&ring, &cqe) == 0) {
