@@ -237,7 +237,7 @@ llvm::Error Compilation::findModel() {
        {command.output, command.report, command.scheduleReport})
     if (llvm::Error error = verifyNoWeightsAt(path, model))
       return error;
-  return verifyScheduling(command, model);
+  return verifyScheduling(command, registry, model);
 }
 
 /// Opens the text while the model is still as it was imported, and lets it say

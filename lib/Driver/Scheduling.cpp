@@ -3,6 +3,7 @@
 
 #include "moe/Analysis/ModelFacts.h"
 #include "moe/Dialect/Sched/IR/Sched.h"
+#include "moe/Driver/Registry.h"
 
 using namespace mlir;
 using namespace moe;
@@ -34,8 +35,23 @@ static llvm::Error verifyAhead(const CompileCommand &command, ModelOp model) {
       " layers with experts");
 }
 
+/// A trace must be of the model, and a predictor must find in it what says
+/// whether its guesses pay.
+static llvm::Error verifyTrace(const CompileOptions &options,
+                               const Registry &registry, ModelOp model) {
+  auto trace = RoutingTrace::read(options.trace);
+  if (!trace)
+    return trace.takeError();
+  if (llvm::Error error = trace->verifyModel(model))
+    return error;
+  if (options.memoryBudget.empty())
+    return llvm::Error::success();
+  return checkGuessesOverTrace(*registry.predictors.at(options.predictor)(),
+                               *trace);
+}
+
 llvm::Error moe::verifyScheduling(const CompileCommand &command,
-                                  ModelOp model) {
+                                  const Registry &registry, ModelOp model) {
   const CompileOptions &options = command.options;
   StringRef flag = findFlag(options);
   if (flag.empty())
@@ -48,13 +64,9 @@ llvm::Error moe::verifyScheduling(const CompileCommand &command,
     if (llvm::Error error =
             DeviceProfile::load(options.deviceProfile).takeError())
       return error;
-  if (!options.trace.empty()) {
-    auto trace = RoutingTrace::read(options.trace);
-    if (!trace)
-      return trace.takeError();
-    if (llvm::Error error = trace->verifyModel(model))
+  if (!options.trace.empty())
+    if (llvm::Error error = verifyTrace(options, registry, model))
       return error;
-  }
   return verifyAhead(command, model);
 }
 

@@ -8,7 +8,8 @@
 namespace moe {
 
 /// Fails early where a file that the flags name cannot be used for this model.
-llvm::Error verifyScheduling(const CompileCommand &command, ModelOp model);
+llvm::Error verifyScheduling(const CompileCommand &command,
+                             const Registry &registry, ModelOp model);
 
 /// After phase `policy`: fails if flags were about fetches, and there are none,
 /// or nothing could be estimated that should be.

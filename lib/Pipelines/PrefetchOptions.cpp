@@ -4,8 +4,10 @@
 #include "cache/CachePolicy.h"
 #include "moe/Dialect/Sched/Transforms/MemoryBudget.h"
 #include "moe/Driver/Registry.h"
+#include "moe/Prefetch/DeviceProfile.h"
 #include "moe/Prefetch/Predictor.h"
 #include "moe/Target/TargetBackend.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace moe;
@@ -56,6 +58,17 @@ bool PrefetchOptions::isJudged() const {
   return !options->trace.empty() && !options->memoryBudget.empty();
 }
 
+/// A profile of this build's; files are read later.
+static llvm::Error verifyProfile(StringRef name) {
+  bool isFile = name.contains('/') || name.ends_with(".json");
+  std::vector<std::string> names = DeviceProfile::getNames();
+  if (name.empty() || isFile || llvm::is_contained(names, name))
+    return llvm::Error::success();
+  return llvm::createStringError("unknown device profile '" + name +
+                                 "', this build has: " +
+                                 llvm::join(names, ", "));
+}
+
 llvm::Error PrefetchOptions::verifyNames(const Registry &registry) const {
   if (!registry.predictors.count(options->predictor)) {
     std::string names;
@@ -74,7 +87,7 @@ llvm::Error PrefetchOptions::verifyNames(const Registry &registry) const {
     return llvm::createStringError(
         "--cache-policy=" + options->cachePolicy +
         ": needs to know the future, which moe-run takes from a trace");
-  return llvm::Error::success();
+  return verifyProfile(options->deviceProfile);
 }
 
 /// An option without effect is a mistake.
