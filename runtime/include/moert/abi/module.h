@@ -66,8 +66,8 @@ struct moert_abi_offload_t {
                  int64_t experts, const float *logits, int64_t chosen,
                  const int32_t *ids, const float *weights);
   /* Rows may want these experts of a layer soon: ids and confidence
-   * [rows][columns]; those of which no row is surer than the threshold are not
-   * worth a fetch. The last four are NULL when all experts are in memory. */
+   * [rows][columns]; those that every row is less sure of than the threshold are
+   * not worth a fetch. The last four are NULL when all experts are in memory. */
   void (*prefetch)(const moert_abi_offload_t *offload, int64_t layer, int64_t rows,
                    int64_t columns, const int32_t *ids, const float *confidence,
                    float threshold);
