@@ -47,6 +47,18 @@ Operation *getLastDefinition(Operation *op) {
   return last;
 }
 
+bool isWantedFetch(Operation *op) {
+  return isa<PrefetchOp>(op) && !isGuess(op);
+}
+
+/// The last wanted fetch in front; null if there is none.
+Operation *getPreviousFetch(Operation *op) {
+  while ((op = op->getPrevNode()))
+    if (isWantedFetch(op))
+      break;
+  return op;
+}
+
 struct HoistPrefetch
     : moe::sched::impl::HoistPrefetchPassBase<HoistPrefetch> {
   void runOnOperation() override {
@@ -59,11 +71,14 @@ struct HoistPrefetch
     OpSet guessing = findGuessing(block);
     OpSet placed;
     for (Operation &op : llvm::make_early_inc_range(block)) {
-      bool isWanted = isa<PrefetchOp>(op) && !guessing.contains(&op);
-      Operation *definition = getLastDefinition(&op);
-      if (!definition || !(isWanted || guessing.contains(&op)))
+      bool isWanted = isWantedFetch(&op);
+      if (!isWanted && !guessing.contains(&op))
         continue;
-      Operation *place = isWanted ? definition : findPlace(definition, &op);
+      Operation *place = getLastDefinition(&op);
+      if (!isWanted)
+        place = place ? findPlace(place, &op) : getPreviousFetch(&op);
+      if (!place)
+        continue;
       // What was placed there before stays in front.
       while (placed.contains(place->getNextNode()) &&
              place->getNextNode()->isBeforeInBlock(&op))
@@ -80,7 +95,7 @@ struct HoistPrefetch
   /// definition if there is none.
   static Operation *findPlace(Operation *definition, Operation *op) {
     for (Operation *at = definition; at != op; at = at->getNextNode())
-      if (isa<PrefetchOp>(at) && !isGuess(at))
+      if (isWantedFetch(at))
         return at;
     return definition;
   }

@@ -134,8 +134,8 @@ def HoistPrefetchPass : Pass<"sched-hoist-prefetch", "::moe::ModelOp"> {
   let description = [{
     A guess, and what only it needs, moves up to the first wanted fetch behind the
     operations that it needs: what is wanted goes first, and computing of that
-    layer overlaps with the guess's reads. Wanted fetches move up to what they
-    need.
+    layer overlaps with the guess's reads. What needs no operation moves up to the
+    last wanted fetch in front of it. Wanted fetches move up to what they need.
 
     Declined where a fetch is as early as it can be.
 
