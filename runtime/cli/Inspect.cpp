@@ -72,6 +72,35 @@ static std::string describeFeatures(const Json &json) {
   return text.empty() ? "" : ", needs" + text;
 }
 
+/// What comes and goes under a budget, for a module that can be run with one.
+static std::string describeSchedule(const Json &json) {
+  const Json &schedule = json["schedule"];
+  if (!schedule.is_object())
+    return "";
+  auto megabytes = [&](const char *key) {
+    return double(schedule.value(key, 0ull)) / 1e6;
+  };
+  std::string text =
+      format("on disk   %.3f MB of experts, %.3f MB each; a token takes %.3f "
+             "MB of %zu layers\n",
+             megabytes("all_expert_bytes"), megabytes("expert_bytes"),
+             megabytes("token_expert_bytes"), schedule["layers"].size());
+  std::string shares;
+  for (const Json &entries : schedule["partition"])
+    shares += (shares.empty() ? "" : " ") + entries.dump();
+  text += "schedule  cache policy " + schedule.value("cache_policy", "") +
+          (shares.empty() ? ", all layers share" : ", shares " + shares);
+  if (std::string predictor = schedule.value("predictor", "");
+      !predictor.empty())
+    text += format(", %s guesses %d per row of %zu layers, %d ahead",
+                   predictor.c_str(), schedule.value("guesses", 0),
+                   schedule["guessed_layers"].size(),
+                   schedule.value("ahead", 0));
+  else
+    text += ", nobody guesses";
+  return text + "\n";
+}
+
 static std::string summary(const Module &module, const Json &json) {
   const moert_module_info_t &info = module.info;
   std::string text = module.path + ": " + stringIn(json, "/producer") +
@@ -97,7 +126,7 @@ static std::string summary(const Module &module, const Json &json) {
                  "without the head\n",
                  double(info.active_bytes_per_token) / 1e6,
                  double(info.macs_per_token) / 1e6);
-  text += "sections\n";
+  text += describeSchedule(json) + "sections\n";
   for (const Json &section : json["sections"])
     text += format("  %-12s %14llu bytes at %llu\n",
                    section.value("name", "?").c_str(),

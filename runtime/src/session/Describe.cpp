@@ -1,6 +1,7 @@
 //===- Describe.cpp - a module as JSON ------------------------------------===//
 #include "container/Checksum.h"
 #include "container/Header.h"
+#include "session/Experts.h"
 #include "session/Module.h"
 #include <algorithm>
 #include <cstring>
@@ -162,6 +163,35 @@ static Json describeStorage(const fb::Module &metadata) {
   return result;
 }
 
+template <typename T>
+static Json numbersOf(const flatbuffers::Vector<T> *numbers) {
+  Json result = Json::array();
+  if (numbers)
+    for (T number : *numbers)
+      result.push_back(number);
+  return result;
+}
+
+/// null for a module whose experts all stay in memory.
+static Json describeSchedule(const fb::Module &metadata) {
+  const fb::Schedule *schedule = metadata.schedule();
+  if (!schedule)
+    return Json();
+  ExpertTable table(metadata);
+  return {{"cache_policy", text(schedule->policy())},
+          {"entries", schedule->entries()},
+          {"layers", numbersOf(schedule->layers())},
+          {"partition", numbersOf(schedule->partition())},
+          {"predictor", text(schedule->predictor())},
+          {"ahead", schedule->ahead()},
+          {"guesses", schedule->guesses()},
+          {"guessed_layers", numbersOf(schedule->guessed_layers())},
+          {"expert_bytes", table.entryBytes},
+          {"all_expert_bytes", table.bytes()},
+          {"token_expert_bytes", uint64_t(table.chosen) * table.layers.size() *
+                                     table.entryBytes}};
+}
+
 std::string moert::describeModule(const moert_module_t &module) {
   const moert_container_header_t &header = module.container->header();
   const fb::Module &metadata = module.metadata();
@@ -198,6 +228,7 @@ std::string moert::describeModule(const moert_module_t &module) {
       {"codes", describeCodes(module.container->codes())},
       {"active_bytes_per_token", metadata.active_bytes_per_token()},
       {"macs_per_token", metadata.macs_per_token()},
+      {"schedule", describeSchedule(metadata)},
       {"parameters", parameters}};
   // A name that is not UTF-8 is shown, not refused.
   return result.dump(2, ' ', false, Json::error_handler_t::replace);
