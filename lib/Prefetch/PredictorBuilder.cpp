@@ -2,7 +2,9 @@
 #include "moe/Prefetch/PredictorBuilder.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/Twine.h"
+#include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace moe;
@@ -43,6 +45,18 @@ Value moe::buildRecentDistribution(ImplicitLocOpBuilder &builder,
 // Weights
 //===----------------------------------------------------------------------===//
 
+/// The number that a reader of the text gets: an array of f64 is written with seven
+/// digits. So a model means the same before and after it was text.
+static double getWritten(float value) {
+  SmallString<24> text;
+  llvm::raw_svector_ostream(text) << double(value);
+  double written = 0;
+  bool failed = text.str().getAsDouble(written);
+  assert(!failed && "what was written is a number");
+  (void)failed;
+  return written;
+}
+
 FlatSymbolRefAttr moe::addPredictorWeight(ImplicitLocOpBuilder &builder,
                                           const PredictionSite &site,
                                           StringRef part,
@@ -54,7 +68,9 @@ FlatSymbolRefAttr moe::addPredictorWeight(ImplicitLocOpBuilder &builder,
   std::string name = base;
   for (int64_t i = 1; model.lookupSymbol(name); ++i)
     name = (base + "." + Twine(i)).str();
-  std::vector<double> elements(values.begin(), values.end());
+  std::vector<double> elements;
+  for (float value : values)
+    elements.push_back(getWritten(value));
   auto source = ValuesAttr::get(
       builder.getContext(),
       DenseF64ArrayAttr::get(builder.getContext(), elements));

@@ -202,6 +202,26 @@ TEST_F(RouterTest, WeightsAreNamedByTheirLayerOnce) {
   EXPECT_TRUE(weight->isBeforeInBlock(function));
 }
 
+/// Values have as many digits as text of them.
+TEST_F(RouterTest, WeightsMeanTheSameAsTheirText) {
+  parse(normed0, normed1);
+  auto learned = getRegistry().predictors.at("learned")();
+  llvm::cantFail(learned->fit(makeTwoLayers()));
+  EXPECT_THAT(build(*learned), HasSubstr("by @predictor.2.linear"));
+  std::string text;
+  llvm::raw_string_ostream(text) << *module;
+  auto again = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+  ASSERT_TRUE(again);
+  auto read = *again->getOps<ModelOp>().begin();
+  int64_t weights = 0;
+  for (auto weight : model.getOps<WeightOp>()) {
+    auto other = read.lookupSymbol<WeightOp>(weight.getSymName());
+    EXPECT_EQ(weight.getSources(), other.getSources()) << weight.getSymName().str();
+    weights += weight.getSymName().starts_with("predictor.");
+  }
+  EXPECT_EQ(weights, 7);
+}
+
 /// In a model, rows of the table are positions; as many as there may be.
 TEST_F(RouterTest, OracleLooksUpPositions) {
   parse(normed0, normed1);

@@ -101,10 +101,13 @@ const Trained &Learned::getTrained(int64_t from, int64_t to) const {
     appendScales(trace, from - i, result);
   }
   Examples examples;
-  examples.rows = trace.rows.size();
   examples.inputs = count * trace.experts;
   examples.outputs = trace.experts;
-  for (int64_t row = 0; row < examples.rows; ++row) {
+  int64_t rows = trace.rows.size();
+  examples.rows = std::min(
+      rows, learned::getMostExamples(examples.inputs, examples.outputs));
+  for (int64_t example = 0; example < examples.rows; ++example) {
+    int64_t row = example * rows / examples.rows; // from all parts of the trace
     for (int64_t i = 0; i < examples.inputs; ++i) {
       int64_t layer = from - i / trace.experts, e = i % trace.experts;
       examples.input.push_back(

@@ -9,7 +9,10 @@ using namespace moe::learned;
 
 namespace {
 
-constexpr int64_t hiddenUnits = 64, batch = 64, mostEpochs = 24;
+constexpr int64_t hiddenUnits = 64, batch = 64;
+/// About a second: multiply-adds of a training, which sets how often each example
+/// is seen, and how many there may be.
+constexpr int64_t mostWork = 6'000'000'000, fewestEpochs = 4, mostEpochs = 24;
 constexpr float firstRate = 1e-2f, decay = 0.05f, beta1 = 0.9f, beta2 = 0.99f;
 
 /// Numbers that look random, the same everywhere.
@@ -145,6 +148,11 @@ Network makeNetwork(const Examples &examples) {
   return net;
 }
 
+/// Multiply-adds of one example, forward and twice as many back.
+int64_t getWork(int64_t inputs, int64_t outputs) {
+  return 3 * inputs * (3 * hiddenUnits + outputs);
+}
+
 /// Adam with weight decay beside it (Loshchilov and Hutter, 2019).
 class Adam {
 public:
@@ -190,6 +198,11 @@ double Network::getLoss(const Examples &examples, int64_t begin,
   return begin < end ? loss / double(end - begin) : 0;
 }
 
+int64_t moe::learned::getMostExamples(int64_t inputs, int64_t outputs) {
+  return std::max<int64_t>(
+      mostWork / fewestEpochs / getWork(inputs, outputs), batch);
+}
+
 Network moe::learned::train(const Examples &examples) {
   Network net = makeNetwork(examples);
   Random random;
@@ -204,8 +217,10 @@ Network moe::learned::train(const Examples &examples) {
   Pass pass;
   Network best = net;
   double least = net.getLoss(examples, used, examples.rows);
-  int64_t steps = (used + batch - 1) / batch * mostEpochs, step = 0;
-  for (int64_t epoch = 0; epoch < mostEpochs; ++epoch) {
+  int64_t work = getWork(net.inputs, net.outputs) * std::max<int64_t>(used, 1);
+  int64_t epochs = std::clamp(mostWork / work, fewestEpochs, mostEpochs);
+  int64_t steps = (used + batch - 1) / batch * epochs, step = 0;
+  for (int64_t epoch = 0; epoch < epochs; ++epoch) {
     random.shuffle(order);
     for (int64_t begin = 0; begin < used; begin += batch) {
       int64_t end = std::min(begin + batch, used);

@@ -27,6 +27,9 @@ struct Network {
   double getLoss(const Examples &examples, int64_t begin, int64_t end) const;
 };
 
+/// Examples that a training has time for.
+int64_t getMostExamples(int64_t inputs, int64_t outputs);
+
 /// Trains with Adam from fixed random numbers, in one order of additions: the
 /// same examples give the same network. The last eighth of the rows only tells
 /// when to stop.
