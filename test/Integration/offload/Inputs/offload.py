@@ -58,7 +58,8 @@ def combinations(few):
     policies = ("lru", "lfu", "arc", "priority", "belady:")
     prefetch = ("auto", "on", "off")
     if not few:
-        return itertools.product(budgets, policies, prefetch, threads)
+        return [(*one, t) for i, one in enumerate(itertools.product(budgets, policies, prefetch))
+                for t in (threads if one[0] == 5 else threads[i % 2:][:1])]
     return [(budgets[i % 4], policies[i % 5], prefetch[i % 3], threads[i // 3 % 2])
             for i in range(20)]
 
