@@ -10,6 +10,11 @@
 // REDEFINE: %{error} = %t.trace: is of model 'else' with fingerprint
 // RUN: %{check}
 
+// A policy that this build does not have.
+// RUN: %{trace} --layers 1 --model "m;null;8;8;1;8;2"
+// RUN: sed "s|ERROR|cache policy 'mru' is unknown, known are |; s/lru/mru/" %s \
+// RUN:   | moe-opt --sched-partition-cache=trace=%t.trace -verify-diagnostics -o /dev/null
+
 !at = tensor<?xi32>
 !ids = tensor<?x2xi32>
 !rows = tensor<?x8xf32>

@@ -34,8 +34,8 @@ OpSet findGuessing(Block &block) {
   return guessing;
 }
 
-/// The last operation of the block that defines an operand; null if all operands
-/// are arguments.
+/// The last operation of the block that defines an operand; null if all
+/// operands are arguments.
 Operation *getLastDefinition(Operation *op) {
   Operation *last = nullptr;
   for (Value operand : op->getOperands()) {
@@ -59,8 +59,7 @@ Operation *getPreviousFetch(Operation *op) {
   return op;
 }
 
-struct HoistPrefetch
-    : moe::sched::impl::HoistPrefetchPassBase<HoistPrefetch> {
+struct HoistPrefetch : moe::sched::impl::HoistPrefetchPassBase<HoistPrefetch> {
   void runOnOperation() override {
     for (auto function : getOperation().getOps<func::FuncOp>())
       for (Block &block : function.getBody())
@@ -91,8 +90,8 @@ struct HoistPrefetch
     }
   }
 
-  /// The first wanted fetch behind a definition, up to the operation itself; the
-  /// definition if there is none.
+  /// The first wanted fetch behind a definition, up to the operation itself;
+  /// the definition if there is none.
   static Operation *findPlace(Operation *definition, Operation *op) {
     for (Operation *at = definition; at != op; at = at->getNextNode())
       if (isWantedFetch(at))

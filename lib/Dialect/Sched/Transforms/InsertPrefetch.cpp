@@ -54,8 +54,8 @@ struct InsertPrefetch
           "guesses " + llvm::Twine(ahead) +
           " layers ahead requested, must be at least 1");
     if (count < 0)
-      return llvm::createStringError(
-          llvm::Twine(count) + " guesses requested, must be at least 0");
+      return llvm::createStringError(llvm::Twine(count) +
+                                     " guesses requested, must be at least 0");
     for (const FetchedLayer &layer : layers)
       if (count > layer.known.experts)
         return llvm::createStringError(
@@ -152,8 +152,8 @@ struct InsertPrefetch
                   const FetchedLayer &target, size_t index) {
     const RoutedLayer &layer = target.known;
     PrefetchOp wanted = target.fetch;
-    int64_t guesses = count ? int64_t(count)
-                            : getDefaultCount(layer.experts, layer.chosen);
+    int64_t guesses =
+        count ? int64_t(count) : getDefaultCount(layer.experts, layer.chosen);
     int64_t rows = cast<ShapedType>(scores.getType()).getDimSize(0);
     ScoreCalibration calibration;
     if (index < calibrations.size())

@@ -201,10 +201,10 @@ def PartitionCachePass : Pass<"sched-partition-cache", "::moe::ModelOp"> {
   let description = [{
     Below one token's cycle, the experts that one token wants in all layers, a
     cache that layers share hits nothing under lru: each layer evicts what the next
-    token wants. Shares are those that hit most in a trace.
+    token wants. Shares are those that hit most in the first part of a trace.
 
-    Declined without a trace, without entries, and where there are too few entries
-    for each layer's choice.
+    Declined without a trace, without entries, where there are too few entries for
+    each layer's choice, and where a shared cache hits as often in the second part.
 
     Before:
     ```mlir
