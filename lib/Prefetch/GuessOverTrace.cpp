@@ -15,9 +15,9 @@
 
 using namespace llvm;
 using namespace moe;
+using mlir::RankedTensorType;
 using moe::reference::Integers;
 using moe::reference::Matrix;
-using mlir::RankedTensorType;
 
 namespace {
 
@@ -42,7 +42,8 @@ public:
 
 private:
   RankedTensorType getTable(int64_t columns, mlir::Type element) {
-    return RankedTensorType::get({mlir::ShapedType::kDynamic, columns}, element);
+    return RankedTensorType::get({mlir::ShapedType::kDynamic, columns},
+                                 element);
   }
   mlir::func::FuncOp addFunction(StringRef name, ArrayRef<mlir::Type> inputs);
   void finish(mlir::func::FuncOp function, mlir::ValueRange results);
@@ -61,8 +62,8 @@ private:
 TraceModel::TraceModel(const RoutingTrace &trace, int64_t from, int64_t to)
     : trace(trace), from(from), to(to),
       builder(mlir::UnknownLoc::get(&context), &context) {
-  context.loadDialect<MoeDialect, sched::SchedDialect,
-                      mlir::func::FuncDialect>();
+  context
+      .loadDialect<MoeDialect, sched::SchedDialect, mlir::func::FuncDialect>();
   module = mlir::ModuleOp::create(builder.getLoc());
   builder.setInsertionPointToEnd(module->getBody());
   // Positions lie below the context: here they number the rows.
@@ -81,16 +82,15 @@ mlir::func::FuncOp TraceModel::addFunction(StringRef name,
   return function;
 }
 
-void TraceModel::finish(mlir::func::FuncOp function,
-                        mlir::ValueRange results) {
+void TraceModel::finish(mlir::func::FuncOp function, mlir::ValueRange results) {
   mlir::func::ReturnOp::create(builder, results);
-  function.setFunctionType(builder.getFunctionType(
-      function.getArgumentTypes(), results.getTypes()));
+  function.setFunctionType(
+      builder.getFunctionType(function.getArgumentTypes(), results.getTypes()));
 }
 
 bool TraceModel::addScores(const Predictor &predictor) {
-  SmallVector<mlir::Type> inputs = {
-      RankedTensorType::get({mlir::ShapedType::kDynamic}, builder.getI32Type())};
+  SmallVector<mlir::Type> inputs = {RankedTensorType::get(
+      {mlir::ShapedType::kDynamic}, builder.getI32Type())};
   inputs.append(from + 1, getTable(trace.experts, builder.getF32Type()));
   scores = addFunction("scores", inputs);
   std::vector<RoutedLayer> layers(trace.layers.size());
@@ -127,11 +127,11 @@ void TraceModel::addGuess(const Predictor &predictor,
 
 Error TraceModel::verify(const Predictor &predictor) {
   std::string what;
-  mlir::ScopedDiagnosticHandler handler(
-      &context, [&](mlir::Diagnostic &diagnostic) {
-        what = diagnostic.str();
-        return mlir::success();
-      });
+  mlir::ScopedDiagnosticHandler handler(&context,
+                                        [&](mlir::Diagnostic &diagnostic) {
+                                          what = diagnostic.str();
+                                          return mlir::success();
+                                        });
   if (succeeded(mlir::verify(*module)))
     return Error::success();
   return createStringError("predictor " + predictor.getName() + ": " + what);
@@ -150,11 +150,10 @@ Expected<Matrix> TraceModel::evaluateScores() {
     for (int64_t layer = 0; layer <= from; ++layer) {
       // Layers that nobody looks at need no rows.
       bool isUsed = !scores.getArgument(layer + 1).use_empty();
-      const float *logits =
-          trace.logits[layer].data() + begin * trace.experts;
+      const float *logits = trace.logits[layer].data() + begin * trace.experts;
       int64_t used = isUsed ? count : 0;
-      arguments.push_back(Matrix{
-          used, trace.experts, {logits, logits + used * trace.experts}});
+      arguments.push_back(
+          Matrix{used, trace.experts, {logits, logits + used * trace.experts}});
     }
     auto results = evaluator.evaluate(scores, std::move(arguments));
     if (!results)
@@ -170,9 +169,10 @@ Error TraceModel::evaluateGuess(const Matrix &scores, TraceGuesses &guesses) {
   reference::Evaluator evaluator(model);
   for (int64_t begin = 0; begin < scores.rows; begin += chunkRows) {
     int64_t count = std::min(chunkRows, scores.rows - begin);
-    std::vector<reference::Value> arguments = {
-        Matrix{count, scores.columns,
-               {scores.row(begin), scores.row(begin) + count * scores.columns}}};
+    std::vector<reference::Value> arguments = {Matrix{
+        count,
+        scores.columns,
+        {scores.row(begin), scores.row(begin) + count * scores.columns}}};
     auto results = evaluator.evaluate(guess, std::move(arguments));
     if (!results)
       return results.takeError();
@@ -190,8 +190,8 @@ Error TraceModel::evaluateGuess(const Matrix &scores, TraceGuesses &guesses) {
 // Guesses that are made, and those that were recorded
 //===----------------------------------------------------------------------===//
 
-/// Those of the first `fitted` rows that the predictor did not learn from; all if
-/// they are too few.
+/// Those of the first `fitted` rows that the predictor did not learn from; all
+/// if they are too few.
 static std::vector<int64_t> getCalibrationRows(const Predictor &predictor,
                                                int64_t fitted) {
   std::vector<int64_t> rows;
@@ -231,9 +231,9 @@ guessLayer(const Predictor &predictor, const RoutingTrace &trace, int64_t from,
 }
 
 /// What the module that was recorded guessed, calibrated anew.
-static std::optional<TraceGuesses>
-takeRecorded(const RoutingTrace &trace, int64_t layer, int64_t count,
-             int64_t fitted) {
+static std::optional<TraceGuesses> takeRecorded(const RoutingTrace &trace,
+                                                int64_t layer, int64_t count,
+                                                int64_t fitted) {
   if (all_of(trace.guessed[layer], [](int32_t expert) { return expert == -1; }))
     return std::nullopt;
   TraceGuesses guesses;
@@ -259,9 +259,9 @@ Error moe::checkGuessesOverTrace(const Predictor &predictor,
         Twine(file) + "has no guesses; those of " + predictor.getName() +
         " are recorded by a module that was compiled with it");
   if (trace.predictor != predictor.getName())
-    return createStringError(Twine(file) + "has guesses of " +
-                             trace.predictor + ", those of " +
-                             predictor.getName() + " are needed");
+    return createStringError(Twine(file) + "has guesses of " + trace.predictor +
+                             ", those of " + predictor.getName() +
+                             " are needed");
   return Error::success();
 }
 

@@ -45,8 +45,8 @@ Value moe::buildRecentDistribution(ImplicitLocOpBuilder &builder,
 // Weights
 //===----------------------------------------------------------------------===//
 
-/// The number that a reader of the text gets: an array of f64 is written with seven
-/// digits. So a model means the same before and after it was text.
+/// The number that a reader of the text gets: an array of f64 is written with
+/// seven digits. So a model means the same before and after it was text.
 static double getWritten(float value) {
   SmallString<24> text;
   llvm::raw_svector_ostream(text) << double(value);
@@ -71,9 +71,9 @@ FlatSymbolRefAttr moe::addPredictorWeight(ImplicitLocOpBuilder &builder,
   std::vector<double> elements;
   for (float value : values)
     elements.push_back(getWritten(value));
-  auto source = ValuesAttr::get(
-      builder.getContext(),
-      DenseF64ArrayAttr::get(builder.getContext(), elements));
+  auto source =
+      ValuesAttr::get(builder.getContext(),
+                      DenseF64ArrayAttr::get(builder.getContext(), elements));
 
   OpBuilder::InsertionGuard guard(builder);
   Block &body = model.getBody().front();

@@ -33,8 +33,7 @@ static Error judge(Predictor &predictor, const RoutingTrace &trace,
     result.calibrationError += getCalibrationError(
         getCalibrationCurve(guesses, trace, table.begin, table.end));
     for (auto [i, count] : enumerate(table.counts)) {
-      double recall =
-          getRecall(guesses, trace, count, table.begin, table.end);
+      double recall = getRecall(guesses, trace, count, table.begin, table.end);
       result.layerRecall[guesses.layer - table.ahead][i] = recall;
       result.recall[i] += recall / double(layers);
     }

@@ -41,8 +41,8 @@ std::string quoted(StringRef text) {
 }
 
 std::string listed(ArrayRef<int> layers) {
-  return join(map_range(layers, [](int layer) { return std::to_string(layer); }),
-              ", ");
+  return join(
+      map_range(layers, [](int layer) { return std::to_string(layer); }), ", ");
 }
 
 /// Numbers of a file one after the other; who takes them has checked the size.
@@ -129,8 +129,10 @@ static Error checkBounds(StringRef what, uint64_t value, uint64_t low,
 
 Error Reader::readHeader() {
   if (bytes.size() < sizeof(moert_routing_header_t))
-    return failure("has ", bytes.size(), " bytes, the header of a routing "
-                   "trace has ", sizeof(moert_routing_header_t));
+    return failure("has ", bytes.size(),
+                   " bytes, the header of a routing "
+                   "trace has ",
+                   sizeof(moert_routing_header_t));
   StringRef magic = cursor.take(sizeof(moert_routing_header_t::magic));
   if (magic != StringRef(MOERT_ROUTING_MAGIC, 8))
     return failure("begins with ", quoted(magic), ", a routing trace with ",
@@ -168,8 +170,8 @@ Error Reader::checkSizes() {
   if (Error error =
           checkBounds("guesses per row", header.guesses, 0, header.experts))
     return error;
-  uint64_t layer = 4 * (uint64_t(header.experts) + 2 * header.chosen +
-                        2 * header.guesses);
+  uint64_t layer =
+      4 * (uint64_t(header.experts) + 2 * header.chosen + 2 * header.guesses);
   uint64_t record = sizeof(moert_routing_row_t) + header.layers * layer;
   if (header.recordBytes != record)
     return failure("has records of ", header.recordBytes,

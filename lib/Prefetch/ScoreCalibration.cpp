@@ -128,8 +128,8 @@ ScoreCalibration moe::calibrateScores(const reference::Matrix &scores,
                    scores.at(row, order[behind])) /
                   2;
     for (int32_t expert : ArrayRef(order).take_front(count))
-      guesses.push_back({scores.at(row, expert) - edge,
-                         isChosen(trace, layer, row, expert)});
+      guesses.push_back(
+          {scores.at(row, expert) - edge, isChosen(trace, layer, row, expert)});
   }
   return fitCalibration(guesses);
 }
@@ -153,11 +153,11 @@ void moe::calibrateRecorded(TraceGuesses &guesses, const RoutingTrace &trace,
   guesses.calibration = fitCalibration(judged);
   for (auto [expert, confidence] :
        zip_equal(guesses.experts, guesses.confidence))
-    confidence = expert == -1
-                     ? 0.0f
-                     : float(sigmoid(guesses.calibration.slope *
-                                         getLogit(confidence) +
-                                     guesses.calibration.bias));
+    confidence =
+        expert == -1
+            ? 0.0f
+            : float(sigmoid(guesses.calibration.slope * getLogit(confidence) +
+                            guesses.calibration.bias));
 }
 
 double moe::getRecall(const TraceGuesses &guesses, const RoutingTrace &trace,

@@ -19,8 +19,8 @@ struct JudgedGuess {
 /// distance tells truth from error without fail.
 ScoreCalibration fitCalibration(llvm::ArrayRef<JudgedGuess> guesses);
 
-/// Calibrates the best guesses of each of the rows: `count`, and at least twice as
-/// many as the layer chooses.
+/// Calibrates the best guesses of each of the rows: `count`, and at least twice
+/// as many as the layer chooses.
 ScoreCalibration calibrateScores(const reference::Matrix &scores,
                                  const RoutingTrace &trace, int64_t layer,
                                  int64_t count, llvm::ArrayRef<int64_t> rows);

@@ -1,9 +1,10 @@
 //===- Predictor.h - who guesses the experts of a later layer ---*- C++ -*-===//
 //
-// A predictor is a folder in lib/Prefetch/Predictors. It writes IR that computes
-// one score per expert of a later layer from what is known in an earlier one.
-// The same IR runs compiled, in the reference evaluator, and over a recorded
-// trace when a schedule is judged: there is one definition of each predictor.
+// A predictor is a folder in lib/Prefetch/Predictors. It writes IR that
+// computes one score per expert of a later layer from what is known in an
+// earlier one. The same IR runs compiled, in the reference evaluator, and over
+// a recorded trace when a schedule is judged: there is one definition of each
+// predictor.
 //===----------------------------------------------------------------------===//
 #ifndef MOE_PREFETCH_PREDICTOR_H
 #define MOE_PREFETCH_PREDICTOR_H
@@ -44,8 +45,9 @@ public:
   virtual llvm::StringRef getSummary() const = 0;
   /// Whether `fit` must come before `buildScores`.
   virtual bool needsTrace() const { return false; }
-  /// Whether scores need more than logits, which a trace has: then a trace tells
-  /// what it would have guessed only if the recorded module guessed with it.
+  /// Whether scores need more than logits, which a trace has: then a trace
+  /// tells what it would have guessed only if the recorded module guessed with
+  /// it.
   virtual bool needsRows() const { return false; }
   /// Whether the site should have RoutedLayer::output of layer `from`, which is
   /// known later than its logits: behind its experts.
@@ -69,30 +71,31 @@ struct ScoreCalibration {
 
 /// What a predictor would have guessed over a trace for one layer.
 struct TraceGuesses {
-  int64_t layer = 0;               ///< index among layers with experts
-  std::vector<int32_t> experts;    ///< [rows][count], likeliest first
-  std::vector<float> confidence;   ///< [rows][count]
-  ScoreCalibration calibration;    ///< fitted on the first part of the trace
+  int64_t layer = 0;             ///< index among layers with experts
+  std::vector<int32_t> experts;  ///< [rows][count], likeliest first
+  std::vector<float> confidence; ///< [rows][count]
+  ScoreCalibration calibration;  ///< fitted on the first part of the trace
   int64_t count = 0;
 };
 
-/// Share of guesses that came true among those with a confidence in [low, high).
+/// Share of guesses that came true among those with a confidence in [low,
+/// high).
 struct CalibrationBin {
   double low = 0, high = 0, confidence = 0, share = 0;
   int64_t guesses = 0;
 };
 
 /// Whether a row of a trace that a predictor is fitted on teaches it what to
-/// guess. From the others, every fourth block of 16, is learned how sure it may be:
-/// of what it knows by heart it would be too sure.
+/// guess. From the others, every fourth block of 16, is learned how sure it may
+/// be: of what it knows by heart it would be too sure.
 inline bool isTeachingRow(int64_t row) { return row / 16 % 4 != 3; }
 RoutingTrace getTeachingRows(const RoutingTrace &trace);
 
 /// Runs a predictor over a trace, `ahead` layers before use, by evaluating its
-/// IR; layers without a guess have no entry. Predictors that need rows take what
-/// the trace recorded; their calibration is relative to that of the module which
-/// was recorded. Logistic calibration is fitted on the first `fitted` rows;
-/// where a predictor was fitted on them, on those that did not teach it.
+/// IR; layers without a guess have no entry. Predictors that need rows take
+/// what the trace recorded; their calibration is relative to that of the module
+/// which was recorded. Logistic calibration is fitted on the first `fitted`
+/// rows; where a predictor was fitted on them, on those that did not teach it.
 llvm::Expected<std::vector<TraceGuesses>>
 guessOverTrace(const Predictor &predictor, const RoutingTrace &trace,
                int64_t ahead, int64_t count, int64_t fitted);

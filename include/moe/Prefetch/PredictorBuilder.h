@@ -33,8 +33,8 @@ mlir::Value buildLinear(mlir::ImplicitLocOpBuilder &builder, mlir::Value rows,
 
 /// The router of layers[to] on `rows`: the residual stream, or what an earlier
 /// router takes, of which the norm and levels are undone first. They are then
-/// normalised and quantised as the router's own rows are. Null where they do not
-/// fit it.
+/// normalised and quantised as the router's own rows are. Null where they do
+/// not fit it.
 mlir::Value buildRouter(mlir::ImplicitLocOpBuilder &builder,
                         const PredictionSite &site, mlir::Value rows);
 
@@ -44,10 +44,10 @@ class Transitions {
 public:
   /// Remembers what the teaching rows of a trace chose.
   void fit(const RoutingTrace &trace);
-  /// Share of the rows with expert a of layer `from` that choose b of layer `to`,
-  /// [b][a]; layers are indices among those with experts. One row more that
-  /// chooses all experts alike smooths it. Nothing before `fit`, or for layers
-  /// that the trace does not have.
+  /// Share of the rows with expert a of layer `from` that choose b of layer
+  /// `to`, [b][a]; layers are indices among those with experts. One row more
+  /// that chooses all experts alike smooths it. Nothing before `fit`, or for
+  /// layers that the trace does not have.
   std::optional<std::vector<float>> get(int64_t from, int64_t to) const;
   /// By it, what follows the distribution of layers[from]. Null where there is
   /// nothing.

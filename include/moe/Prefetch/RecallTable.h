@@ -9,8 +9,8 @@ namespace moe {
 struct RecallOptions {
   int64_t ahead = 1; ///< layers between guess and use
   /// Guesses per row and layer, each a column: all experts of a model have the
-  /// same size, so equal numbers are equal bytes. Empty: as many as a row chooses,
-  /// one more, and twice as many.
+  /// same size, so equal numbers are equal bytes. Empty: as many as a row
+  /// chooses, one more, and twice as many.
   std::vector<int64_t> counts;
   int64_t fitted = 0; ///< rows to learn from, the rest judge; 0: half of them
 };
@@ -24,7 +24,7 @@ struct PredictorRecall {
   std::vector<std::vector<double>> layerRecall; ///< [layer - ahead][count]
   double calibrationError = 0; ///< expected, mean of the guessed layers
   int64_t guessedLayers = 0;
-  std::string missing;         ///< why there are no figures; empty: there are
+  std::string missing; ///< why there are no figures; empty: there are
 };
 
 struct RecallTable {

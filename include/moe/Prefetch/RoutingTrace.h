@@ -9,15 +9,15 @@
 
 namespace moe {
 
-/// A trace as moert/abi/routing.h lays it out, checked. Rows are in the order of
-/// computing; index l counts layers that have experts.
+/// A trace as moert/abi/routing.h lays it out, checked. Rows are in the order
+/// of computing; index l counts layers that have experts.
 struct RoutingTrace {
   struct Row {
     int32_t token, sequence, position, forward;
   };
   std::string path, modelName, predictor;
-  uint64_t model = 0;       ///< fingerprint
-  std::vector<int> layers;  ///< decoder layers, ascending
+  uint64_t model = 0;      ///< fingerprint
+  std::vector<int> layers; ///< decoder layers, ascending
   int64_t experts = 0, chosen = 0, guesses = 0;
   std::vector<Row> rows;
   /// [layer][row][...], so that a layer's rows are one matrix.

@@ -55,9 +55,8 @@ std::vector<double> getProbabilities(const RoutingTrace &trace, int64_t layer,
 std::vector<int32_t> getBest(const std::vector<double> &scores, int64_t count) {
   std::vector<int32_t> order(scores.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
-    return scores[a] > scores[b];
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int32_t a, int32_t b) { return scores[a] > scores[b]; });
   order.resize(count);
   return order;
 }
@@ -110,8 +109,8 @@ TEST_P(EveryPredictor, HasAName) {
   EXPECT_EQ(predictor->getSummary().find('\n'), llvm::StringRef::npos);
 }
 
-/// Guesses are experts, none twice, with numbers that are probabilities; and the
-/// same each time.
+/// Guesses are experts, none twice, with numbers that are probabilities; and
+/// the same each time.
 TEST_P(EveryPredictor, GuessesExpertsWithProbabilities) {
   RoutingTrace trace = makeCoupled(300, /*guesses=*/4);
   trace.predictor = GetParam();
@@ -308,9 +307,10 @@ std::string getMessage(const std::string &name, const RoutingTrace &trace,
 TEST(PredictorTest, SaysWhatItCannotGuessFrom) {
   RoutingTrace trace = makeCoupled(20);
   trace.path = "a.trace";
-  EXPECT_EQ(getMessage("cross-layer-gate", trace),
-            "a.trace: has no guesses; those of cross-layer-gate are recorded by "
-            "a module that was compiled with it");
+  EXPECT_EQ(
+      getMessage("cross-layer-gate", trace),
+      "a.trace: has no guesses; those of cross-layer-gate are recorded by "
+      "a module that was compiled with it");
   RoutingTrace others = makeCoupled(20, 3);
   others.predictor = "pattern";
   EXPECT_EQ(getMessage("cross-layer-gate", others),

@@ -1,9 +1,9 @@
 //===- RealTraceTest.cpp - predictors on what models/tiny-moe chooses -----===//
 //
-// The figures of the goldens (results.json, `routing`) come from a float64 forward
-// pass in NumPy that shares no code with this project. Counted again for the
-// first eight windows of the same text, they are here to the last guess; the
-// predictors' own IR, run by the evaluator, must count the same.
+// The figures of the goldens (results.json, `routing`) come from a float64
+// forward pass in NumPy that shares no code with this project. Counted again
+// for the first eight windows of the same text, they are here to the last
+// guess; the predictors' own IR, run by the evaluator, must count the same.
 //===----------------------------------------------------------------------===//
 #include "mlir/IR/Verifier.h"
 #include "moe/Driver/RegisterDialects.h"
@@ -131,8 +131,8 @@ protected:
     for (int64_t i = 0; i < layers; ++i)
       trace.layers.push_back(int(i));
     for (int64_t row = 0; row < rows; ++row)
-      trace.rows.push_back({0, 0, int32_t(row % windowRows),
-                            int32_t(row / windowRows)});
+      trace.rows.push_back(
+          {0, 0, int32_t(row % windowRows), int32_t(row / windowRows)});
     auto append = [](const reference::Value &value, auto &to) {
       const auto &matrix = std::get<Matrix>(value);
       to.insert(to.end(), matrix.values.begin(), matrix.values.end());
@@ -178,9 +178,8 @@ protected:
         const double *values = scores[from].data() + row * experts;
         std::vector<int32_t> order(experts);
         std::iota(order.begin(), order.end(), 0);
-        std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
-          return values[a] > values[b];
-        });
+        std::stable_sort(order.begin(), order.end(),
+                         [&](int a, int b) { return values[a] > values[b]; });
         for (int64_t j = 0; j < chosen; ++j) {
           int32_t expert = trace.choices[from + 1][row * chosen + j];
           int64_t place = llvm::find(order, expert) - order.begin();
@@ -207,8 +206,8 @@ TEST_F(RealTrace, CrossLayerGateBehindALayerGuessesAsTheGoldensDo) {
   EXPECT_EQ(countHits(outputScores), fromOutput);
 }
 
-/// Of the second half, by what the first half taught: the share of choices among
-/// two guesses, over all layers.
+/// Of the second half, by what the first half taught: the share of choices
+/// among two guesses, over all layers.
 double getHeldOutRecall(const std::string &name, const RoutingTrace &trace,
                         double *calibrationError = nullptr) {
   constexpr int64_t fitted = rows / 2;
@@ -223,9 +222,9 @@ double getHeldOutRecall(const std::string &name, const RoutingTrace &trace,
   double recall = 0, error = 0;
   for (const TraceGuesses &guesses : *all) {
     recall += getRecall(guesses, trace, chosen, fitted, rows) / (layers - 1);
-    error += getCalibrationError(
-                 getCalibrationCurve(guesses, trace, fitted, rows)) /
-             (layers - 1);
+    error +=
+        getCalibrationError(getCalibrationCurve(guesses, trace, fitted, rows)) /
+        (layers - 1);
   }
   if (calibrationError)
     *calibrationError = error;
@@ -244,8 +243,9 @@ TEST_F(RealTrace, WhoLearnsMoreGuessesBetter) {
   RecordProperty("learned", std::to_string(learned));
 }
 
-/// A confidence is the share of such guesses that come true, on rows that nobody
-/// learned from. 2048 guesses of a layer in ten bins err by about 0.02 by chance.
+/// A confidence is the share of such guesses that come true, on rows that
+/// nobody learned from. 2048 guesses of a layer in ten bins err by about 0.02
+/// by chance.
 TEST_F(RealTrace, ConfidenceIsTheShareThatComesTrue) {
   for (std::string name :
        {"previous-layer", "multi-layer", "pattern", "adaptive", "learned"}) {

@@ -21,8 +21,8 @@ RoutingTrace makeCoupled() {
 }
 
 const PredictorRecall &find(const RecallTable &table, llvm::StringRef name) {
-  return *llvm::find_if(
-      table.predictors, [&](const auto &row) { return row.name == name; });
+  return *llvm::find_if(table.predictors,
+                        [&](const auto &row) { return row.name == name; });
 }
 
 TEST(RecallTableTest, HasEveryPredictorAndTheNumbersOfChoice) {
@@ -84,7 +84,8 @@ TEST(RecallTableTest, IsPrinted) {
   llvm::raw_string_ostream os(text);
   printRecallTable(*table, os);
   EXPECT_THAT(text, HasSubstr("rows 200 to 399"));
-  EXPECT_THAT(text, HasSubstr("| guesses per row and layer | 2 | 3 | 4 | ECE |"));
+  EXPECT_THAT(text,
+              HasSubstr("| guesses per row and layer | 2 | 3 | 4 | ECE |"));
   EXPECT_THAT(text, HasSubstr("\n| none | 0.000 | 0.000 | 0.000 | - |\n"));
   EXPECT_THAT(text, HasSubstr("\n| cross-layer-gate | - | - | - | - |\n"));
   EXPECT_THAT(text, HasSubstr("\ncross-layer-gate: has no guesses; those of "));

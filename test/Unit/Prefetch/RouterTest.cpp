@@ -40,7 +40,8 @@ protected:
             func.func @f(%p: tensor<?xi32>, %x: tensor<?x64xf32>,
                 %y: tensor<?x64xf32>, %z: tensor<?x32xf32>)
                 -> (tensor<?x8xf32>, tensor<?x8xf32>) {
-        )mlir" + first + second +
+        )mlir" +
+            first + second +
             "return %r0, %r1 : tensor<?x8xf32>, tensor<?x8xf32>\n}\n}",
         &context);
     ASSERT_TRUE(module);
@@ -112,7 +113,8 @@ const std::string coded1 =
     "%h1 = moe.norm rms %y by @n1 epsilon 1.0e-05 groups 1 : tensor<?x64xf32>\n"
     "%l1 = moe.quantize %h1 : tensor<?x64xf32> -> "
     "tensor<?x64x!moe.quantized<i8 rotated 64>>\n"
-    "%r1 = moe.linear %l1 by @q1 : " + levels;
+    "%r1 = moe.linear %l1 by @q1 : " +
+    levels;
 
 TEST_F(RouterTest, NormalisesAsTheLaterLayerDoes) {
   parse(normed0, normed1);
@@ -134,7 +136,8 @@ TEST_F(RouterTest, TakesRowsAsTheyAreWithoutANorm) {
   EXPECT_THAT(text, Not(HasSubstr("moe.norm")));
   EXPECT_THAT(text, HasSubstr("moe.linear %n0 by @w1"));
   parse(plain0, normed1);
-  EXPECT_THAT(build("cross-layer-gate"), HasSubstr("moe.norm rms %arg1 by @n1"));
+  EXPECT_THAT(build("cross-layer-gate"),
+              HasSubstr("moe.norm rms %arg1 by @n1"));
 }
 
 TEST_F(RouterTest, QuantisesForARouterThatIsStoredAsACode) {
@@ -145,8 +148,8 @@ TEST_F(RouterTest, QuantisesForARouterThatIsStoredAsACode) {
   EXPECT_THAT(text, HasSubstr(" by @q1 : tensor<?x64x!moe.quantized"));
 }
 
-/// Levels of an earlier router are no rows for a later one: what they were made of
-/// is.
+/// Levels of an earlier router are no rows for a later one: what they were made
+/// of is.
 TEST_F(RouterTest, LooksBehindLevels) {
   std::string coded0 = coded1;
   for (auto [from, to] : {std::pair("%h1", "%h0"), std::pair("%l1", "%l0"),
@@ -174,7 +177,8 @@ TEST_F(RouterTest, DeclinesWhatDoesNotFit) {
   // Rows that arrive rotated are of no basis that another layer knows.
   parse(normed0, "%l1 = moe.quantize %y arrived rotated : tensor<?x64xf32> -> "
                  "tensor<?x64x!moe.quantized<i8 rotated 64>>\n"
-                 "%r1 = moe.linear %l1 by @q1 : " + levels);
+                 "%r1 = moe.linear %l1 by @q1 : " +
+                     levels);
   EXPECT_EQ(build("cross-layer-gate"), "");
 }
 
@@ -216,7 +220,8 @@ TEST_F(RouterTest, WeightsMeanTheSameAsTheirText) {
   int64_t weights = 0;
   for (auto weight : model.getOps<WeightOp>()) {
     auto other = read.lookupSymbol<WeightOp>(weight.getSymName());
-    EXPECT_EQ(weight.getSources(), other.getSources()) << weight.getSymName().str();
+    EXPECT_EQ(weight.getSources(), other.getSources())
+        << weight.getSymName().str();
     weights += weight.getSymName().starts_with("predictor.");
   }
   EXPECT_EQ(weights, 7);
@@ -237,10 +242,11 @@ TEST_F(RouterTest, OracleLooksUpPositions) {
   auto values = llvm::cast<ValuesAttr>(weight.getSources()[0]).getElements();
   for (int64_t e = 0; e < 8; ++e) {
     auto chose = [&](int64_t row) {
-      return trace.choices[1][row * 2] == e || trace.choices[1][row * 2 + 1] == e;
+      return trace.choices[1][row * 2] == e ||
+             trace.choices[1][row * 2 + 1] == e;
     };
     EXPECT_EQ(values[0 * 8 + e], chose(0));
-    EXPECT_EQ(values[1 * 8 + e], 0); // no row has this position
+    EXPECT_EQ(values[1 * 8 + e], 0);        // no row has this position
     EXPECT_EQ(values[5 * 8 + e], chose(1)); // row 5 comes second
     EXPECT_EQ(values[31 * 8 + e], chose(31));
   }

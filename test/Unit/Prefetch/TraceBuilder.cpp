@@ -117,8 +117,8 @@ RoutingTrace moe::makeTrace(const TraceOptions &options) {
           mixed +=
               coupling[layer][e * options.experts + f] * state[layer - 1][f];
         double share = layer > 0 ? options.coupling : 0;
-        double now = share * mixed + std::sqrt(1 - share * share) *
-                                         normals.next();
+        double now =
+            share * mixed + std::sqrt(1 - share * share) * normals.next();
         double before = row > 0 ? options.locality : 0;
         double &value = state[layer][e];
         value = before * value + std::sqrt(1 - before * before) * now;

@@ -8,7 +8,7 @@ namespace moe {
 
 struct TraceOptions {
   int64_t layers = 4, experts = 8, chosen = 2, rows = 64;
-  int64_t guesses = 0;          ///< recorded: random ones
+  int64_t guesses = 0; ///< recorded: random ones
   int64_t rowsPerForward = 1;
   uint64_t seed = 1;
   /// Logits of expert e are lower by skew * log(1 + rank of e in its layer).

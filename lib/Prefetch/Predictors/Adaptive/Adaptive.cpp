@@ -33,7 +33,5 @@ private:
 } // namespace
 
 extern "C" void moeRegister_predictor_Adaptive(Registry &registry) {
-  registry.predictors["adaptive"] = [] {
-    return std::make_unique<Adaptive>();
-  };
+  registry.predictors["adaptive"] = [] { return std::make_unique<Adaptive>(); };
 }

@@ -1,8 +1,8 @@
 //===- CrossLayerGate.cpp - a later router on an earlier layer's rows -----===//
 //
-// The residual stream changes little from layer to layer, so the router of layer
-// `to` nearly knows in front of the experts of layer `from` what it will choose.
-// Needs no training.
+// The residual stream changes little from layer to layer, so the router of
+// layer `to` nearly knows in front of the experts of layer `from` what it will
+// choose. Needs no training.
 //===----------------------------------------------------------------------===//
 #include "moe/Driver/Registry.h"
 #include "moe/Prefetch/PredictorBuilder.h"

@@ -1,7 +1,7 @@
 //===- CrossLayerGateOutput.cpp - a later router behind a layer -----------===//
 //
-// As cross-layer-gate, but on the residual stream behind layer `from`: right more
-// often, and later by the time that the layer's experts take.
+// As cross-layer-gate, but on the residual stream behind layer `from`: right
+// more often, and later by the time that the layer's experts take.
 //===----------------------------------------------------------------------===//
 #include "moe/Driver/Registry.h"
 #include "moe/Prefetch/PredictorBuilder.h"
@@ -11,9 +11,7 @@ using namespace moe;
 namespace {
 class CrossLayerGateOutput : public Predictor {
 public:
-  llvm::StringRef getName() const override {
-    return "cross-layer-gate-output";
-  }
+  llvm::StringRef getName() const override { return "cross-layer-gate-output"; }
   llvm::StringRef getSummary() const override {
     return "the later layer's router on what this layer gives";
   }

@@ -16,7 +16,7 @@ namespace {
 /// A network for guesses of layer `to` at layer `from`, and how the logits of
 /// `from` and its predecessors become its inputs.
 struct Trained {
-  std::vector<int64_t> layers; ///< whose logits, nearest first
+  std::vector<int64_t> layers;      ///< whose logits, nearest first
   std::vector<float> mean, inverse; ///< of each input, [layer][expert]
   Network net;
 };
@@ -142,9 +142,8 @@ static Value buildInputs(ImplicitLocOpBuilder &builder,
       int64_t input = i * experts + e;
       place[input * experts + e] = known.inverse[input];
     }
-    FlatSymbolRefAttr weight =
-        addPredictorWeight(builder, site, ("place" + Twine(i)).str(),
-                           {inputs, experts}, place);
+    FlatSymbolRefAttr weight = addPredictorWeight(
+        builder, site, ("place" + Twine(i)).str(), {inputs, experts}, place);
     Value placed = buildLinear(builder, site.layers[layer].logits, weight,
                                inputs, sum ? FlatSymbolRefAttr() : bias);
     sum = sum ? AddOp::create(builder, sum.getType(), sum, placed) : placed;
@@ -168,12 +167,13 @@ Value Learned::buildScores(ImplicitLocOpBuilder &builder,
     return addPredictorWeight(builder, site, part, shape, values);
   };
   Value x = buildInputs(builder, site, known, experts);
-  Value gated = MlpOp::create(
-      builder, x.getType(), x, weight("gate", {net.hidden, net.inputs}, net.gate),
-      weight("up", {net.hidden, net.inputs}, net.up),
-      weight("down", {net.inputs, net.hidden}, net.down),
-      ActivationAttr::get(builder.getContext(), Activation::Silu),
-      /*sharedGate=*/FlatSymbolRefAttr(), /*gateInput=*/Value());
+  Value gated =
+      MlpOp::create(builder, x.getType(), x,
+                    weight("gate", {net.hidden, net.inputs}, net.gate),
+                    weight("up", {net.hidden, net.inputs}, net.up),
+                    weight("down", {net.inputs, net.hidden}, net.down),
+                    ActivationAttr::get(builder.getContext(), Activation::Silu),
+                    /*sharedGate=*/FlatSymbolRefAttr(), /*gateInput=*/Value());
   x = AddOp::create(builder, x.getType(), x, gated);
   return buildLinear(builder, x,
                      weight("linear", {experts, net.inputs}, net.linear),

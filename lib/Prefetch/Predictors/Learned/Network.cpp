@@ -10,8 +10,8 @@ using namespace moe::learned;
 namespace {
 
 constexpr int64_t hiddenUnits = 64, batch = 64;
-/// About a second: multiply-adds of a training, which sets how often each example
-/// is seen, and how many there may be.
+/// About a second: multiply-adds of a training, which sets how often each
+/// example is seen, and how many there may be.
 constexpr int64_t mostWork = 6'000'000'000, fewestEpochs = 4, mostEpochs = 24;
 constexpr float firstRate = 1e-2f, decay = 0.05f, beta1 = 0.9f, beta2 = 0.99f;
 
@@ -139,7 +139,8 @@ std::vector<std::vector<float> *> partsOf(Network &net) {
 }
 
 Network makeNetwork(const Examples &examples) {
-  Network net{examples.inputs, hiddenUnits, examples.outputs, {}, {}, {}, {}, {}};
+  Network net{
+      examples.inputs, hiddenUnits, examples.outputs, {}, {}, {}, {}, {}};
   net.linear.assign(net.outputs * net.inputs, 0);
   net.bias.assign(net.outputs, 0);
   net.gate.assign(net.hidden * net.inputs, 0);
@@ -199,8 +200,8 @@ double Network::getLoss(const Examples &examples, int64_t begin,
 }
 
 int64_t moe::learned::getMostExamples(int64_t inputs, int64_t outputs) {
-  return std::max<int64_t>(
-      mostWork / fewestEpochs / getWork(inputs, outputs), batch);
+  return std::max<int64_t>(mostWork / fewestEpochs / getWork(inputs, outputs),
+                           batch);
 }
 
 Network moe::learned::train(const Examples &examples) {

@@ -33,8 +33,8 @@ private:
 };
 } // namespace
 
-/// 1 for what was chosen, 0 for the rest and behind the trace. Positions stand in
-/// several rows where there are several sequences: of them the first counts.
+/// 1 for what was chosen, 0 for the rest and behind the trace. Positions stand
+/// in several rows where there are several sequences: of them the first counts.
 std::vector<float> Oracle::getScores(int64_t layer, bool byPosition,
                                      int64_t rows) const {
   std::vector<float> scores(rows * trace.experts);
@@ -69,7 +69,8 @@ Value Oracle::buildScores(ImplicitLocOpBuilder &builder,
   FlatSymbolRefAttr table =
       addPredictorWeight(builder, site, "choices", {rows, trace.experts},
                          getScores(site.to, isModel, rows));
-  int64_t count = cast<RankedTensorType>(site.positions.getType()).getDimSize(0);
+  int64_t count =
+      cast<RankedTensorType>(site.positions.getType()).getDimSize(0);
   auto type =
       RankedTensorType::get({count, trace.experts}, builder.getF32Type());
   return EmbedOp::create(builder, type, site.positions, table);
