@@ -20,6 +20,12 @@ constexpr int64_t mostFittedRows = 4096;
 
 namespace {
 
+/// Rows to learn from, rows to judge, and the former before the latter.
+struct TraceHalves {
+  explicit TraceHalves(const RoutingTrace &trace);
+  RoutingTrace learned, judged, both;
+};
+
 class Estimator {
 public:
   Estimator(const ParameterPlan &plan, ModelOp model, const RoutingTrace &trace,
@@ -65,6 +71,26 @@ private:
 };
 
 } // namespace
+
+/// Each row becomes a forward.
+static RoutingTrace sliceRows(const RoutingTrace &trace, int64_t begin,
+                              int64_t end) {
+  RoutingTrace part = trace.slice(begin, end);
+  for (auto [number, row] : enumerate(part.rows))
+    row.forward = int32_t(number);
+  return part;
+}
+
+TraceHalves::TraceHalves(const RoutingTrace &trace) {
+  int64_t rows = trace.rows.size(), middle = getFittedRows(trace);
+  int64_t usesPerRow = trace.layers.size() * trace.chosen;
+  int64_t most = std::max(fewestRows, mostUses / usesPerRow);
+  int64_t end = std::min(middle + most, rows);
+  both = sliceRows(trace, 0, end);
+  judged = sliceRows(trace, middle, end);
+  // One row has no first half.
+  learned = middle ? sliceRows(trace, 0, middle) : judged;
+}
 
 int64_t moe::getFittedRows(const RoutingTrace &trace) {
   return std::min<int64_t>(trace.rows.size() / 2, mostFittedRows);
@@ -117,25 +143,11 @@ void Estimator::describe() {
                                                         cache.readSeconds;
 }
 
-/// Each row becomes a forward.
-static RoutingTrace sliceRows(const RoutingTrace &trace, int64_t begin,
-                              int64_t end) {
-  RoutingTrace part = trace.slice(begin, end);
-  for (auto [number, row] : enumerate(part.rows))
-    row.forward = int32_t(number);
-  return part;
-}
-
 void Estimator::splitTrace() {
-  int64_t rows = whole.rows.size();
-  int64_t middle = getFittedRows(whole);
-  int64_t usesPerRow = whole.layers.size() * whole.chosen;
-  int64_t most = std::max(fewestRows, mostUses / usesPerRow);
-  int64_t end = std::min(middle + most, rows);
-  both = sliceRows(whole, 0, end);
-  judged = sliceRows(whole, middle, end);
-  // One row has no first half.
-  learned = middle ? sliceRows(whole, 0, middle) : judged;
+  TraceHalves halves(whole);
+  learned = std::move(halves.learned);
+  judged = std::move(halves.judged);
+  both = std::move(halves.both);
   estimate.rows = judged.rows.size();
 }
 
@@ -171,7 +183,7 @@ Error Estimator::judgePolicies() {
   return Error::success();
 }
 
-/// Shares where they wait less than one cache for all.
+/// Shares where they miss less than one cache for all.
 Error Estimator::judgePartition() {
   std::vector<int64_t> shares = choosePartition(learned, estimate.capacity);
   if (shares.empty())
@@ -180,11 +192,32 @@ Error Estimator::judgePartition() {
   if (!parted)
     return parted.takeError();
   estimate.partitionedHitRate = parted->getHitRate();
-  if (parted->stallSeconds < demand.stallSeconds) {
+  if (parted->misses < demand.misses) {
     demand = std::move(*parted);
     cache.partition = estimate.partition = shares;
   }
   return Error::success();
+}
+
+Expected<std::vector<int64_t>> moe::judgePartition(const RoutingTrace &trace,
+                                                   StringRef policy,
+                                                   int64_t capacity) {
+  TraceHalves halves(trace);
+  CacheSimulationOptions options;
+  options.policy = policy.str();
+  options.capacity = capacity;
+  auto shared = simulateCache(halves.judged, options);
+  if (!shared)
+    return shared.takeError();
+  options.partition = choosePartition(halves.learned, capacity);
+  if (options.partition.empty())
+    return options.partition;
+  auto parted = simulateCache(halves.judged, options);
+  if (!parted)
+    return parted.takeError();
+  if (parted->misses >= shared->misses)
+    return std::vector<int64_t>();
+  return std::move(options.partition);
 }
 
 static std::string percent(double share) {

@@ -1,6 +1,7 @@
 //===- ScheduleReport.cpp - an estimate for people and for programs -------===//
 #include "GuessDecision.h"
 #include "moe/Support/OutputFile.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 
@@ -39,6 +40,13 @@ static void printToken(const ScheduleEstimate &estimate, raw_ostream &os) {
 }
 
 static void printLayers(const ScheduleEstimate &estimate, raw_ostream &os) {
+  auto isSilent = [&](const LayerDecision &layer) {
+    return !layer.guess && layer.reason == estimate.layers.front().reason;
+  };
+  if (llvm::all_of(estimate.layers, isSilent)) {
+    os << "  guesses  none: " << estimate.layers.front().reason << "\n";
+    return;
+  }
   os << formatv("  {0,5} {1,-6}{2,6}{3,6}{4,7}{5,8}{6,7}{7,10}  {8}\n", "layer",
                 " guess", "ahead", "count", "above", "recall", "waste", "wait",
                 "why");

@@ -61,6 +61,12 @@ struct ScheduleEstimate {
   std::string feasibility;
 };
 
+/// Shares of a cache that the first half of a trace suggests, if they miss less
+/// in the second half than one cache for all layers does; else none.
+llvm::Expected<std::vector<int64_t>>
+judgePartition(const RoutingTrace &trace, llvm::StringRef policy,
+               int64_t capacity);
+
 /// What the user has fixed; the rest is chosen.
 struct FixedLimits {
   std::optional<int64_t> ahead, count;

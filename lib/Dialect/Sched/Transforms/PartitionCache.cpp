@@ -36,26 +36,16 @@ private:
 /// Nothing where sharing is no worse.
 llvm::Expected<std::vector<int64_t>>
 PartitionCache::choose(const RoutingTrace &rows, CacheOp cache) {
-  // Shares are learned from some rows, and judged by as many others.
-  int64_t fitted = getFittedRows(rows);
-  RoutingTrace judged = rows.slice(fitted, 2 * fitted);
-  CacheSimulationOptions options;
-  options.policy = cache.getPolicy().str();
-  options.capacity = *cache.getEntries();
-  std::vector<int64_t> shares =
-      choosePartition(rows.slice(0, fitted), options.capacity);
+  // As the estimate of a schedule does, which must speak of the same cache.
+  auto shares =
+      judgePartition(rows, cache.getPolicy(), int64_t(*cache.getEntries()));
+  if (!shares)
+    return shares.takeError();
   // A cache that holds more than there is needs no shares.
-  if (judged.rows.empty() ||
-      std::reduce(shares.begin(), shares.end()) != options.capacity)
-    return std::vector<int64_t>();
-  auto shared = simulateCache(judged, options);
-  if (!shared)
-    return shared.takeError();
-  options.partition = shares;
-  auto parted = simulateCache(judged, options);
-  if (!parted)
-    return parted.takeError();
-  return parted->hits > shared->hits ? shares : std::vector<int64_t>();
+  if (std::reduce(shares->begin(), shares->end()) !=
+      int64_t(*cache.getEntries()))
+    shares->clear();
+  return shares;
 }
 
 llvm::Error PartitionCache::run() {
