@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Speed of decoding when a part of the model fits into memory, in turns.
 
-  offload.py MODULE --text text.json [--plain MODULE] [--shares 50,25] [-n 128]
-             [--start 0] [--rounds 5] [-t 2] [--dry] [--json FILE]
-             [--gguf FILE --work FOLDER]
+  offload.py MODULE --text text.json [--plain MODULE] [--older MODULE]
+             [--shares 50,25] [--subjects LIST] [-n 128] [--start 0] [--rounds 5]
+             [-t 2] [--dry] [--json FILE] [--gguf FILE --work FOLDER]
 
 Each share is a limit, in percent of the module file, on the memory of the
 process with all that it reads through the page cache: a control group, which
@@ -18,7 +18,7 @@ and with LLAMA_CPP=BUILD llama-bench, mapping a file of --format (Q3_K) made fro
 --gguf. A share of 100 has no limit: mmap there means all experts in memory, and
 the others keep all of them in their cache. MODULE may have {share} in it: modules
 that were compiled for a budget each. --plain names a module without guesses for
-mmap and demand.
+mmap and demand; --older one whose code fetches nothing, which runs as mmap does.
 
 Each run continues one token of the text greedily for -n tokens, out of a cold
 page cache; every run's tokens must be the same. Ratios are of one round. --dry sets
@@ -34,9 +34,9 @@ import common
 import control_group
 import peers
 
-SUBJECTS = {"mmap": ("--memory-budget=all",), "demand": ("--prefetch=off",),
+SUBJECTS = {"older": ("--memory-budget=all",), "mmap": ("--memory-budget=all",), "demand": ("--prefetch=off",),
             "auto": ("--prefetch=auto",), "on": ("--prefetch=on",)}
-UNGUESSED = ("mmap", "demand")
+MAPPED, UNGUESSED = ("older", "mmap"), ("mmap", "demand")
 BASE = "demand"
 
 
@@ -44,6 +44,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("module")
     parser.add_argument("--plain")
+    parser.add_argument("--older")
     parser.add_argument("--text", required=True)
     parser.add_argument("--shares", default="50,25")
     parser.add_argument("--subjects", default=",".join(SUBJECTS))
@@ -59,7 +60,7 @@ def parse_arguments():
     parser.add_argument("--work", default=".")
     options = parser.parse_args()
     options.shares = [int(share) for share in options.shares.split(",")]
-    options.subjects = options.subjects.split(",")
+    options.subjects = [s for s in options.subjects.split(",") if options.older or s != "older"]
     unknown = set(options.subjects) - set(SUBJECTS)
     if unknown or min(options.shares) < 1:
         parser.error("subjects are %s; shares are at least 1" % ", ".join(SUBJECTS))
@@ -73,7 +74,7 @@ class Module:
 
     def __init__(self, name, path, budget, options):
         self.name, self.path = name, path
-        arguments = SUBJECTS[name] if name == "mmap" else (budget, *SUBJECTS[name])
+        arguments = SUBJECTS[name] if name in MAPPED else (budget, *SUBJECTS[name])
         self.command = [
             common.tool("moe-run"), path, "--tokens", str(options.first), "-n", str(options.tokens),
             "-c", str(options.tokens + 1), "-t", str(options.threads), "--ignore-eos", "--no-verify", "--json",
@@ -118,7 +119,8 @@ class Peer:
 def subjects_of(share, options, others):
     budget = "--memory-budget=" + ("auto" if share < 100 and not options.dry else "%d%%" % share)
     for name in options.subjects:
-        path = options.plain if options.plain and name in UNGUESSED else options.module
+        path = options.older if name == "older" else options.plain if (
+            options.plain and name in UNGUESSED) else options.module
         yield Module(name, path.replace("{share}", str(share)), budget, options)
     yield from others
 
