@@ -22,8 +22,8 @@ struct Guesses {
 };
 } // namespace
 
-/// The last layer with experts whose choice is known where `op` stands, and that
-/// is its index among them; -1: none.
+/// The last layer with experts whose choice is known where `op` stands, and
+/// that is its index among them; -1: none.
 static int64_t getSource(const Fetches &fetches, Operation *op) {
   int64_t source = -1, index = 0;
   for (auto [layer, fetch] : fetches) {
@@ -83,8 +83,7 @@ Offset<fb::Schedule> moe::buildSchedule(FlatBufferBuilder &builder,
     predictor = builder.CreateString(guesses.predictor);
     guessed = builder.CreateVector(guesses.layers);
   }
-  return fb::CreateSchedule(builder, policy, cache.getEntries().value_or(0),
-                            layersOffset, partition, predictor,
-                            int32_t(guesses.ahead), int32_t(guesses.count),
-                            guessed);
+  return fb::CreateSchedule(
+      builder, policy, cache.getEntries().value_or(0), layersOffset, partition,
+      predictor, int32_t(guesses.ahead), int32_t(guesses.count), guessed);
 }

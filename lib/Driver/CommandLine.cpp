@@ -25,8 +25,8 @@ public:
   /// Whether a flag was given without a value.
   bool isEmpty(StringRef name) const {
     return any_of(flags, [&](const auto &item) {
-      return item.second->ArgStr == name &&
-             item.second->getNumOccurrences() && item.second->empty();
+      return item.second->ArgStr == name && item.second->getNumOccurrences() &&
+             item.second->empty();
     });
   }
 

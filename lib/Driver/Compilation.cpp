@@ -181,8 +181,7 @@ llvm::Error Compilation::runPhase(const PhaseInfo &phase, TimingScope &scope) {
     return error;
   if (failed(manager.run(current())))
     return diagnostics->takeError();
-  return phase.phase == Phase::Policy ? finishPolicy()
-                                      : llvm::Error::success();
+  return phase.phase == Phase::Policy ? finishPolicy() : llvm::Error::success();
 }
 
 /// Says what is expected of the schedule.

@@ -29,10 +29,10 @@ static llvm::Error verifyAhead(const CompileCommand &command, ModelOp model) {
                                    llvm::toString(facts.takeError()));
   if (ahead < int64_t(facts->routed.size()))
     return llvm::Error::success();
-  return llvm::createStringError(
-      command.input + ": --prefetch-ahead is " + llvm::Twine(ahead) +
-      ", the model has " + llvm::Twine(facts->routed.size()) +
-      " layers with experts");
+  return llvm::createStringError(command.input + ": --prefetch-ahead is " +
+                                 llvm::Twine(ahead) + ", the model has " +
+                                 llvm::Twine(facts->routed.size()) +
+                                 " layers with experts");
 }
 
 /// A trace must be of the model, and a predictor must find in it what says

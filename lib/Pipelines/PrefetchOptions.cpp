@@ -64,9 +64,9 @@ static llvm::Error verifyProfile(StringRef name) {
   std::vector<std::string> names = DeviceProfile::getNames();
   if (name.empty() || isFile || llvm::is_contained(names, name))
     return llvm::Error::success();
-  return llvm::createStringError("unknown device profile '" + name +
-                                 "', this build has: " +
-                                 llvm::join(names, ", "));
+  return llvm::createStringError(
+      "unknown device profile '" + name +
+      "', this build has: " + llvm::join(names, ", "));
 }
 
 llvm::Error PrefetchOptions::verifyNames(const Registry &registry) const {
@@ -80,9 +80,9 @@ llvm::Error PrefetchOptions::verifyNames(const Registry &registry) const {
   const moert::CachePolicyInfo *policy =
       moert::findCachePolicy(options->cachePolicy);
   if (!policy)
-    return llvm::createStringError("unknown cache policy '" +
-                                   options->cachePolicy + "', this build has: " +
-                                   moert::cachePolicyNames());
+    return llvm::createStringError(
+        "unknown cache policy '" + options->cachePolicy +
+        "', this build has: " + moert::cachePolicyNames());
   if (policy->needsFuture)
     return llvm::createStringError(
         "--cache-policy=" + options->cachePolicy +
@@ -104,14 +104,14 @@ llvm::Error PrefetchOptions::verifyUses(const Registry &registry) const {
     return llvm::createStringError("--predictor=" + name +
                                    ": learns from a routing trace, and there "
                                    "is no --trace");
-  std::pair<StringRef, bool> limits[] = {{"prefetch-ahead", bool(ahead)},
-                                         {"prefetch-count", bool(count)},
-                                         {"prefetch-threshold",
-                                          bool(threshold)}};
+  std::pair<StringRef, bool> limits[] = {
+      {"prefetch-ahead", bool(ahead)},
+      {"prefetch-count", bool(count)},
+      {"prefetch-threshold", bool(threshold)}};
   for (auto [flag, isGiven] : limits)
     if (isGiven && !isGuessing())
-      return llvm::createStringError(
-          "--" + flag + ": has no use when --predictor is none");
+      return llvm::createStringError("--" + flag +
+                                     ": has no use when --predictor is none");
   if (hasTrace && !isGuessing() && options->memoryBudget.empty())
     return llvm::createStringError(
         "--trace: has no use without --predictor or --memory-budget");
@@ -133,8 +133,8 @@ PrefetchOptions::parse(const CompileOptions &options,
   if (llvm::Error error =
           getNumber("prefetch-count", options.prefetchCount, result.count))
     return std::move(error);
-  if (llvm::Error error = getShare(
-          "prefetch-threshold", options.prefetchThreshold, result.threshold))
+  if (llvm::Error error = getShare("prefetch-threshold",
+                                   options.prefetchThreshold, result.threshold))
     return std::move(error);
   if (!options.memoryBudget.empty())
     if (llvm::Error error =

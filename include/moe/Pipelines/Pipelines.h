@@ -65,8 +65,9 @@ struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
       llvm::cl::value_desc("size"), llvm::cl::init("")};
   Option<std::string> deviceProfile{
       *this, "device-profile",
-      llvm::cl::desc("Machine that guesses should pay on (cpu-nvme): a name, or "
-                     "a file of moe-run --measure-profile"),
+      llvm::cl::desc(
+          "Machine that guesses should pay on (cpu-nvme): a name, or "
+          "a file of moe-run --measure-profile"),
       llvm::cl::value_desc("name|file"), llvm::cl::init("")};
   Option<std::string> cachePolicy{
       *this, "cache-policy",
