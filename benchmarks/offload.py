@@ -3,7 +3,7 @@
 
   offload.py MODULE --text text.json [--plain MODULE] [--older MODULE]
              [--shares 50,25] [--subjects LIST] [-n 128] [--start 0] [--rounds 5]
-             [-t 2] [--dry] [--json FILE] [--gguf FILE --work FOLDER]
+             [-t 2] [--cache-policy NAME] [--dry] [--json FILE] [--gguf FILE --work FOLDER]
 
 Each share is a limit, in percent of the module file, on the memory of the
 process with all that it reads through the page cache: a control group, which
@@ -52,6 +52,7 @@ def parse_arguments():
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("-t", "--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--cache-policy")
     parser.add_argument("--dry", action="store_true")
     parser.add_argument("--json")
     parser.add_argument("--checkpoint")
@@ -74,7 +75,9 @@ class Module:
 
     def __init__(self, name, path, budget, options):
         self.name, self.path = name, path
-        arguments = SUBJECTS[name] if name in MAPPED else (budget, *SUBJECTS[name])
+        arguments = list(SUBJECTS[name])
+        if name not in MAPPED:
+            arguments += [budget] + (["--cache-policy=" + options.cache_policy] if options.cache_policy else [])
         self.command = [
             common.tool("moe-run"), path, "--tokens", str(options.first), "-n", str(options.tokens),
             "-c", str(options.tokens + 1), "-t", str(options.threads), "--ignore-eos", "--no-verify", "--json",
