@@ -8,8 +8,8 @@
 
 namespace moert::cli {
 
-/// How much memory to read for its bandwidth: enough that no cache holds it, but no
-/// more than a quarter of what is free.
+/// How much memory to read for its bandwidth: enough that no cache holds it,
+/// but no more than a quarter of what is free.
 uint64_t probeBytes();
 
 /// One figure, measured several times.

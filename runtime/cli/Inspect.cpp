@@ -92,10 +92,10 @@ static std::string describeSchedule(const Json &json) {
           (shares.empty() ? ", all layers share" : ", shares " + shares);
   if (std::string predictor = schedule.value("predictor", "");
       !predictor.empty())
-    text += format(", %s guesses %d per row of %zu layers, %d ahead",
-                   predictor.c_str(), schedule.value("guesses", 0),
-                   schedule["guessed_layers"].size(),
-                   schedule.value("ahead", 0));
+    text +=
+        format(", %s guesses %d per row of %zu layers, %d ahead",
+               predictor.c_str(), schedule.value("guesses", 0),
+               schedule["guessed_layers"].size(), schedule.value("ahead", 0));
   else
     text += ", nobody guesses";
   return text + "\n";

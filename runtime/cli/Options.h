@@ -55,8 +55,8 @@ struct Options {
   uint64_t seed = 0;
 
   std::string perplexityFile;
-  int64_t window = 0;    ///< 0: the context
-  std::string reference; ///< module to compare with; empty: none
+  int64_t window = 0;                  ///< 0: the context
+  std::string reference;               ///< module to compare with; empty: none
   std::string saveLogits, klReference; ///< files; empty: none
 
   std::string evalFile;
@@ -68,8 +68,9 @@ struct Options {
 
   std::string profile; ///< file of --measure-profile
 
-  /// Options for modules with experts that can be fetched, with guesses of them,
-  /// or with exits, as written; only a look at the module tells whether it has any.
+  /// Options for modules with experts that can be fetched, with guesses of
+  /// them, or with exits, as written; only a look at the module tells whether
+  /// it has any.
   std::vector<std::string> offloadFlags, guessFlags, exitFlags;
 };
 

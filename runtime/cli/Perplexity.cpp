@@ -132,8 +132,7 @@ public:
 class ReferenceModule : public Reference {
 public:
   ReferenceModule(const Setup &setup, const ScoredText &text)
-      : module(setup.options.reference, setup.purpose()),
-        setup(setup) {
+      : module(setup.options.reference, setup.purpose()), setup(setup) {
     if (module.info.vocabulary != setup.module.info.vocabulary)
       fail(module.path, "has a vocabulary of ", module.info.vocabulary,
            ", the module to compare has ", setup.module.info.vocabulary);

@@ -50,18 +50,18 @@ int moert::cli::measureProfile(const Options &options) {
   if (interrupted())
     return interruptedExitCode();
 
-  const Json profile = {
-      {"name", "measured"},
-      {"description", describeDevice(module) + ", experts read from the disk "
-                                               "of " +
-                          module.path},
-      {"source", "measured " + today()},
-      {"memory_bandwidth_bytes_per_second", memoryBandwidth},
-      {"memory_bytes", granted},
-      {"operations_per_second", operations},
-      {"link", "disk"},
-      {"link_bandwidth_bytes_per_second", bandwidth},
-      {"link_latency_seconds", latency}};
+  const Json profile = {{"name", "measured"},
+                        {"description", describeDevice(module) +
+                                            ", experts read from the disk "
+                                            "of " +
+                                            module.path},
+                        {"source", "measured " + today()},
+                        {"memory_bandwidth_bytes_per_second", memoryBandwidth},
+                        {"memory_bytes", granted},
+                        {"operations_per_second", operations},
+                        {"link", "disk"},
+                        {"link_bandwidth_bytes_per_second", bandwidth},
+                        {"link_latency_seconds", latency}};
   std::string text =
       profile.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
   file.append(text.data(), text.size());

@@ -26,9 +26,8 @@ struct Fetcher {
       of(o).recorded += int64_t(logits[ids[0]]);
     };
     abi.prefetch = [](const moert_abi_offload_t *o, int64_t layer, int64_t,
-                      int64_t, const int32_t *, const float *, float) {
-      of(o).guessedLayer = layer;
-    };
+                      int64_t, const int32_t *, const float *,
+                      float) { of(o).guessedLayer = layer; };
     abi.demand = [](const moert_abi_offload_t *o, int64_t, int64_t rows,
                     int64_t columns, const int32_t *ids) {
       std::vector<int32_t> &wanted = of(o).wanted;

@@ -260,13 +260,12 @@ TEST(CliOptions, MemoryBudget) {
   EXPECT_EQ(budget("100%").percent, 100);
 }
 
-// Whether the module has such experts, guesses or exits is known only when it is
-// open.
+// Whether the module has such experts, guesses or exits is known only when it
+// is open.
 TEST(CliOptions, NotesWhatOnlyTheModuleCanAnswer) {
-  Options options =
-      parse({"m", "-p", "a", "--memory-budget", "8G", "--prefetch=on",
-             "--cache-policy", "belady:f", "--exit-threshold", "0.9",
-             "--record-routing", "r"});
+  Options options = parse({"m", "-p", "a", "--memory-budget", "8G",
+                           "--prefetch=on", "--cache-policy", "belady:f",
+                           "--exit-threshold", "0.9", "--record-routing", "r"});
   EXPECT_THAT(options.offloadFlags,
               ElementsAre("--memory-budget", "--cache-policy"));
   EXPECT_THAT(options.guessFlags, ElementsAre("--prefetch=on"));

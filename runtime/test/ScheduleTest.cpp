@@ -171,7 +171,7 @@ TEST(Experts, PartitionIsScaled) {
   EXPECT_THAT(scale({}, 20), IsEmpty());
   EXPECT_THAT(scale({4, 4}, 3), IsEmpty()); // too few for all
   EXPECT_THAT(scale({4, 8, 4}, 8), ElementsAre(2, 4, 2));
-  EXPECT_THAT(scale({1, 8}, 9), ElementsAre(2, 7)); // at least 2
+  EXPECT_THAT(scale({1, 8}, 9), ElementsAre(2, 7));  // at least 2
   EXPECT_THAT(scale({1, 8}, 14), ElementsAre(6, 8)); // at most 8
   EXPECT_THAT(scale({8, 8}, 20), ElementsAre(8, 8));
   for (int64_t capacity = 6; capacity <= 24; ++capacity) {

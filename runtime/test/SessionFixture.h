@@ -12,7 +12,8 @@ namespace moert::test {
 inline constexpr int64_t vocabulary = 4;
 inline constexpr float bias[vocabulary] = {0.25f, 1, 2, 4};
 
-/// What conformance code computes from the sum of keys and values, or of experts.
+/// What conformance code computes from the sum of keys and values, or of
+/// experts.
 inline std::vector<float> logitsOf(float sum) {
   std::vector<float> logits;
   for (int v = 0; v < vocabulary; ++v)

@@ -110,8 +110,8 @@ static Status checkGaps(std::span<const std::byte> weights,
 
 /// One checksum over many gigabytes would keep one core busy while the others
 /// wait, so the parameters' own checksums are compared instead. Together with
-/// the gaps between them they cover every byte; gaps are looked at with experts,
-/// whose padding they are.
+/// the gaps between them they cover every byte; gaps are looked at with
+/// experts, whose padding they are.
 Status Container::checkWeightChecksums(bool dense, bool experts) const {
   std::span<const std::byte> weights = section(MOERT_SECTION_WEIGHTS);
   std::vector<const fb::Parameter *> stored;

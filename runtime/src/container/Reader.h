@@ -13,7 +13,7 @@
 namespace moert {
 
 struct ReadOptions {
-  bool checkWeights = true;  ///< checksums of the parameters
+  bool checkWeights = true; ///< checksums of the parameters
   /// Leave those of experts that may come and go to checkExperts(): who fetches
   /// them one by one compares them then, and need not read all before.
   bool deferExperts = false;
@@ -21,8 +21,8 @@ struct ReadOptions {
 };
 
 /// Everything that a reader hands out has been checked, but experts where their
-/// checksums are deferred. Weights belong to the file mapping, all else of a file
-/// is copied; of fromBytes() all belongs to the caller.
+/// checksums are deferred. Weights belong to the file mapping, all else of a
+/// file is copied; of fromBytes() all belongs to the caller.
 class Container {
 public:
   static Status open(const std::string &path, const ReadOptions &options,
@@ -64,8 +64,8 @@ private:
   std::string name;
   std::unique_ptr<MappedFile> mapping; ///< absent for fromBytes
   std::span<const std::byte> file;
-  /// All sections of a mapping but weights, by their places in the header: a file
-  /// that gets shorter while the module runs must not end the process.
+  /// All sections of a mapping but weights, by their places in the header: a
+  /// file that gets shorter while the module runs must not end the process.
   std::vector<std::vector<std::byte>> copies;
   moert_container_header_t head = {};
   const fb::Module *module = nullptr;

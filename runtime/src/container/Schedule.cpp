@@ -57,8 +57,9 @@ private:
 } // namespace
 
 /// Absent, or ascending layers of the model.
-Status ScheduleChecker::checkLayers(
-    const char *what, const flatbuffers::Vector<int32_t> *layers) const {
+Status
+ScheduleChecker::checkLayers(const char *what,
+                             const flatbuffers::Vector<int32_t> *layers) const {
   if (!layers)
     return Status();
   if (reinterpret_cast<uintptr_t>(layers->Data()) % alignof(int32_t) != 0)

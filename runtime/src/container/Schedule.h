@@ -6,9 +6,9 @@
 
 namespace moert {
 
-/// Checks Module.schedule where there is one: its layers are layers of the model
-/// and have each expert exactly once, and no number is out of range. Parameters
-/// and model have been checked before.
+/// Checks Module.schedule where there is one: its layers are layers of the
+/// model and have each expert exactly once, and no number is out of range.
+/// Parameters and model have been checked before.
 Status checkSchedule(const fb::Module &module, const std::string &origin);
 
 } // namespace moert

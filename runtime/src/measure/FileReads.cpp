@@ -32,7 +32,8 @@ struct Piece {
 /// Reads pieces of a module's experts, as many at a time as the reader takes.
 class FileReads {
 public:
-  static Status create(const std::string &path, std::unique_ptr<FileReads> *out);
+  static Status create(const std::string &path,
+                       std::unique_ptr<FileReads> *out);
   ~FileReads() {
     reader.reset(); // no read is under way any more
     releaseHostMemory(memory, bytesOfMemory);
@@ -89,8 +90,7 @@ Status FileReads::create(const std::string &path,
   if (opened)
     return makeStatus(opened.code(), path, ": cannot read: ", opened.message());
   const auto depth = uint64_t(reads->reader->depth());
-  MOERT_RETURN_IF_ERROR(
-      allocateHostMemory(depth * pieceBytes, &reads->memory));
+  MOERT_RETURN_IF_ERROR(allocateHostMemory(depth * pieceBytes, &reads->memory));
   reads->bytesOfMemory = depth * pieceBytes;
   for (uint64_t place = 0; place < depth; ++place)
     reads->places.push_back(place);
@@ -117,8 +117,8 @@ Status FileReads::drain(size_t most) {
                         milliseconds / 1000, " seconds");
     for (const ReadResult &result : std::span(results).first(count)) {
       if (result.bytes < 0)
-        return makeStatus(MOERT_IO_ERROR, origin, ": cannot read: ",
-                          errnoText(int(-result.bytes)));
+        return makeStatus(MOERT_IO_ERROR, origin,
+                          ": cannot read: ", errnoText(int(-result.bytes)));
       // The last page of a file comes short.
       if (uint64_t(result.bytes) + page <= sizes[result.id])
         return makeStatus(MOERT_DATA_LOSS, origin, ": read ", result.bytes,
@@ -165,10 +165,10 @@ Status FileReads::measureLatency(double *out) {
 moert_status_t moert_measure_file_reads(const char *path, double *outBandwidth,
                                         double *outLatency) {
   return guarded([&]() -> Status {
-    MOERT_RETURN_IF_ERROR(refuseNull("moert_measure_file_reads",
-                                     {{"path", path},
-                                      {"out_bandwidth", outBandwidth},
-                                      {"out_latency", outLatency}}));
+    MOERT_RETURN_IF_ERROR(
+        refuseNull("moert_measure_file_reads", {{"path", path},
+                                                {"out_bandwidth", outBandwidth},
+                                                {"out_latency", outLatency}}));
     std::unique_ptr<FileReads> reads;
     MOERT_RETURN_IF_ERROR(FileReads::create(path, &reads));
     MOERT_RETURN_IF_ERROR(reads->measureLatency(outLatency));
@@ -179,9 +179,9 @@ moert_status_t moert_measure_file_reads(const char *path, double *outBandwidth,
 moert_status_t moert_measure_memory(uint64_t *outAvailable,
                                     uint64_t *outGranted) {
   return guarded([&]() -> Status {
-    MOERT_RETURN_IF_ERROR(refuseNull(
-        "moert_measure_memory",
-        {{"out_available", outAvailable}, {"out_granted", outGranted}}));
+    MOERT_RETURN_IF_ERROR(
+        refuseNull("moert_measure_memory", {{"out_available", outAvailable},
+                                            {"out_granted", outGranted}}));
     *outAvailable = availableHostMemory();
     *outGranted = grantedHostMemory();
     return Status();

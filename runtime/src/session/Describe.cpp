@@ -188,8 +188,8 @@ static Json describeSchedule(const fb::Module &metadata) {
           {"guessed_layers", numbersOf(schedule->guessed_layers())},
           {"expert_bytes", table.entryBytes},
           {"all_expert_bytes", table.bytes()},
-          {"token_expert_bytes", uint64_t(table.chosen) * table.layers.size() *
-                                     table.entryBytes}};
+          {"token_expert_bytes",
+           uint64_t(table.chosen) * table.layers.size() * table.entryBytes}};
 }
 
 std::string moert::describeModule(const moert_module_t &module) {

@@ -19,9 +19,9 @@ ExpertTable::ExpertTable(const fb::Module &module) {
   size_t index = 0;
   for (const fb::Parameter *parameter : *module.parameters()) {
     if (parameter->kind() == fb::ParameterKind::Expert) {
-      size_t layer = std::lower_bound(layers.begin(), layers.end(),
-                                      parameter->layer()) -
-                     layers.begin();
+      size_t layer =
+          std::lower_bound(layers.begin(), layers.end(), parameter->layer()) -
+          layers.begin();
       parameters[layer * experts + parameter->expert()] = index;
       entryBytes = std::max(entryBytes, uint64_t(parameter->size()));
     }
@@ -50,12 +50,14 @@ Status moert::chooseCapacity(const ExpertTable &table, int64_t budget,
     *capacity = fits || most < table.chosen ? -1 : most;
     return Status();
   }
-  int64_t entries = std::min(int64_t(uint64_t(budget) / table.entryBytes),
-                             table.count());
+  int64_t entries =
+      std::min(int64_t(uint64_t(budget) / table.entryBytes), table.count());
   if (entries < table.chosen)
     return makeStatus(MOERT_RESOURCE_EXHAUSTED, origin, ": memory budget of ",
-                      budget, " bytes holds ", entries, " experts, a token of "
-                      "a layer needs ", table.chosen, ": at least ",
+                      budget, " bytes holds ", entries,
+                      " experts, a token of "
+                      "a layer needs ",
+                      table.chosen, ": at least ",
                       uint64_t(table.chosen) * table.entryBytes, " bytes");
   *capacity = entries;
   return Status();
@@ -71,13 +73,13 @@ std::vector<int64_t> moert::scalePartition(std::span<const int64_t> partition,
       std::accumulate(partition.begin(), partition.end(), int64_t(0));
   std::vector<int64_t> result;
   for (int64_t entries : partition)
-    result.push_back(std::clamp(
-        int64_t(double(entries) * double(capacity) / double(total)), least,
-        most));
+    result.push_back(
+        std::clamp(int64_t(double(entries) * double(capacity) / double(total)),
+                   least, most));
   // Bounds and rounding leave some too many or too few: those that are farthest
   // from their share give or take one, the first of equals.
-  int64_t left = capacity - std::accumulate(result.begin(), result.end(),
-                                            int64_t(0));
+  int64_t left =
+      capacity - std::accumulate(result.begin(), result.end(), int64_t(0));
   while (left != 0) {
     int64_t step = left > 0 ? 1 : -1, best = -1;
     double bestNeed = 0;

@@ -1,4 +1,5 @@
-//===- Experts.h - which experts there are, and how many may stay -*- C++ -*-===//
+//===- Experts.h - which experts there are, and how many may stay -*- C++
+//-*-===//
 #ifndef MOERT_SESSION_EXPERTS_H
 #define MOERT_SESSION_EXPERTS_H
 
@@ -11,8 +12,8 @@
 
 namespace moert {
 
-/// The experts of a module that may come and go, by key: index of the layer among
-/// those with experts, times experts of a layer, plus number.
+/// The experts of a module that may come and go, by key: index of the layer
+/// among those with experts, times experts of a layer, plus number.
 struct ExpertTable {
   /// Empty for a module without a schedule.
   explicit ExpertTable(const fb::Module &module);
@@ -28,15 +29,15 @@ struct ExpertTable {
 };
 
 /// How many experts a session holds at a time under moert_session_options_t::
-/// memory_budget, if `available` bytes are left for them: -1 if all are in memory
-/// or mapped and nobody fetches. `origin` names the module in messages.
+/// memory_budget, if `available` bytes are left for them: -1 if all are in
+/// memory or mapped and nobody fetches. `origin` names the module in messages.
 Status chooseCapacity(const ExpertTable &table, int64_t budget,
                       uint64_t available, const std::string &origin,
                       int64_t *capacity);
 
-/// Entries of each layer in the proportions of `partition`, `capacity` in all, at
-/// least and at most so many in each; empty (all share) if there is no partition
-/// or there are too few entries.
+/// Entries of each layer in the proportions of `partition`, `capacity` in all,
+/// at least and at most so many in each; empty (all share) if there is no
+/// partition or there are too few entries.
 std::vector<int64_t> scalePartition(std::span<const int64_t> partition,
                                     int64_t capacity, int64_t least,
                                     int64_t most);

@@ -66,9 +66,9 @@ static std::string policyOf(const moert_module_t &module,
   return name.empty() ? "lru" : name;
 }
 
-static std::vector<ExpertExtent>
-extentsOf(const moert_module_t &module, const ExpertTable &table,
-          std::vector<const void *> *cells) {
+static std::vector<ExpertExtent> extentsOf(const moert_module_t &module,
+                                           const ExpertTable &table,
+                                           std::vector<const void *> *cells) {
   const fb::Module &metadata = module.metadata();
   uint64_t weights = module.container->sectionOffset(MOERT_SECTION_WEIGHTS);
   std::vector<ExpertExtent> extents;
@@ -93,13 +93,13 @@ Status Offload::create(const moert_module_t &module, const ExpertTable &table,
                                    policyOf(module, options), &store.policy));
   // By its descriptor, so that it is the file that was opened, whatever has
   // become of its name.
-  std::string file = "/proc/self/fd/" +
-                     std::to_string(
-                         module.container->mappedFile()->descriptor());
+  std::string file =
+      "/proc/self/fd/" +
+      std::to_string(module.container->mappedFile()->descriptor());
   Status opened = openExpertReader(file, &store.reader);
   if (opened)
-    return makeStatus(opened.code(), module.origin(), ": cannot read experts: ",
-                      opened.message());
+    return makeStatus(opened.code(), module.origin(),
+                      ": cannot read experts: ", opened.message());
   void *pool;
   const uint64_t bytes = uint64_t(capacity) * table.entryBytes;
   Status status = allocateHostMemory(bytes, &pool);
@@ -166,8 +166,11 @@ void Offload::pass(const StoreEvent &event) {
 
 OffloadTable::OffloadTable(ExpertStore *store, RoutingRecorder *recorder,
                            Trace *trace, bool prefetches)
-    : calls{{}, store ? &store->abi() : nullptr,
-            prefetches && store && store->abi().prefetch, recorder, trace} {
+    : calls{{},
+            store ? &store->abi() : nullptr,
+            prefetches && store && store->abi().prefetch,
+            recorder,
+            trace} {
   if (store)
     calls.abi = store->abi();
   calls.abi.size = sizeof(calls.abi);

@@ -14,8 +14,8 @@ namespace moert {
 /// The store of a session that holds only some experts, with its memory.
 class Offload {
 public:
-  /// `cells` are moert_abi_forward_t::parameters, of which those of experts will
-  /// be written.
+  /// `cells` are moert_abi_forward_t::parameters, of which those of experts
+  /// will be written.
   static Status create(const moert_module_t &module, const ExpertTable &table,
                        int64_t capacity, const moert_session_options_t &options,
                        std::vector<const void *> *cells,
@@ -38,8 +38,8 @@ private:
   std::unique_ptr<ExpertStore> experts; ///< ends first
 };
 
-/// What one forward is handed as `offload`: the store's functions, with those in
-/// front that note what goes through.
+/// What one forward is handed as `offload`: the store's functions, with those
+/// in front that note what goes through.
 class OffloadTable {
 public:
   /// Any of the three may be null.

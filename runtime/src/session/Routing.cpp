@@ -10,8 +10,8 @@
 using namespace moert;
 
 uint64_t moert::routingFingerprint(const fb::Model &model) {
-  std::string facts = text(model.name()) + std::string(";") +
-                      text(model.family());
+  std::string facts =
+      text(model.name()) + std::string(";") + text(model.family());
   for (int64_t number :
        {model.vocabulary(), model.hidden(), int64_t(model.layers()),
         int64_t(model.experts()), int64_t(model.experts_per_token())})
@@ -27,8 +27,8 @@ static void copyName(const flatbuffers::String *from, char (&to)[size]) {
 }
 
 static uint64_t layerBytes(const moert_routing_header_t &header) {
-  return sizeof(float) * (uint64_t(header.experts) + 2 * header.chosen +
-                          2 * header.guesses);
+  return sizeof(float) *
+         (uint64_t(header.experts) + 2 * header.chosen + 2 * header.guesses);
 }
 
 RoutingRecorder::RoutingRecorder(const fb::Module &module) : table(module) {
@@ -50,8 +50,7 @@ RoutingRecorder::RoutingRecorder(const fb::Module &module) : table(module) {
   empty.resize(header.record_bytes);
   const int32_t nobody = -1;
   for (int layer : table.layers) {
-    char *ids =
-        empty.data() + offsetOf(layer) + sizeof(float) * header.experts;
+    char *ids = empty.data() + offsetOf(layer) + sizeof(float) * header.experts;
     char *guessed = ids + 2 * sizeof(float) * header.chosen;
     for (uint32_t i = 0; i < header.chosen; ++i)
       std::memcpy(ids + i * sizeof(nobody), &nobody, sizeof(nobody));
@@ -70,12 +69,12 @@ Status RoutingRecorder::create(const fb::Module &module,
   std::unique_ptr<RoutingRecorder> recorder(new RoutingRecorder(module));
   recorder->origin = origin;
   MOERT_RETURN_IF_ERROR(PartFile::create(path, &recorder->file));
-  MOERT_RETURN_IF_ERROR(recorder->file->append(&recorder->header,
-                                               sizeof(recorder->header)));
+  MOERT_RETURN_IF_ERROR(
+      recorder->file->append(&recorder->header, sizeof(recorder->header)));
   std::vector<int32_t> layers(recorder->table.layers.begin(),
                               recorder->table.layers.end());
-  MOERT_RETURN_IF_ERROR(recorder->file->append(
-      layers.data(), layers.size() * sizeof(int32_t)));
+  MOERT_RETURN_IF_ERROR(
+      recorder->file->append(layers.data(), layers.size() * sizeof(int32_t)));
   *out = std::move(recorder);
   return Status();
 }

@@ -52,8 +52,9 @@ private:
   std::string wrong; ///< what the code showed that no trace can hold
 };
 
-/// What a trace says will be used: each expert once a layer and forward, ascending
-/// in the layer, as a store uses them. Refuses what is no whole trace, or one of another model.
+/// What a trace says will be used: each expert once a layer and forward,
+/// ascending in the layer, as a store uses them. Refuses what is no whole
+/// trace, or one of another model.
 Status readFuture(const std::string &path, const fb::Module &module,
                   const std::string &origin, std::vector<ExpertKey> *out);
 

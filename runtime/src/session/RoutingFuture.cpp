@@ -64,21 +64,22 @@ Status FutureReader::readHeader() {
       std::memcmp(header.magic, MOERT_ROUTING_MAGIC, sizeof(header.magic)) != 0)
     return fail("is not a routing trace");
   if (header.version != MOERT_ROUTING_VERSION)
-    return fail("has version ", header.version, " of routing traces, this "
-                "runtime reads ", MOERT_ROUTING_VERSION);
+    return fail("has version ", header.version,
+                " of routing traces, this "
+                "runtime reads ",
+                MOERT_ROUTING_VERSION);
   if (header.model == routingFingerprint(*module.model()))
     return Status();
   header.model_name[sizeof(header.model_name) - 1] = 0;
   return makeStatus(MOERT_INVALID_ARGUMENT, path, ": is a trace of the model ",
                     header.model_name, " with ", header.layers, " x ",
                     header.experts, " experts, ", origin, " is ",
-                    text(module.model()->name()), " with ",
-                    table.layers.size(), " x ", table.experts);
+                    text(module.model()->name()), " with ", table.layers.size(),
+                    " x ", table.experts);
 }
 
 Status FutureReader::checkSize() {
-  uint64_t layer = 4 * (uint64_t(header.experts) +
-                        2 * uint64_t(header.chosen) +
+  uint64_t layer = 4 * (uint64_t(header.experts) + 2 * uint64_t(header.chosen) +
                         2 * uint64_t(header.guesses));
   uint64_t wanted = sizeof(moert_routing_row_t) + header.layers * layer;
   if (header.layers != table.layers.size() ||
@@ -87,8 +88,8 @@ Status FutureReader::checkSize() {
     return fail("has ", header.layers, " layers of ", header.experts,
                 " experts, ", header.chosen, " chosen, in ",
                 header.record_bytes, " bytes, ", origin, " has ",
-                table.layers.size(), ", ", table.experts, " and ",
-                table.chosen, " in ", wanted);
+                table.layers.size(), ", ", table.experts, " and ", table.chosen,
+                " in ", wanted);
   const uint64_t front = sizeof(header) + header.layers * sizeof(int32_t);
   file.seekg(0, std::ios::end);
   const auto size = uint64_t(file.tellg());

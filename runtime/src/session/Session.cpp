@@ -173,15 +173,15 @@ Status moert_session_t::placeOffloaded(int64_t capacity) {
   MOERT_RETURN_IF_ERROR(
       copyDenseWeights(module, *driver, device, &weights, &parameters));
   ExpertTable table(module.metadata());
-  MOERT_RETURN_IF_ERROR(Offload::create(module, table, capacity, options,
-                                        &parameters, &offload));
-  stats.weight_bytes =
-      weights.bytes() + uint64_t(capacity) * table.entryBytes;
+  MOERT_RETURN_IF_ERROR(
+      Offload::create(module, table, capacity, options, &parameters, &offload));
+  stats.weight_bytes = weights.bytes() + uint64_t(capacity) * table.entryBytes;
   return Status();
 }
 
 /// What experts may take of what this process can still use: the states and the
-/// workspace are promised already, but not yet written; a 16th is left to others.
+/// workspace are promised already, but not yet written; a 16th is left to
+/// others.
 static uint64_t availableForExperts(uint64_t promised) {
   uint64_t available = availableHostMemory();
   available -= available / 16;
@@ -275,7 +275,8 @@ Status moert_session_t::runForward(const moert_abi_forward_t &described) {
   args.offload = table.get();
   Status status(driver->forward(device, executable, &args,
                                 trace ? traceOperation : nullptr, trace.get()));
-  // What the code says of a forward whose experts did not come is not the cause.
+  // What the code says of a forward whose experts did not come is not the
+  // cause.
   Status fetched = store ? store->endForward() : Status();
   if (fetched)
     status = std::move(fetched);

@@ -84,13 +84,14 @@ private:
   moert_device_t *device = nullptr;
   moert_executable_t *executable = nullptr;
   int64_t capacity = 0; ///< positions that each state has room for
-  moert::DeviceMemory weights; ///< a copy of all or of those that are no experts
+  moert::DeviceMemory
+      weights; ///< a copy of all or of those that are no experts
   moert::DeviceMemory states, workspace;
   std::vector<moert::DeviceMemory> ropeTables;
-  std::vector<const void *> parameters; ///< in the module's order
-  std::vector<void *> kv;               ///< state of each sequence
-  std::vector<int64_t> computed;        ///< positions of each sequence
-  std::vector<int32_t> wantedRows;      ///< of the piece that runs
+  std::vector<const void *> parameters;    ///< in the module's order
+  std::vector<void *> kv;                  ///< state of each sequence
+  std::vector<int64_t> computed;           ///< positions of each sequence
+  std::vector<int32_t> wantedRows;         ///< of the piece that runs
   std::unique_ptr<moert::Offload> offload; ///< null: all experts are in memory
 };
 

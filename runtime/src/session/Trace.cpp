@@ -66,9 +66,8 @@ public:
   /// Something with a name that says what is measured.
   Status metadata(const char *what, int track, const std::string &name) {
     return put("{\"name\":\"" + std::string(what) +
-               "\",\"ph\":\"M\",\"pid\":1,\"tid\":" +
-               std::to_string(track) + ",\"args\":{\"name\":" + quoted(name) +
-               "}}");
+               "\",\"ph\":\"M\",\"pid\":1,\"tid\":" + std::to_string(track) +
+               ",\"args\":{\"name\":" + quoted(name) + "}}");
   }
   /// A complete event; `name` and `args` are JSON.
   Status complete(const std::string &name, const char *category, int track,
@@ -91,10 +90,9 @@ public:
   Status operation(int64_t op, int64_t begin, int64_t end) {
     const std::string number = std::to_string(op);
     bool known = size_t(op) < names.operations.size();
-    return complete(quoted(known ? names.operations[size_t(op)]
-                                 : "operation " + number),
-                    "operation", computing, begin, end,
-                    "{\"index\":" + number + "}");
+    return complete(
+        quoted(known ? names.operations[size_t(op)] : "operation " + number),
+        "operation", computing, begin, end, "{\"index\":" + number + "}");
   }
   /// Reads, waits and leavings of a store, from the start of the trace on.
   Status store(const std::vector<StoreEvent> &events, int64_t start);
@@ -155,11 +153,9 @@ Status TraceWriter::store(const std::vector<StoreEvent> &events,
   int64_t waitBegin = -1;
   for (const StoreEvent &event : events) {
     const int64_t at = event.nanoseconds - start;
-    auto lane = std::find_if(
-        reads.begin(), reads.end(), [&](const Read &read) {
-          return read.key == (event.kind == StoreEvent::ReadBegin ? -1
-                                                                  : event.key);
-        });
+    auto lane = std::find_if(reads.begin(), reads.end(), [&](const Read &read) {
+      return read.key == (event.kind == StoreEvent::ReadBegin ? -1 : event.key);
+    });
     switch (event.kind) {
     case StoreEvent::ReadBegin:
       if (lane == reads.end()) {
@@ -227,17 +223,17 @@ Status Trace::write(const std::string &path, const TraceNames &names) {
     if (event.kind == Event::Experts || event.kind == Event::EndExperts)
       continue; // inside of an operation
     if (open)
-      MOERT_RETURN_IF_ERROR(writer.operation(open->value, open->nanoseconds,
-                                             event.nanoseconds));
+      MOERT_RETURN_IF_ERROR(
+          writer.operation(open->value, open->nanoseconds, event.nanoseconds));
     open =
         event.kind == Event::Operation && event.value >= 0 ? &event : nullptr;
     if (event.kind == Event::Begin)
       forward = &event;
     if (event.kind == Event::End && forward)
-      MOERT_RETURN_IF_ERROR(writer.complete(
-          "\"forward\"", "forward", computing, forward->nanoseconds,
-          event.nanoseconds,
-          "{\"rows\":" + std::to_string(forward->value) + "}"));
+      MOERT_RETURN_IF_ERROR(
+          writer.complete("\"forward\"", "forward", computing,
+                          forward->nanoseconds, event.nanoseconds,
+                          "{\"rows\":" + std::to_string(forward->value) + "}"));
   }
   std::lock_guard lock(mutex);
   MOERT_RETURN_IF_ERROR(writer.store(storeEvents, start));

@@ -20,8 +20,8 @@ struct TraceNames {
 };
 
 /// Notes starts of operations and spans of forwards, and what an expert store
-/// does; writes them as Chrome trace events, which Perfetto and chrome://tracing
-/// open: computing and waiting on one track, reads on others.
+/// does; writes them as Chrome trace events, which Perfetto and
+/// chrome://tracing open: computing and waiting on one track, reads on others.
 class Trace {
 public:
   Trace();
@@ -49,8 +49,8 @@ private:
   int64_t start;
   std::vector<Event> events;
   std::vector<std::vector<int32_t>> handed; ///< of each Experts, in order
-  uint64_t dropped = 0; ///< beyond the most that is kept
-  std::mutex mutex;     ///< of the two below
+  uint64_t dropped = 0;                     ///< beyond the most that is kept
+  std::mutex mutex;                         ///< of the two below
   std::vector<StoreEvent> storeEvents;
   uint64_t storeDropped = 0;
 };

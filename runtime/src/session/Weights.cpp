@@ -15,8 +15,8 @@ using namespace moert;
 /// Fewer bytes stay in the caches, or are soon read by small pages, too.
 static constexpr uint64_t fewest = uint64_t(4) << 20;
 
-/// Pieces that threads copy; each is forgotten in the file's mapping at once, so
-/// that resident memory never holds the weights twice.
+/// Pieces that threads copy; each is forgotten in the file's mapping at once,
+/// so that resident memory never holds the weights twice.
 static constexpr uint64_t pieceBytes = uint64_t(4) << 20;
 
 static void copyPieces(std::span<const std::byte> from, char *to,
@@ -107,8 +107,8 @@ Status moert::copyDenseWeights(const moert_module_t &module,
     const void *&cell = (*cells)[index++];
     if (!isDense(*parameter))
       continue;
-    MOERT_RETURN_IF_ERROR(readFile(module, weights + parameter->offset(),
-                                   parameter->size(), to));
+    MOERT_RETURN_IF_ERROR(
+        readFile(module, weights + parameter->offset(), parameter->size(), to));
     cell = to;
     to += aligned(parameter->size());
   }
