@@ -169,16 +169,6 @@ Status moert_session_t::placeInMemory() {
   return Status();
 }
 
-Status moert_session_t::placeOffloaded(int64_t capacity) {
-  MOERT_RETURN_IF_ERROR(
-      copyDenseWeights(module, *driver, device, &weights, &parameters));
-  ExpertTable table(module.metadata());
-  MOERT_RETURN_IF_ERROR(
-      Offload::create(module, table, capacity, options, &parameters, &offload));
-  stats.weight_bytes = weights.bytes() + uint64_t(capacity) * table.entryBytes;
-  return Status();
-}
-
 /// What experts may take of what this process can still use: the states and the
 /// workspace are promised already, but not yet written; a 16th is left to
 /// others.
@@ -186,6 +176,22 @@ static uint64_t availableForExperts(uint64_t promised) {
   uint64_t available = availableHostMemory();
   available -= available / 16;
   return available - std::min(available, promised);
+}
+
+Status moert_session_t::placeOffloaded(int64_t capacity) {
+  MOERT_RETURN_IF_ERROR(
+      copyDenseWeights(module, *driver, device, &weights, &parameters));
+  ExpertTable table(module.metadata());
+  // By now more than those weights may be taken, and the pool must fit.
+  if (options.memory_budget == MOERT_BUDGET_AUTO)
+    capacity = std::clamp(
+        int64_t(availableForExperts(stats.kv_bytes + stats.workspace_bytes) /
+                table.entryBytes),
+        table.chosen, capacity);
+  MOERT_RETURN_IF_ERROR(
+      Offload::create(module, table, capacity, options, &parameters, &offload));
+  stats.weight_bytes = weights.bytes() + uint64_t(capacity) * table.entryBytes;
+  return Status();
 }
 
 Status moert_session_t::placeParameters() {
