@@ -91,6 +91,28 @@ ExpertKey chooseBelady(const Situation &now) {
   });
 }
 
+/// The sum of Lrfu.cpp, from the uses that were.
+ExpertKey chooseLrfu(const Situation &now) {
+  Keys uses = usesOf(now.history);
+  int64_t experts = now.options.experts, visits = 0;
+  std::vector<int64_t> visitOf;
+  for (size_t i = 0; i < uses.size(); ++i) {
+    bool isSame = i > 0 && uses[i] > uses[i - 1] &&
+                  uses[i] / experts == uses[i - 1] / experts;
+    visits += !isSame;
+    visitOf.push_back(visits);
+  }
+  double half = 16 * double(now.options.keys / experts);
+  return least(now, [&](ExpertKey key) {
+    double worth = 0;
+    for (size_t i = 0; i < uses.size(); ++i)
+      if (uses[i] == key)
+        worth += std::exp2(-double(visits - visitOf[i]) / half);
+    // Rounded: sums in another order differ in their last bits.
+    return std::round(worth * 1e9);
+  });
+}
+
 /// The formula of Priority.cpp, from the uses that were.
 ExpertKey choosePriority(const Situation &now) {
   double capacity = double(now.options.capacity), half = 16 * capacity;
@@ -218,6 +240,7 @@ struct Named {
 const Named references[] = {{"arc", chooseArc},
                             {"belady", chooseBelady},
                             {"lfu", chooseLfu},
+                            {"lrfu", chooseLrfu},
                             {"lru", chooseLru},
                             {"priority", choosePriority}};
 
