@@ -5,7 +5,7 @@
 
 // RUN: %{policy} 2>&1 | FileCheck %s --check-prefix=POLICY
 // POLICY:      moe.model(
-// POLICY-NEXT:   sched-insert-fetches{{.*}}policy=lru
+// POLICY-NEXT:   sched-insert-fetches{{.*}}policy=lrfu
 // POLICY-NEXT: )
 
 // RUN: %{policy}='predictor=pattern trace=%t memory-budget=25%% cache-policy=arc prefetch-count=3 device-profile=a100' 2>&1 \

@@ -23,7 +23,7 @@
 // RUN: moe-opt %S/Inputs/layers.mlir --sched-insert-fetches=budget=12.5% | FileCheck %s --check-prefix=SHARE
 // RUN: moe-opt %S/Inputs/layers.mlir --sched-insert-fetches=budget=100% | FileCheck %s --check-prefix=ALL
 // RUN: moe-opt %S/Inputs/layers.mlir --sched-insert-fetches=budget=2G | FileCheck %s --check-prefix=ALL
-// OPEN: sched.cache @experts policy "lru"{{$}}
+// OPEN: sched.cache @experts policy "lrfu"{{$}}
 // LEAST: holds 2{{$}}
 // KILO: holds 11{{$}}
 // SHARE: holds 3{{$}}

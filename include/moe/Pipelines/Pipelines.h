@@ -71,8 +71,8 @@ struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
       llvm::cl::value_desc("name|file"), llvm::cl::init("")};
   Option<std::string> cachePolicy{
       *this, "cache-policy",
-      llvm::cl::desc("Which expert leaves memory when another comes (lru)"),
-      llvm::cl::value_desc("name"), llvm::cl::init("lru")};
+      llvm::cl::desc("Which expert leaves memory when another comes (lrfu)"),
+      llvm::cl::value_desc("name"), llvm::cl::init("lrfu")};
   Option<std::string> prefetchAhead{
       *this, "prefetch-ahead",
       llvm::cl::desc("Layers with experts from guess to use (1)"),

@@ -63,7 +63,7 @@ static std::string policyOf(const moert_module_t &module,
   if (options.cache_policy)
     return options.cache_policy;
   std::string name = text(module.metadata().schedule()->policy());
-  return name.empty() ? "lru" : name;
+  return name.empty() ? "lrfu" : name;
 }
 
 static std::vector<ExpertExtent> extentsOf(const moert_module_t &module,

@@ -71,7 +71,7 @@ private:
   Calls calls;
 };
 
-/// Whether a policy of this name can be made: "lru", "belady:FILE". Reads no
+/// Whether a policy of this name can be made: "lrfu", "belady:FILE". Reads no
 /// file.
 Status checkPolicyName(const std::string &name, const std::string &origin);
 

@@ -30,7 +30,7 @@ def InsertFetchesPass : Pass<"sched-insert-fetches", "::moe::ModelOp"> {
     ```
     After `policy=lru entries=12`:
     ```mlir
-    sched.cache @experts policy "lru" holds 12
+    sched.cache @experts policy "lrfu" holds 12
     ...
     %ids, %w = moe.route %l top 2 softmax scale 1.0
       : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
@@ -43,7 +43,7 @@ def InsertFetchesPass : Pass<"sched-insert-fetches", "::moe::ModelOp"> {
     ```
   }];
   let options = [
-    Option<"policy", "policy", "std::string", /*default=*/"\"lru\"",
+    Option<"policy", "policy", "std::string", /*default=*/"\"lrfu\"",
            "Who leaves when another comes">,
     Option<"entries", "entries", "int64_t", /*default=*/"0",
            "Experts that the cache holds; 0: not said">,
@@ -208,11 +208,11 @@ def PartitionCachePass : Pass<"sched-partition-cache", "::moe::ModelOp"> {
 
     Before:
     ```mlir
-    sched.cache @experts policy "lru" holds 12
+    sched.cache @experts policy "lrfu" holds 12
     ```
     After:
     ```mlir
-    sched.cache @experts policy "lru" holds 12 partition [2, 2, 2, 2, 2, 2]
+    sched.cache @experts policy "lrfu" holds 12 partition [2, 2, 2, 2, 2, 2]
     ```
   }];
   let options = [
