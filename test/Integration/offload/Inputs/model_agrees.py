@@ -23,7 +23,7 @@ def run(module, tokens, *more):
 def check(checkpoint, module, trace, text, entries, entry_bytes):
     budget = str(entries * entry_bytes)
     compiled, report = "%s.%d" % (module, entries), "%s.%d.json" % (module, entries)
-    subprocess.run(["moe-compile", checkpoint, "-o", compiled, "--trace", trace, "--memory-budget", budget,
+    subprocess.run(["moe-compile", checkpoint, "-o", compiled, "--trace", trace, "--memory-budget", budget, "--cache-policy=lru",
                     "--schedule-report", report], stderr=subprocess.DEVNULL, check=True)
     with open(report, encoding="utf-8") as file:
         expected = json.load(file)
