@@ -128,7 +128,8 @@ private:
     capacity = b.toIndex(argument(offsetof(Args, kv_capacity), i64));
     workspace = argument(offsetof(Args, workspace), pointer);
     batchRows = rows;
-    if (!forward.getOps<sched::PrefetchOp>().empty())
+    if (!forward.getOps<sched::PrefetchOp>().empty() ||
+        !forward.getOps<sched::RecordOp>().empty())
       offload.begin(b, arguments);
     // The fixed part comes first; its size is known at the end.
     fixedSize = arith::ConstantIndexOp::create(b, 0);
@@ -785,8 +786,10 @@ private:
     // The body's values live on as the launch's.
     for (auto [inner, outer] : llvm::zip_equal(
              body.getTerminator()->getOperands(), op.getResults())) {
-      buffers[outer] = buffers.at(inner);
+      // A copy: a new entry moves the others.
+      Buffer buffer = buffers.at(inner);
       buffers.erase(inner);
+      buffers[outer] = buffer;
     }
     return success();
   }

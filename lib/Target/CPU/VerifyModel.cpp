@@ -3,6 +3,7 @@
 
 #include "moe/Dialect/MoE/IR/Moe.h"
 #include "moe/Dialect/Sched/IR/Sched.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -90,6 +91,8 @@ private:
         })
         .Case([&](AttentionOp o) { return verifyPlaces(o); })
         .Case([&](ExpertsOp o) { return verifyExperts(o); })
+        .Case([&](sched::PrefetchOp o) { return verifyFetch(o); })
+        .Case([&](sched::YieldOp o) { return verifyYield(o); })
         .Case([&](func::ReturnOp o) { return verifyReturn(o); })
         .Default(success());
   }
@@ -162,7 +165,33 @@ private:
            << chosenOf << ", there are " << gate.getDimSize(0);
   }
 
+  /// What a layer gets is known by its number alone.
+  LogicalResult verifyFetch(sched::PrefetchOp op) {
+    if (op.isGuess() || fetched.insert(op.getLayer()).second)
+      return success();
+    return op.emitOpError("is the 2nd wanted fetch of layer ")
+           << op.getLayer() << ", the cpu backend takes 1";
+  }
+
+  /// The buffers of what the body made become the launch's.
+  LogicalResult verifyYield(sched::YieldOp op) {
+    llvm::SmallDenseSet<Value> seen;
+    for (Value value : op.getOperands()) {
+      auto rows = dyn_cast<RankedTensorType>(value.getType());
+      Operation *maker = value.getDefiningOp();
+      if (!maker || maker->getBlock() != op->getBlock() || !rows ||
+          isa<QuantizedType>(rows.getElementType()) ||
+          !seen.insert(value).second)
+        return op.emitOpError("gives a value that is not made here, given "
+                              "twice, or not of float rows");
+    }
+    return success();
+  }
+
   LogicalResult verifyReturn(func::ReturnOp op) {
+    if (op.getOperand(0).getDefiningOp<sched::LaunchOp>())
+      return op.emitOpError("returns a launch's result as logits, the cpu "
+                            "backend needs an operation between them");
     auto it = picked.find(op.getOperand(0));
     if (it != picked.end() && !it->second)
       return op.emitOpError("returns logits of all rows of the batch, and not "
@@ -173,6 +202,7 @@ private:
   func::FuncOp forward;
   Value state; ///< as the last moe.kv_append left it
   llvm::DenseMap<Value, bool> picked;
+  llvm::SmallDenseSet<int64_t> fetched; ///< layers with a wanted fetch
 };
 
 } // namespace

@@ -318,3 +318,98 @@ moe.model @a family "null" context 16 vocabulary 8 from "." {
     return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
   }
 }
+
+// -----
+
+// A wanted fetch that is dropped would still be what the layer gets.
+moe.model @a family "null" context 16 vocabulary 16 from "." {
+  moe.weight @embed : tensor<16x16xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @q : tensor<4x16xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @r : tensor<8x16xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @g : tensor<8x8x16xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @d : tensor<8x16x8xf32> from [#moe.splat<1.0 : f32>]
+  sched.cache @experts policy "lru"
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x16xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %all = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x16xf32>
+    %q = moe.linear %all by @q : tensor<?x16xf32> -> tensor<?x4xf32>
+    %a = moe.attention %q over %kv layer 0 at %sequences, %positions heads 1 scale 0.5
+      : tensor<?x4xf32>, tensor<?xi32>, !moe.kv<1 x 1 x 4 x f32>
+    %x = moe.pick %all rows %wanted : tensor<?x16xf32>, tensor<?xi32> -> tensor<?x16xf32>
+    %l = moe.linear %x by @r : tensor<?x16xf32> -> tensor<?x8xf32>
+    %i, %w = moe.route %l top 2 softmax scale 1.0 : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+    %u = sched.prefetch %i of layer 0 in @experts : tensor<?x2xi32>
+    sched.record %l, %i, %w of layer 0 : tensor<?x8xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+    sched.cancel %u
+    // expected-error @below {{is the 2nd wanted fetch of layer 0, the cpu backend takes 1}}
+    %t = sched.prefetch %i of layer 0 in @experts : tensor<?x2xi32>
+    %y = sched.launch %t : tensor<?x16xf32> {
+      %s = moe.experts %x to %i, %w gate @g up @g down @d silu : tensor<?x16xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+      sched.yield %s : tensor<?x16xf32>
+    }
+    %z = moe.add %y, %x : tensor<?x16xf32>
+    return %z, %kv : tensor<?x16xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+// Buffers belong to one value.
+moe.model @a family "null" context 16 vocabulary 16 from "." {
+  moe.weight @embed : tensor<16x16xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @q : tensor<4x16xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @r : tensor<8x16xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @g : tensor<8x8x16xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @d : tensor<8x16x8xf32> from [#moe.splat<1.0 : f32>]
+  sched.cache @experts policy "lru"
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x16xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %all = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x16xf32>
+    %q = moe.linear %all by @q : tensor<?x16xf32> -> tensor<?x4xf32>
+    %a = moe.attention %q over %kv layer 0 at %sequences, %positions heads 1 scale 0.5
+      : tensor<?x4xf32>, tensor<?xi32>, !moe.kv<1 x 1 x 4 x f32>
+    %x = moe.pick %all rows %wanted : tensor<?x16xf32>, tensor<?xi32> -> tensor<?x16xf32>
+    %l = moe.linear %x by @r : tensor<?x16xf32> -> tensor<?x8xf32>
+    %i, %w = moe.route %l top 2 softmax scale 1.0 : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+    %t = sched.prefetch %i of layer 0 in @experts : tensor<?x2xi32>
+    %y, %v = sched.launch %t : tensor<?x16xf32>, tensor<?x16xf32> {
+      %s = moe.experts %x to %i, %w gate @g up @g down @d silu : tensor<?x16xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+      // expected-error @below {{gives a value that is not made here, given twice, or not of float rows}}
+      sched.yield %s, %s : tensor<?x16xf32>, tensor<?x16xf32>
+    }
+    %z = moe.add %y, %v : tensor<?x16xf32>
+    return %z, %kv : tensor<?x16xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+// Logits lie where the caller says.
+moe.model @a family "null" context 16 vocabulary 16 from "." {
+  moe.weight @embed : tensor<16x16xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @q : tensor<4x16xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @r : tensor<8x16xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @g : tensor<8x8x16xf32> from [#moe.splat<1.0 : f32>]
+  moe.weight @d : tensor<8x16x8xf32> from [#moe.splat<1.0 : f32>]
+  sched.cache @experts policy "lru"
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x16xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %all = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x16xf32>
+    %q = moe.linear %all by @q : tensor<?x16xf32> -> tensor<?x4xf32>
+    %a = moe.attention %q over %kv layer 0 at %sequences, %positions heads 1 scale 0.5
+      : tensor<?x4xf32>, tensor<?xi32>, !moe.kv<1 x 1 x 4 x f32>
+    %x = moe.pick %all rows %wanted : tensor<?x16xf32>, tensor<?xi32> -> tensor<?x16xf32>
+    %l = moe.linear %x by @r : tensor<?x16xf32> -> tensor<?x8xf32>
+    %i, %w = moe.route %l top 2 softmax scale 1.0 : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+    %t = sched.prefetch %i of layer 0 in @experts : tensor<?x2xi32>
+    %y = sched.launch %t : tensor<?x16xf32> {
+      %s = moe.experts %x to %i, %w gate @g up @g down @d silu : tensor<?x16xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+      sched.yield %s : tensor<?x16xf32>
+    }
+    // expected-error @below {{returns a launch's result as logits, the cpu backend needs an operation between them}}
+    return %y, %kv : tensor<?x16xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
