@@ -75,3 +75,38 @@ moe.model @double family "null" context 4 vocabulary 8 from "." {
     return %z : tensor<?x4xf32>
   }
 }
+
+// -----
+
+// One layer uses its bank twice.
+!kv = !moe.kv<1 x 1 x 4 x f32>
+moe.model @twice family "null" context 4 vocabulary 8 from "." {
+  moe.weight @g : tensor<8x6x4xf32> from [#moe.random<1, 0.5 : f32>]
+  moe.weight @d : tensor<8x4x6xf32> from [#moe.random<2, 0.5 : f32>]
+  func.func @f(%x: tensor<?x4xf32>, %at: tensor<?xi32>, %ids: tensor<?x2xi32>, %w: tensor<?x2xf32>, %kv: !kv)
+      -> tensor<?x4xf32> {
+    %a = moe.attention %x over %kv layer 0 at %at, %at heads 1 scale 1.0 : tensor<?x4xf32>, tensor<?xi32>, !kv
+    %y = moe.experts %a to %ids, %w gate @g up @g down @d silu : tensor<?x4xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+    %z = moe.experts %y to %ids, %w gate @g up @g down @d silu : tensor<?x4xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+    return %z : tensor<?x4xf32>
+  }
+}
+
+// -----
+
+// Layers have different numbers of experts.
+!kv = !moe.kv<1 x 1 x 4 x f32>
+moe.model @uneven family "null" context 4 vocabulary 8 from "." {
+  moe.weight @g : tensor<8x6x4xf32> from [#moe.random<1, 0.5 : f32>]
+  moe.weight @d : tensor<8x4x6xf32> from [#moe.random<2, 0.5 : f32>]
+  moe.weight @h : tensor<9x6x4xf32> from [#moe.random<3, 0.5 : f32>]
+  moe.weight @e : tensor<9x4x6xf32> from [#moe.random<4, 0.5 : f32>]
+  func.func @f(%x: tensor<?x4xf32>, %at: tensor<?xi32>, %ids: tensor<?x2xi32>, %w: tensor<?x2xf32>, %kv: !kv)
+      -> tensor<?x4xf32> {
+    %a = moe.attention %x over %kv layer 0 at %at, %at heads 1 scale 1.0 : tensor<?x4xf32>, tensor<?xi32>, !kv
+    %y = moe.experts %a to %ids, %w gate @g up @g down @d silu : tensor<?x4xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+    %b = moe.attention %y over %kv layer 0 at %at, %at heads 1 scale 1.0 : tensor<?x4xf32>, tensor<?xi32>, !kv
+    %z = moe.experts %b to %ids, %w gate @h up @h down @e silu : tensor<?x4xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+    return %z : tensor<?x4xf32>
+  }
+}

@@ -5,7 +5,7 @@
 #include "moe/Dialect/Sched/Transforms/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include <map>
+#include "llvm/ADT/DenseSet.h"
 
 namespace moe::sched {
 #define GEN_PASS_DEF_INSERTFETCHESPASS
@@ -17,7 +17,6 @@ using namespace moe;
 using namespace moe::sched;
 
 namespace {
-using Bank = std::array<Attribute, 3>;
 using Layers = llvm::MapVector<Operation *, int64_t>;
 
 struct InsertFetches : moe::sched::impl::InsertFetchesPassBase<InsertFetches> {
@@ -32,20 +31,18 @@ private:
 };
 } // namespace
 
-/// Whether a layer has one bank, and a bank one layer.
-static bool areFetchable(const Layers &layers) {
-  std::map<int64_t, Bank> bankOf;
-  llvm::DenseMap<Attribute, int64_t> layerOf; ///< by its gates
+/// Whether a layer uses one bank, once, a bank has one layer, and all banks have
+/// equally many experts: the runtime knows them by layer and number.
+static bool areFetchable(ModelOp model, const Layers &layers) {
+  llvm::SmallDenseSet<int64_t> known, counts;
+  llvm::SmallDenseSet<Attribute> gates;
   for (auto [op, layer] : layers) {
-    auto experts = cast<ExpertsOp>(op);
-    Bank bank = {experts.getGateAttr(), experts.getUpAttr(),
-                 experts.getDownAttr()};
-    auto known = bankOf.try_emplace(layer, bank).first->second;
-    if (layer < 0 || known != bank ||
-        layerOf.try_emplace(bank[0], layer).first->second != layer)
+    FlatSymbolRefAttr gate = cast<ExpertsOp>(op).getGateAttr();
+    if (layer < 0 || !known.insert(layer).second || !gates.insert(gate).second)
       return false;
+    counts.insert(model.lookupSymbol<WeightOp>(gate).getMatrices());
   }
-  return !layers.empty();
+  return counts.size() == 1;
 }
 
 /// 0 if nobody says.
@@ -114,7 +111,7 @@ void InsertFetches::runOnOperation() {
     return signalPassFailure();
   }
   Layers layers = getDecoderLayers(model);
-  if (!areFetchable(layers) || !model.getOps<CacheOp>().empty())
+  if (!areFetchable(model, layers) || !model.getOps<CacheOp>().empty())
     return;
   FailureOr<int64_t> number = getEntries();
   if (failed(number))

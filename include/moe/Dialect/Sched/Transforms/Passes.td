@@ -19,8 +19,8 @@ def InsertFetchesPass : Pass<"sched-insert-fetches", "::moe::ModelOp"> {
     than experts.
 
     Declined is a model without experts, one that has a cache already, and one
-    whose banks of experts and decoder layers do not belong one to one: there
-    a fetch could not name what it brings.
+    whose banks of experts and decoder layers do not belong one to one, or have
+    different numbers of experts: there a fetch could not name what it brings.
 
     Before:
     ```mlir
@@ -30,7 +30,7 @@ def InsertFetchesPass : Pass<"sched-insert-fetches", "::moe::ModelOp"> {
     ```
     After `policy=lru entries=12`:
     ```mlir
-    sched.cache @experts policy "lrfu" holds 12
+    sched.cache @experts policy "lru" holds 12
     ...
     %ids, %w = moe.route %l top 2 softmax scale 1.0
       : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
