@@ -19,8 +19,9 @@ using namespace moe;
 
 namespace {
 
-/// No router is near these; with them no product of sizes leaves 64 bits.
-constexpr uint32_t mostLayers = 1 << 16, mostExperts = 1 << 16;
+/// No router is near these; with them no product of sizes leaves 64 bits, and
+/// what predictors keep of each pair of experts fits into memory.
+constexpr uint32_t mostLayers = 1 << 16, mostExperts = 1 << 12;
 
 /// An error whose parts make its message.
 template <typename... Parts> Error failure(const Parts &...parts) {

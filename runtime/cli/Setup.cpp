@@ -58,7 +58,7 @@ int64_t Setup::budgetBytes() const {
   case MemoryBudget::Bytes:
     return budget.bytes;
   case MemoryBudget::Percent:
-    return std::max(int64_t(all * (budget.percent / 100)), int64_t(1));
+    return std::max(int64_t(all * budget.percent / 100), int64_t(1));
   }
   return MOERT_BUDGET_AUTO;
 }

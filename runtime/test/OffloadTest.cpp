@@ -2,6 +2,8 @@
 #include "SessionFixture.h"
 
 #include "moert/abi/routing.h"
+#include "session/Trace.h"
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -553,6 +555,30 @@ TEST(Timeline, WaitsEndWithReadsAndExpertsInUseStay) {
     for (const Span &b : spans)
       if (&a != &b && isRead(a) && isRead(b) && a.track == b.track)
         EXPECT_TRUE(a.end <= b.begin + 0.001 || b.end <= a.begin + 0.001);
+}
+
+/// A guess that is given up half read is a read until then; its track is free.
+TEST(Timeline, DroppedGuessesEnd) {
+  Trace trace;
+  auto start = std::chrono::steady_clock::now().time_since_epoch();
+  const int64_t at = std::chrono::nanoseconds(start).count();
+  trace.store({StoreEvent::ReadBegin, 5, true, at + 1000});
+  trace.store({StoreEvent::Drop, 5, true, at + 3000});
+  trace.store({StoreEvent::ReadBegin, 5, false, at + 7000});
+  trace.store({StoreEvent::ReadEnd, 5, false, at + 8000});
+  TraceNames names;
+  names.layers = {0, 2};
+  names.experts = 4;
+  TempFolder folder;
+  std::string path = folder.path("trace.json");
+  ASSERT_TRUE(trace.write(path, names).ok());
+  std::vector<std::string> reads;
+  Json json = Json::parse(std::ifstream(path));
+  for (const Json &event : json["traceEvents"])
+    if (event["ph"] == "X")
+      reads.push_back(event["cat"].get<std::string>() + " " +
+                      event["tid"].dump() + " " + event["dur"].dump());
+  EXPECT_THAT(reads, ElementsAre("guessed 2 2.0", "wanted 2 1.0"));
 }
 
 //===-- Measuring ---------------------------------------------------------===//

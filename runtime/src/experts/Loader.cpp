@@ -68,8 +68,7 @@ void StoreCore::load() {
     lock.lock();
     for (size_t i = 0; i < count; ++i)
       complete(results[i], lock);
-    if (count == 0)
-      checkProgress();
+    checkProgress();
   }
   hasEnded = true;
   ended.notify_all();

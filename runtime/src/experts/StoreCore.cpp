@@ -166,6 +166,8 @@ void StoreCore::want(ExpertKey key) {
 /// A guess was right.
 void StoreCore::promote(ExpertKey key) {
   Expert &expert = experts[key];
+  if (expert.isAbandoned) // whoever watches was told that its read is over
+    note(StoreEvent::ReadBegin, key, false);
   expert.isGuess = expert.isAbandoned = false;
   ++counters.useful;
   if (expert.place == Place::Resident)

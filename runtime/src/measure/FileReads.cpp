@@ -108,13 +108,17 @@ Status FileReads::submit(const Piece &piece) {
 }
 
 Status FileReads::drain(size_t most) {
-  constexpr int milliseconds = 30000;
+  constexpr int seconds = 30;
   std::array<ReadResult, 16> results;
+  Clock::time_point last = Clock::now();
   while (sizes.size() - places.size() > most) {
-    size_t count = reader->wait(results, milliseconds);
+    size_t count = reader->wait(results, seconds * 1000);
+    if (count == 0 && secondsSince(last) < seconds)
+      continue; // a signal
     if (count == 0)
-      return makeStatus(MOERT_IO_ERROR, origin, ": no byte in ",
-                        milliseconds / 1000, " seconds");
+      return makeStatus(MOERT_IO_ERROR, origin, ": no byte in ", seconds,
+                        " seconds");
+    last = Clock::now();
     for (const ReadResult &result : std::span(results).first(count)) {
       if (result.bytes < 0)
         return makeStatus(MOERT_IO_ERROR, origin,

@@ -183,6 +183,8 @@ Status TraceWriter::store(const std::vector<StoreEvent> &events,
     case StoreEvent::Evict:
     case StoreEvent::Drop: {
       bool evicts = event.kind == StoreEvent::Evict;
+      if (lane != reads.end()) // given up half read
+        MOERT_RETURN_IF_ERROR(endRead(size_t(lane - reads.begin()), at));
       MOERT_RETURN_IF_ERROR(instant(
           layerAndExpert(event.key, evicts ? "\"layer %d expert %d leaves\""
                                            : "\"guess of layer %d expert %d "

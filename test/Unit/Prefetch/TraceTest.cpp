@@ -141,9 +141,9 @@ TEST(TraceTest, RefusesSizesOutOfBounds) {
   EXPECT_EQ(message(FIELD(layers), 65537),
             "has 65537 layers with experts, must be between 1 and 65536");
   EXPECT_EQ(message(FIELD(experts), 0),
-            "has 0 experts, must be between 1 and 65536");
+            "has 0 experts, must be between 1 and 4096");
   EXPECT_EQ(message(FIELD(experts), 0xffffffff),
-            "has 4294967295 experts, must be between 1 and 65536");
+            "has 4294967295 experts, must be between 1 and 4096");
   EXPECT_EQ(message(FIELD(chosen), 0),
             "has 0 experts per row, must be between 1 and 8");
   EXPECT_EQ(message(FIELD(chosen), 9),

@@ -18,7 +18,7 @@ def main():
     command = ["moe-run", module, "--json", "--stats", *arguments]
     tokens = run(*command, "--record-routing=" + trace)["tokens"]
     compared = hits = 0
-    for policy in ("arc", "belady", "lfu", "lru", "priority"):
+    for policy in ("arc", "belady", "lfu", "lrfu", "lru", "priority"):
         for budget in ("11%", "25%", "40%"):
             name = policy + ":" + trace if policy == "belady" else policy
             real = run(*command, "--memory-budget=" + budget, "--cache-policy=" + name, "--prefetch=off")
