@@ -4,8 +4,7 @@
 #include "Version.h"
 #include "cache/CachePolicy.h"
 #include "moe/Driver/Registry.h"
-#include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringExtras.h"
+#include "moe/Support/UnknownName.h"
 #include <cmath>
 
 using namespace moe;
@@ -70,6 +69,10 @@ static Error fail(const Flag &flag, const Twine &what) {
   return createStringError("--" + flag.ArgStr + ": " + what);
 }
 
+static Error fail(const Flag &flag, Error error) {
+  return fail(flag, toString(std::move(error)));
+}
+
 static Error badValue(const Flag &flag, StringRef value,
                       const Twine &expected) {
   return fail(flag, "bad value '" + value + "', expected " + expected);
@@ -114,8 +117,8 @@ static Error getPolicies(const Flag &flag, std::vector<std::string> &policies) {
   policies = getList(flag);
   for (const std::string &policy : policies)
     if (!moert::findCachePolicy(policy))
-      return fail(flag, "cache policy '" + policy + "' is unknown, known are " +
-                            moert::cachePolicyNames());
+      return fail(flag, unknownName("cache policy", policy,
+                                    moert::cachePolicyNames()));
   return Error::success();
 }
 
@@ -131,8 +134,7 @@ static Error getPredictors(const Flag &flag, CacheSimCommand &command) {
       command.predictors.push_back(predictor.first);
   for (const std::string &name : command.predictors)
     if (!known.count(name))
-      return fail(flag, "unknown predictor '" + name + "', this build has: " +
-                            join(make_first_range(known), ", "));
+      return fail(flag, unknownMember("predictor", name, known));
   return Error::success();
 }
 
@@ -173,7 +175,7 @@ static Error getTimes(const Flags &flags, CacheSimCommand &command) {
     return fail(flags.profile, "needs --expert-bytes");
   Expected<DeviceProfile> profile = DeviceProfile::load(flags.profile);
   if (!profile)
-    return fail(flags.profile, toString(profile.takeError()));
+    return fail(flags.profile, profile.takeError());
   command.profile = *profile;
   return Error::success();
 }

@@ -9,6 +9,7 @@
 #include "moe/Driver/Registry.h"
 #include "moe/Quant/Transforms/Passes.h"
 #include "moe/Quant/Transforms/SchemeChoice.h"
+#include "moe/Support/UnknownName.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -126,29 +127,13 @@ llvm::ArrayRef<PhaseInfo> moe::getPhases() { return phases; }
 // Names
 //===----------------------------------------------------------------------===//
 
-template <typename Range, typename GetName>
-static llvm::Error unknown(const char *what, StringRef name, const Range &known,
-                           GetName &&getName) {
-  std::string names;
-  for (const auto &item : known)
-    names += (names.empty() ? "" : ", ") + StringRef(getName(item)).str();
-  return llvm::createStringError("unknown " + llvm::Twine(what) + " '" + name +
-                                 "', this build has: " + names);
-}
-
-template <typename Factories>
-static llvm::Error unknownMember(const char *what, StringRef name,
-                                 const Factories &members) {
-  return unknown(what, name, members,
-                 [](const auto &member) { return member.first; });
-}
-
 llvm::Expected<const PhaseInfo *> moe::findPhase(StringRef name) {
   for (const PhaseInfo &phase : phases)
     if (phase.name == name)
       return &phase;
-  return unknown("phase", name, phases,
-                 [](const PhaseInfo &phase) { return phase.name; });
+  auto names = llvm::map_range(
+      phases, [](const PhaseInfo &phase) { return phase.name; });
+  return unknownName("phase", name, llvm::join(names, ", "));
 }
 
 llvm::Expected<std::unique_ptr<TargetBackend>>

@@ -6,8 +6,8 @@
 #include "moe/Driver/Registry.h"
 #include "moe/Prefetch/DeviceProfile.h"
 #include "moe/Prefetch/Predictor.h"
+#include "moe/Support/UnknownName.h"
 #include "moe/Target/TargetBackend.h"
-#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace moe;
@@ -64,25 +64,17 @@ static llvm::Error verifyProfile(StringRef name) {
   std::vector<std::string> names = DeviceProfile::getNames();
   if (name.empty() || isFile || llvm::is_contained(names, name))
     return llvm::Error::success();
-  return llvm::createStringError(
-      "unknown device profile '" + name +
-      "', this build has: " + llvm::join(names, ", "));
+  return unknownName("device profile", name, llvm::join(names, ", "));
 }
 
 llvm::Error PrefetchOptions::verifyNames(const Registry &registry) const {
-  if (!registry.predictors.count(options->predictor)) {
-    std::string names;
-    for (const auto &[name, create] : registry.predictors)
-      names += (names.empty() ? "" : ", ") + name;
-    return llvm::createStringError("unknown predictor '" + options->predictor +
-                                   "', this build has: " + names);
-  }
+  if (!registry.predictors.count(options->predictor))
+    return unknownMember("predictor", options->predictor, registry.predictors);
   const moert::CachePolicyInfo *policy =
       moert::findCachePolicy(options->cachePolicy);
   if (!policy)
-    return llvm::createStringError(
-        "unknown cache policy '" + options->cachePolicy +
-        "', this build has: " + moert::cachePolicyNames());
+    return unknownName("cache policy", options->cachePolicy,
+                       moert::cachePolicyNames());
   if (policy->needsFuture)
     return llvm::createStringError(
         "--cache-policy=" + options->cachePolicy +

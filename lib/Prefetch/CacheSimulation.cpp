@@ -3,7 +3,7 @@
 
 #include "TracePasses.h"
 #include "cache/CachePolicy.h"
-#include "llvm/ADT/STLExtras.h"
+#include "moe/Support/UnknownName.h"
 #include <cmath>
 #include <deque>
 #include <limits>
@@ -92,8 +92,8 @@ static Expected<const moert::CachePolicyInfo *>
 check(const RoutingTrace &trace, const CacheSimulationOptions &options) {
   const moert::CachePolicyInfo *policy = moert::findCachePolicy(options.policy);
   if (!policy)
-    return fail("cache policy '" + options.policy + "' is unknown, known are " +
-                moert::cachePolicyNames());
+    return unknownName("cache policy", options.policy,
+                       moert::cachePolicyNames());
   if (options.capacity < trace.chosen)
     return fail("a cache of " + Twine(options.capacity) +
                 " entries, a row chooses " + Twine(trace.chosen) + " experts");

@@ -4,8 +4,7 @@
 #include "ComputeCosts.h"
 #include "GuessDecision.h"
 #include "cache/CachePolicy.h"
-#include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringExtras.h"
+#include "moe/Support/UnknownName.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace llvm;
@@ -113,9 +112,8 @@ Error Estimator::check() {
   if (Error error = whole.verifyModel(model))
     return error;
   if (!moert::findCachePolicy(estimate.policy))
-    return createStringError("cache policy '" + Twine(estimate.policy) +
-                             "' is unknown, known are " +
-                             moert::cachePolicyNames());
+    return unknownName("cache policy", estimate.policy,
+                       moert::cachePolicyNames());
   uint64_t least = costs.chosen * costs.entryBytes;
   if (estimate.budget < least)
     return createStringError(

@@ -12,7 +12,7 @@
 
 // A policy that this build does not have.
 // RUN: %{trace} --layers 1 --model "m;null;8;8;1;8;2"
-// RUN: sed "s|ERROR|cache policy 'mru' is unknown, known are |; s/lru/mru/" %s \
+// RUN: sed "s|ERROR|unknown cache policy 'mru', this build has: |; s/lru/mru/" %s \
 // RUN:   | moe-opt --sched-partition-cache=trace=%t.trace -verify-diagnostics -o /dev/null
 
 !at = tensor<?xi32>

@@ -2,8 +2,7 @@
 #include "moe/Quant/Transforms/SchemeChoice.h"
 
 #include "moe/Driver/Registry.h"
-#include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringExtras.h"
+#include "moe/Support/UnknownName.h"
 
 using namespace moe;
 using llvm::StringRef;
@@ -15,10 +14,7 @@ static constexpr llvm::StringLiteral neverStored[] = {
 static llvm::Error verifyScheme(StringRef name, const Registry &registry) {
   if (registry.schemes.count(name.str()))
     return llvm::Error::success();
-  auto names = llvm::make_first_range(registry.schemes);
-  return llvm::createStringError(
-      "unknown quantisation scheme '" + name +
-      "', this build has: " + llvm::join(names, ", "));
+  return unknownMember("quantisation scheme", name, registry.schemes);
 }
 
 static llvm::Expected<size_t> findClass(StringRef name) {

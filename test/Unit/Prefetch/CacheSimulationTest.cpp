@@ -470,8 +470,8 @@ TEST(Partition, HitsMost) {
 TEST(CacheSimulation, RefusesWhatCannotBe) {
   RoutingTrace trace = makeTrace(TraceOptions());
   EXPECT_EQ(getError(trace, with("mru", 8)),
-            "cache policy 'mru' is unknown, known are arc, belady, lfu, lrfu, lru, "
-            "priority");
+            "unknown cache policy 'mru', this build has: arc, belady, lfu, "
+            "lrfu, lru, priority");
   EXPECT_EQ(getError(trace, with("lru", 1)),
             "a cache of 1 entries, a row chooses 2 experts");
 

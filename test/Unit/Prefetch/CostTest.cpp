@@ -343,7 +343,7 @@ TEST_F(EstimateTest, UnknownPoliciesListTheKnown) {
   ASSERT_FALSE(bool(result));
   EXPECT_THAT(
       llvm::toString(result.takeError()),
-      testing::StartsWith("cache policy 'mru' is unknown, known are arc"));
+      testing::StartsWith("unknown cache policy 'mru', this build has: arc"));
 }
 
 TEST_F(EstimateTest, TracesAreOfThisModel) {

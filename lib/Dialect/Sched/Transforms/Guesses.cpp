@@ -2,7 +2,7 @@
 #include "Guesses.h"
 
 #include "moe/Driver/Registry.h"
-#include "llvm/ADT/StringExtras.h"
+#include "moe/Support/UnknownName.h"
 
 using namespace mlir;
 using namespace moe;
@@ -48,12 +48,13 @@ std::vector<FetchedLayer> moe::sched::findFetchedLayers(ModelOp model) {
     if (fetch.isGuess() || !route || !end || !result)
       continue;
     // Once for each layer.
-    if (!layers.empty() && fetch.getLayer() <= layers.back().known.layer)
+    int64_t number = fetch.getLayer();
+    if (!layers.empty() && number <= layers.back().known.layer)
       continue;
     FetchedLayer layer;
     layer.fetch = fetch;
     layer.end = end;
-    layer.known.layer = fetch.getLayer();
+    layer.known.layer = number;
     layer.known.logits = route.getLogits();
     layer.known.experts =
         cast<ShapedType>(route.getLogits().getType()).getDimSize(1);
@@ -70,11 +71,7 @@ std::vector<FetchedLayer> moe::sched::findFetchedLayers(ModelOp model) {
 llvm::Expected<std::unique_ptr<Predictor>>
 moe::sched::createPredictor(const Registry &registry, llvm::StringRef name) {
   auto found = registry.predictors.find(name.str());
-  if (found != registry.predictors.end())
-    return found->second();
-  std::string known;
-  for (const auto &[other, create] : registry.predictors)
-    known += (known.empty() ? "" : ", ") + other;
-  return llvm::createStringError("unknown predictor '" + name +
-                                 "', this build has: " + known);
+  if (found == registry.predictors.end())
+    return unknownMember("predictor", name, registry.predictors);
+  return found->second();
 }

@@ -3,6 +3,7 @@
 #include "moe/Analysis/DecoderLayers.h"
 #include "moe/Dialect/Sched/Transforms/MemoryBudget.h"
 #include "moe/Dialect/Sched/Transforms/Passes.h"
+#include "moe/Support/UnknownName.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/DenseSet.h"
@@ -104,10 +105,9 @@ void InsertFetches::insertFetch(ExpertsOp experts, int64_t layer,
 
 void InsertFetches::runOnOperation() {
   ModelOp model = getOperation();
-  const moert::CachePolicyInfo *info = moert::findCachePolicy(policy);
-  if (!info) {
-    model.emitError() << "unknown cache policy '" << policy.getValue()
-                      << "', this build has: " << moert::cachePolicyNames();
+  if (!moert::findCachePolicy(policy)) {
+    model.emitError(llvm::toString(
+        unknownName("cache policy", policy, moert::cachePolicyNames())));
     return signalPassFailure();
   }
   Layers layers = getDecoderLayers(model);
