@@ -81,12 +81,10 @@ Error Simulator::addPredictor(const std::string &name) {
                            " is left out: " + toString(std::move(error)));
     return Error::success();
   }
-  int64_t rows = trace.rows.size();
   // Only the bound may know what it is judged by.
-  int64_t fitted = name == "oracle" ? rows : result.begin;
-  if (name != "none")
-    if (Error error = predictor->fit(trace.slice(0, fitted)))
-      return error;
+  int64_t fitted = predictor->isBound() ? trace.rows.size() : result.begin;
+  if (Error error = predictor->fit(trace.slice(0, fitted)))
+    return error;
   auto all =
       guessOverTrace(*predictor, trace, command.ahead,
                      command.count ? command.count : trace.chosen, fitted);
@@ -94,14 +92,8 @@ Error Simulator::addPredictor(const std::string &name) {
     return all.takeError();
   if (command.calibration && !all->empty())
     result.calibrations.push_back({name, getCurve(*all, trace, result.begin)});
-  for (TraceGuesses &guesses : *all) {
-    auto cut = [&](auto &values) {
-      values.erase(values.begin(),
-                   values.begin() + result.begin * guesses.count);
-    };
-    cut(guesses.experts);
-    cut(guesses.confidence);
-  }
+  for (TraceGuesses &each : *all)
+    each.dropRows(result.begin);
   guesses.emplace_back(name, std::move(*all));
   return Error::success();
 }

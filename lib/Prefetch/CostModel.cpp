@@ -19,10 +19,19 @@ constexpr int64_t mostFittedRows = 4096;
 
 namespace {
 
-/// Rows to learn from, rows to judge, and the former before the latter.
+/// Rows to learn from, rows to judge, and the former before the latter; each a
+/// forward of its own.
 struct TraceHalves {
+  TraceHalves() = default;
   explicit TraceHalves(const RoutingTrace &trace);
   RoutingTrace learned, judged, both;
+};
+
+/// A cache in which each layer has its share, replayed over the rows to judge.
+struct PartedCache {
+  std::vector<int64_t> shares;
+  CacheSimulationResult result;
+  bool isBetter; ///< than one cache for all
 };
 
 class Estimator {
@@ -45,9 +54,6 @@ public:
 private:
   Error check();
   void describe();
-  void splitTrace();
-  Expected<CacheSimulationResult> simulate(StringRef policy,
-                                           ArrayRef<int64_t> partition);
   Error judgePolicies();
   Error judgePartition();
   Expected<GuessDecision> decide();
@@ -62,16 +68,13 @@ private:
   const FixedLimits &fixed;
   ComputeCosts costs;
   ScheduleEstimate estimate;
-  RoutingTrace learned; ///< rows to learn a partition from
-  RoutingTrace judged;  ///< rows to judge, each a forward of its own
-  RoutingTrace both;    ///< the former, then the latter
+  TraceHalves halves;
   CacheSimulationOptions cache;
   CacheSimulationResult demand;
 };
 
 } // namespace
 
-/// Each row becomes a forward.
 static RoutingTrace sliceRows(const RoutingTrace &trace, int64_t begin,
                               int64_t end) {
   RoutingTrace part = trace.slice(begin, end);
@@ -97,7 +100,7 @@ int64_t moe::getFittedRows(const RoutingTrace &trace) {
 
 Error moe::fitForEstimate(Predictor &predictor, const RoutingTrace &trace) {
   // Only the bound may know what it is judged by.
-  if (predictor.getName() == "oracle")
+  if (predictor.isBound())
     return predictor.fit(trace);
   return predictor.fit(trace.slice(0, getFittedRows(trace)));
 }
@@ -141,31 +144,17 @@ void Estimator::describe() {
                                                         cache.readSeconds;
 }
 
-void Estimator::splitTrace() {
-  TraceHalves halves(whole);
-  learned = std::move(halves.learned);
-  judged = std::move(halves.judged);
-  both = std::move(halves.both);
-  estimate.rows = judged.rows.size();
-}
-
 //===----------------------------------------------------------------------===//
 // The cache
 //===----------------------------------------------------------------------===//
 
-Expected<CacheSimulationResult>
-Estimator::simulate(StringRef policy, ArrayRef<int64_t> partition) {
-  CacheSimulationOptions options = cache;
-  options.policy = policy.str();
-  options.partition = partition;
-  return simulateCache(judged, options);
-}
-
 /// One cache for all layers, by each policy.
 Error Estimator::judgePolicies() {
+  CacheSimulationOptions options = cache;
   for (const moert::CachePolicyInfo *info : moert::cachePolicies()) {
     StringRef name = info->name;
-    auto result = simulate(name, {});
+    options.policy = info->name;
+    auto result = simulateCache(halves.judged, options);
     if (!result)
       return result.takeError();
     double rate = result->getHitRate();
@@ -181,18 +170,32 @@ Error Estimator::judgePolicies() {
   return Error::success();
 }
 
-/// Shares where they miss less than one cache for all.
+/// Shares that the rows to learn from suggest. Nothing where the entries are
+/// too few for shares; `shared`: what the cache gives when all layers share.
+static Expected<std::optional<PartedCache>>
+tryShares(const TraceHalves &halves, CacheSimulationOptions options,
+          const CacheSimulationResult &shared) {
+  options.partition = choosePartition(halves.learned, options.capacity);
+  if (options.partition.empty())
+    return std::nullopt;
+  auto result = simulateCache(halves.judged, options);
+  if (!result)
+    return result.takeError();
+  bool isBetter = result->misses < shared.misses;
+  return PartedCache{std::move(options.partition), std::move(*result),
+                     isBetter};
+}
+
 Error Estimator::judgePartition() {
-  std::vector<int64_t> shares = choosePartition(learned, estimate.capacity);
-  if (shares.empty())
-    return Error::success();
-  auto parted = simulate(estimate.policy, shares);
+  auto parted = tryShares(halves, cache, demand);
   if (!parted)
     return parted.takeError();
-  estimate.partitionedHitRate = parted->getHitRate();
-  if (parted->misses < demand.misses) {
-    demand = std::move(*parted);
-    cache.partition = estimate.partition = shares;
+  if (!*parted)
+    return Error::success();
+  estimate.partitionedHitRate = (*parted)->result.getHitRate();
+  if ((*parted)->isBetter) {
+    demand = std::move((*parted)->result);
+    cache.partition = estimate.partition = std::move((*parted)->shares);
   }
   return Error::success();
 }
@@ -207,15 +210,12 @@ Expected<std::vector<int64_t>> moe::judgePartition(const RoutingTrace &trace,
   auto shared = simulateCache(halves.judged, options);
   if (!shared)
     return shared.takeError();
-  options.partition = choosePartition(halves.learned, capacity);
-  if (options.partition.empty())
-    return options.partition;
-  auto parted = simulateCache(halves.judged, options);
+  auto parted = tryShares(halves, options, *shared);
   if (!parted)
     return parted.takeError();
-  if (parted->misses >= shared->misses)
+  if (!*parted || !(*parted)->isBetter)
     return std::vector<int64_t>();
-  return std::move(options.partition);
+  return std::move((*parted)->shares);
 }
 
 static std::string percent(double share) {
@@ -246,18 +246,9 @@ std::string Estimator::explainFeasibility() const {
 // The guesses
 //===----------------------------------------------------------------------===//
 
-/// Guesses for the rows behind the first `rows`.
-static void dropRows(TraceGuesses &guesses, int64_t rows) {
-  auto drop = [&](auto &values) {
-    values.erase(values.begin(), values.begin() + rows * guesses.count);
-  };
-  drop(guesses.experts);
-  drop(guesses.confidence);
-}
-
 Expected<GuessDecision> Estimator::decide() {
-  double rows = judged.rows.size();
-  GuessInput input{judged,           cache,
+  double rows = halves.judged.rows.size();
+  GuessInput input{halves.judged,    cache,
                    demand,           demand.seconds / rows + costs.tailSeconds,
                    costs.entryBytes, fixed};
   if (!predictor)
@@ -265,21 +256,22 @@ Expected<GuessDecision> Estimator::decide() {
   // What was recorded was guessed at one distance.
   if (predictor->needsRows() && !input.fixed.ahead)
     input.fixed.ahead = 1;
-  int64_t fitted = both.rows.size() - judged.rows.size();
+  int64_t fitted = halves.both.rows.size() - halves.judged.rows.size();
   auto guess = [&](int64_t ahead,
                    int64_t count) -> Expected<std::vector<TraceGuesses>> {
-    auto guesses = guessOverTrace(*predictor, both, ahead, count, fitted);
+    auto guesses =
+        guessOverTrace(*predictor, halves.both, ahead, count, fitted);
     if (!guesses)
       return guesses.takeError();
     for (TraceGuesses &each : *guesses)
-      dropRows(each, fitted);
+      each.dropRows(fitted);
     return guesses;
   };
   return decideGuesses(input, guess);
 }
 
 void Estimator::finish(GuessDecision decision) {
-  double rows = judged.rows.size();
+  double rows = halves.judged.rows.size();
   const CacheSimulationResult &result = decision.result;
   double all = demand.seconds + rows * costs.tailSeconds;
   estimate.layers = std::move(decision.layers);
@@ -314,7 +306,8 @@ Expected<ScheduleEstimate> Estimator::run() {
   if (Error error = check())
     return std::move(error);
   describe();
-  splitTrace();
+  halves = TraceHalves(whole);
+  estimate.rows = halves.judged.rows.size();
   if (estimate.capacity == costs.totalExperts) {
     describeResident();
     return std::move(estimate);

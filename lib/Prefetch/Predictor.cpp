@@ -3,6 +3,11 @@
 
 using namespace moe;
 
+void TraceGuesses::dropRows(int64_t rows) {
+  experts.erase(experts.begin(), experts.begin() + rows * count);
+  confidence.erase(confidence.begin(), confidence.begin() + rows * count);
+}
+
 RoutingTrace moe::getTeachingRows(const RoutingTrace &trace) {
   std::vector<int64_t> rows;
   for (int64_t row = 0; row < int64_t(trace.rows.size()); ++row)

@@ -76,8 +76,7 @@ struct FixedLimits {
 /// Rows [0, n) of a trace are there to learn from, those behind to judge.
 int64_t getFittedRows(const RoutingTrace &trace);
 
-/// Fits a predictor to those rows, as an estimate expects it; the oracle, which
-/// is a bound, to all.
+/// Fits a predictor to those rows, as an estimate expects it; a bound to all.
 llvm::Error fitForEstimate(Predictor &predictor, const RoutingTrace &trace);
 
 /// Decides by simulating the trace. `predictor` may be null: nobody guesses.

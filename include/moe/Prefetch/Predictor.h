@@ -76,6 +76,9 @@ struct TraceGuesses {
   std::vector<float> confidence; ///< [rows][count]
   ScoreCalibration calibration;  ///< fitted on the first part of the trace
   int64_t count = 0;
+
+  /// Leaves those for the rows behind the first `rows`.
+  void dropRows(int64_t rows);
 };
 
 /// Share of guesses that came true among those with a confidence in [low,
