@@ -124,7 +124,7 @@ double Decider::getPromise() const {
 Error Decider::sweepLimits(const std::vector<TraceGuesses> &guesses,
                            int64_t ahead) {
   std::vector<int64_t> counts = {(trace.chosen + 1) / 2, trace.chosen,
-                                 std::min(2 * trace.chosen, trace.experts)};
+                                 getUsualCount(trace.experts, trace.chosen)};
   if (input.fixed.count)
     counts = {*input.fixed.count};
   counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
@@ -152,8 +152,8 @@ Error Decider::sweep() {
   swept.reserve(std::max<int64_t>(last - first + 1, 0));
   double promise = 0;
   for (int64_t ahead = first; ahead <= last; ++ahead) {
-    int64_t count =
-        input.fixed.count.value_or(std::min(2 * trace.chosen, trace.experts));
+    int64_t count = input.fixed.count.value_or(
+        getUsualCount(trace.experts, trace.chosen));
     auto guesses = guess(ahead, count);
     if (!guesses)
       return guesses.takeError();

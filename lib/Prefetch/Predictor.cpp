@@ -1,11 +1,17 @@
 //===- Predictor.cpp - what all predictors share --------------------------===//
 #include "moe/Prefetch/Predictor.h"
 
+#include <algorithm>
+
 using namespace moe;
 
 void TraceGuesses::dropRows(int64_t rows) {
   experts.erase(experts.begin(), experts.begin() + rows * count);
   confidence.erase(confidence.begin(), confidence.begin() + rows * count);
+}
+
+int64_t moe::getUsualCount(int64_t experts, int64_t chosen) {
+  return std::max(chosen, std::min(2 * chosen, experts / 2));
 }
 
 RoutingTrace moe::getTeachingRows(const RoutingTrace &trace) {

@@ -81,6 +81,11 @@ struct TraceGuesses {
   void dropRows(int64_t rows);
 };
 
+/// Guesses per row where nobody says how many, and the most that an estimate
+/// proposes: twice what a layer chooses, at most half of its experts, and no
+/// fewer than it chooses.
+int64_t getUsualCount(int64_t experts, int64_t chosen);
+
 /// Share of guesses that came true among those with a confidence in [low,
 /// high).
 struct CalibrationBin {

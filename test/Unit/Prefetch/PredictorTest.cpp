@@ -324,6 +324,14 @@ TEST(PredictorTest, SaysWhatItCannotGuessFrom) {
 }
 
 /// Nobody learned anything: those that must say nothing.
+TEST(PredictorTest, GuessesTwiceWhatIsChosenWithinHalfOfTheExperts) {
+  EXPECT_EQ(getUsualCount(64, 8), 16);
+  EXPECT_EQ(getUsualCount(8, 2), 4);
+  EXPECT_EQ(getUsualCount(8, 3), 4);
+  EXPECT_EQ(getUsualCount(4, 3), 3);
+  EXPECT_EQ(getUsualCount(1, 1), 1);
+}
+
 TEST(PredictorTest, GuessesNothingBeforeItIsFitted) {
   RoutingTrace trace = makeCoupled(20);
   for (std::string name : getNames()) {

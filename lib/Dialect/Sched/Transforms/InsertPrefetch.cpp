@@ -99,7 +99,7 @@ struct InsertPrefetch
       return llvm::Error::success();
     }
     int64_t guesses =
-        count ? int64_t(count) : getDefaultCount(rows.experts, rows.chosen);
+        count ? int64_t(count) : getUsualCount(rows.experts, rows.chosen);
     if (rows.guesses && maker.needsRows())
       guesses = std::min(guesses, rows.guesses);
     auto judged = guessOverTrace(maker, rows, ahead, guesses, fitted);
@@ -109,10 +109,6 @@ struct InsertPrefetch
     for (const TraceGuesses &layer : *judged)
       calibrations[layer.layer] = layer.calibration;
     return llvm::Error::success();
-  }
-
-  static int64_t getDefaultCount(int64_t experts, int64_t chosen) {
-    return std::max(chosen, std::min(2 * chosen, experts / 2));
   }
 
   void guess(ModelOp model, const Predictor &maker,
@@ -153,7 +149,7 @@ struct InsertPrefetch
     const RoutedLayer &layer = target.known;
     PrefetchOp wanted = target.fetch;
     int64_t guesses =
-        count ? int64_t(count) : getDefaultCount(layer.experts, layer.chosen);
+        count ? int64_t(count) : getUsualCount(layer.experts, layer.chosen);
     int64_t rows = cast<ShapedType>(scores.getType()).getDimSize(0);
     ScoreCalibration calibration;
     if (index < calibrations.size())
