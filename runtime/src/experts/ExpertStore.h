@@ -49,11 +49,9 @@ struct ExpertStoreOptions {
   std::unique_ptr<CachePolicy> policy;
   std::unique_ptr<ExpertReader> reader;
   int32_t prefetch = 0;     ///< moert_prefetch_t
-  /// Of one read, a multiple of 4096. A virtual disk (ext4, direct reads) gave
-  /// 1.06 GB/s with one read of 512 KiB at a time, 1.20 with two, and no more
-  /// with eight; what is wanted never waits for more of a guess than two of
-  /// them.
-  uint64_t pieceBytes = uint64_t(512) << 10;
+  /// Of one read, a multiple of 4096; what is wanted never waits for more of a
+  /// guess than two of them.
+  uint64_t pieceBytes = usualPieceBytes;
   double readTimeout = 30;  ///< seconds
   bool checkExtents = true; ///< compare checksums when an expert first arrives
   /// Called from several threads, one at a time, and not after the store has

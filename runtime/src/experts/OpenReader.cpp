@@ -13,3 +13,8 @@ Status moert::openExpertReader(const std::string &path,
     return status;
   return openThreadReader(path, fallbackThreads, out, status.message());
 }
+
+Status moert::openExpertReader(int descriptor,
+                               std::unique_ptr<ExpertReader> *out) {
+  return openExpertReader("/proc/self/fd/" + std::to_string(descriptor), out);
+}

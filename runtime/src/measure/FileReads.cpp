@@ -13,8 +13,9 @@ using namespace moert;
 using Clock = std::chrono::steady_clock;
 
 static constexpr uint64_t page = MOERT_CONTAINER_PAGE;
-/// As the store reads; so many bytes or seconds are enough to see the rate.
-static constexpr uint64_t pieceBytes = uint64_t(512) << 10;
+/// As the store reads.
+static constexpr uint64_t pieceBytes = usualPieceBytes;
+/// So many bytes or seconds are enough to see the rate.
 static constexpr uint64_t enoughBytes = uint64_t(1) << 30;
 static constexpr double enoughSeconds = 2;
 static constexpr int smallReads = 65;
@@ -84,9 +85,7 @@ Status FileReads::create(const std::string &path,
       reads->pieces.push_back(
           {expert.offset + at, std::min(pieceBytes, expert.size - at)});
   Status opened = openExpertReader(
-      "/proc/self/fd/" +
-          std::to_string(reads->container->mappedFile()->descriptor()),
-      &reads->reader);
+      reads->container->mappedFile()->descriptor(), &reads->reader);
   if (opened)
     return makeStatus(opened.code(), path, ": cannot read: ", opened.message());
   const auto depth = uint64_t(reads->reader->depth());

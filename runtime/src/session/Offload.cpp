@@ -91,12 +91,8 @@ Status Offload::create(const moert_module_t &module, const ExpertTable &table,
   ExpertStoreOptions store;
   MOERT_RETURN_IF_ERROR(makePolicy(module, table, capacity,
                                    policyOf(module, options), &store.policy));
-  // By its descriptor, so that it is the file that was opened, whatever has
-  // become of its name.
-  std::string file =
-      "/proc/self/fd/" +
-      std::to_string(module.container->mappedFile()->descriptor());
-  Status opened = openExpertReader(file, &store.reader);
+  Status opened = openExpertReader(
+      module.container->mappedFile()->descriptor(), &store.reader);
   if (opened)
     return makeStatus(opened.code(), module.origin(),
                       ": cannot read experts: ", opened.message());
