@@ -9,6 +9,7 @@
 
 namespace moe {
 
+class ExitPolicy;
 class ModelFamily;
 class Predictor;
 class QuantScheme;
@@ -25,6 +26,7 @@ struct Registry {
   Factories<QuantScheme> schemes;    ///< by --quantize name
   Factories<TargetBackend> backends; ///< by --target name
   Factories<Predictor> predictors;   ///< by --predictor name
+  Factories<ExitPolicy> exitPolicies; ///< by --exit-policy name
 };
 
 /// Registers every member this build found. Defined by the generated list.

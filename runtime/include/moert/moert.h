@@ -76,6 +76,15 @@ typedef struct moert_module_info_t {
   int64_t fetched_experts;
   uint64_t fetched_expert_bytes; /* of memory that each of them takes */
   const char *cache_policy, *predictor;
+  /* Exits, behind some of the layers; 0: every token runs through all layers.
+   * The texts are "" then. */
+  int32_t exits;
+  int32_t exits_park;           /* 1: rows that left can go on later */
+  const char *exit_policy, *exit_head;
+  const char *exit_state;       /* "propagate", "recompute", "verify" */
+  int32_t exits_calibrated;     /* 1: a certificate says how far exits may be trusted */
+  uint64_t exit_head_bytes;     /* of weights that one check of one token reads */
+  uint64_t exit_layer_bytes;    /* of weights that one token reads in a layer; the mean */
 } moert_module_info_t;
 /* `out_info->size` must be set by the caller. */
 MOERT_API MOERT_MUST_USE moert_status_t
@@ -98,6 +107,17 @@ MOERT_API int64_t moert_module_parameters(const moert_module_t *module);
 MOERT_API MOERT_MUST_USE moert_status_t
 moert_module_parameter(const moert_module_t *module, int64_t index,
                        moert_parameter_info_t *out_info);
+/* A place behind a layer where a token may leave. */
+typedef struct moert_exit_info_t {
+  uint32_t size;
+  int32_t layers;   /* that have run there */
+  double threshold; /* least score that leaves; may be infinite */
+  double taken;     /* share of tokens that left when counted; -1: not counted */
+} moert_exit_info_t;
+/* `out_info->size` must be set by the caller; `index` lies in [0, exits). */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_module_exit(const moert_module_t *module, int32_t index,
+                  moert_exit_info_t *out_info);
 /* 1 when generation stops at this token. */
 MOERT_API int moert_module_is_eos(const moert_module_t *module, int32_t token);
 /* Everything in the module as JSON: header, sections, model, target,
@@ -159,7 +179,14 @@ typedef struct moert_session_options_t {
   const char *cache_policy; /* "lru", "belady:FILE" (a routing trace); NULL: the module's */
   int32_t prefetch;         /* moert_prefetch_t */
   double read_timeout;      /* seconds without any byte before a fetch fails; default 30 */
+  int32_t exits;            /* moert_exits_t */
+  /* Least score at every exit in place of the module's; NaN: the module's. */
+  double exit_threshold;
 } moert_session_options_t;
+typedef enum moert_exits_e {
+  MOERT_EXITS_ON = 0, /* tokens leave where the module has exits */
+  MOERT_EXITS_OFF = 1 /* all run through all layers; checks cost nothing */
+} moert_exits_t;
 #define MOERT_BUDGET_AUTO ((int64_t)0)
 #define MOERT_BUDGET_ALL ((int64_t)-1)
 typedef enum moert_prefetch_e {
@@ -185,6 +212,19 @@ typedef struct moert_batch_t {
   int64_t wanted_rows;
   const int32_t *wanted; /* [wanted_rows] row indices, ascending; NULL with wanted_rows == rows: all */
   float *logits;         /* [wanted_rows][vocabulary], filled */
+  /* Exits. A wanted row may leave early. A row that left from a module that parks
+   * is resumed where it left when the same token comes again at its position; it
+   * runs on with the first row of its sequence that goes deeper, or on its own. If
+   * none does, it has no logits: layers_run says so. */
+  int32_t exits; /* moert_exits_t, for this batch; off if the session says so */
+  int32_t whole_distributions; /* 1: logits of all tokens are wanted, not only the best */
+  /* [wanted_rows] layers after which each leaves, whatever its score: at the first
+   * exit behind so many or more; 0: by its score; -1: it does not. May be NULL. */
+  const int32_t *leave_after;
+  int32_t *layers_run; /* [wanted_rows], filled: layers whose features its logits are
+                          made of; negative: of a row that waits, and has no logits.
+                          May be NULL */
+  float *exit_scores;  /* [wanted_rows][exits], filled; NaN: it did not ask. May be NULL */
 } moert_batch_t;
 MOERT_API void moert_batch_init(moert_batch_t *batch);
 /* Runs the batch, in pieces of at most batch_rows. Ids, sequences, positions
@@ -210,7 +250,16 @@ typedef struct moert_session_stats_t {
   int32_t prefetch_stopped; /* 1: guesses were measured to lose, and are off */
   uint64_t expert_bytes;    /* of memory for them */
   const char *expert_reader; /* how they are read; lives as long as the session */
+  /* Of exits. Tokens are rows whose logits were wanted. */
+  int64_t exit_tokens;       /* that got logits */
+  int64_t exit_layers;       /* layers that these ran through, in sum */
+  int64_t exit_checks;       /* scores that were computed at exits, in sum */
+  int64_t rows_resumed;      /* rows that left, and ran on later */
 } moert_session_stats_t;
+/* How many tokens left at each exit: counts [exits + 1], the last one through
+ * all layers. */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_session_exit_counts(const moert_session_t *session, int64_t *counts);
 MOERT_API MOERT_MUST_USE moert_status_t
 moert_session_stats(const moert_session_t *session, moert_session_stats_t *out_stats);
 

@@ -37,11 +37,14 @@ LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &symbols) {
 
 LogicalResult PickOp::verify() {
   // pick_c1
-  int64_t input = getFeatures(getInput().getType());
-  int64_t result = getFeatures(getType());
-  if (input != result)
-    return emitOpError() << "result has " << result
-                         << " features when the input has " << input;
+  RankedTensorType input = getInput().getType(), result = getType();
+  if (input.getRank() != result.getRank())
+    return emitOpError() << "result is " << result << " when the input is "
+                         << input;
+  if (input.getRank() == 2 && getFeatures(input) != getFeatures(result))
+    return emitOpError() << "result has " << getFeatures(result)
+                         << " features when the input has "
+                         << getFeatures(input);
   // pick_c2
   return verifySameRows(*this,
                         {{"rows", getRows().getType()}, {"result", getType()}});

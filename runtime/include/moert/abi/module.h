@@ -83,6 +83,37 @@ struct moert_abi_offload_t {
   void (*cancel)(const moert_abi_offload_t *offload, int64_t layer);
 };
 
+/* Rows that leave early. Compiled code scores them; who goes on is the runtime's
+ * affair, as moe.enter and moe.exit of the dialect say. Rows are numbers in
+ * [0, rows) of the forward, entries numbers in [0, wanted_rows); lists ascend.
+ * One thread calls, outside of parallel loops. */
+typedef struct moert_abi_exits_t moert_abi_exits_t;
+struct moert_abi_exits_t {
+  uint32_t size; /* bytes of this struct as the runtime was built */
+  uint32_t reserved;
+  void *host; /* the runtime's own */
+  /* First: writes the rows that run, the entries without logits and the entries
+   * that ask, and how many each of these are to counts[0], [1] and [2]. Room
+   * for rows, wanted_rows and wanted_rows numbers. */
+  void (*enter)(const moert_abi_exits_t *exits, int32_t *running, int32_t *due,
+                int32_t *asking, int64_t *counts);
+  /* Gives rows that wait the features with which they left: features
+   * [rows][columns]. Only of code that parks. */
+  void (*resume)(const moert_abi_exits_t *exits, int64_t columns, float *features);
+  /* At exit number `exit` of the module: scores of each asking entry, and
+   * `watched` arrays of as many numbers. Writes the rows that run on, the rows
+   * that do not, the entries still due, the places in `asking` of those that go
+   * on asking, and of those that leave; counts[0] to [4] say how many. Room for
+   * rows, rows, and three times wanted_rows numbers. */
+  void (*leave)(const moert_abi_exits_t *exits, int64_t exit, const float *scores,
+                int64_t watched, const float *const *numbers, int32_t *running,
+                int32_t *gone, int32_t *due, int32_t *kept, int32_t *leaving,
+                int64_t *counts);
+  /* Last: features [rows][columns] of all rows, of which those that are gone are
+   * kept. Only of code that parks. */
+  void (*park)(const moert_abi_exits_t *exits, int64_t columns, const float *features);
+};
+
 typedef struct moert_abi_forward_t {
   uint32_t size; /* bytes of this struct as the runtime was built */
   uint32_t reserved;
@@ -103,6 +134,8 @@ typedef struct moert_abi_forward_t {
   /* NULL: all experts are where `parameters` says, and nobody watches. A reader
    * looks at `size` before: forwards of older runtimes end before this field. */
   const moert_abi_offload_t *offload;
+  /* Set for code whose metadata names exits, which fails without. */
+  const moert_abi_exits_t *exits;
 } moert_abi_forward_t;
 
 /* Returns 0, or a moert_status_code_t. */
@@ -130,7 +163,13 @@ MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, kv_capacity) == 72);
 MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, workspace) == 80);
 MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, logits) == 88);
 MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, offload) == 96);
-MOERT_ABI_ASSERT(sizeof(moert_abi_forward_t) == 104);
+MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, exits) == 104);
+MOERT_ABI_ASSERT(sizeof(moert_abi_forward_t) == 112);
+MOERT_ABI_ASSERT(offsetof(struct moert_abi_exits_t, enter) == 16);
+MOERT_ABI_ASSERT(offsetof(struct moert_abi_exits_t, resume) == 24);
+MOERT_ABI_ASSERT(offsetof(struct moert_abi_exits_t, leave) == 32);
+MOERT_ABI_ASSERT(offsetof(struct moert_abi_exits_t, park) == 40);
+MOERT_ABI_ASSERT(sizeof(struct moert_abi_exits_t) == 48);
 MOERT_ABI_ASSERT(offsetof(struct moert_abi_offload_t, record) == 16);
 MOERT_ABI_ASSERT(offsetof(struct moert_abi_offload_t, prefetch) == 24);
 MOERT_ABI_ASSERT(offsetof(struct moert_abi_offload_t, demand) == 32);

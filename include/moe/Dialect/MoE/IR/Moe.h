@@ -25,6 +25,8 @@
 namespace moe {
 /// f32 rows in the shape of others.
 mlir::Type getFloatRows(mlir::Type rows);
+/// tensor<?xi32>: numbers of rows or entries.
+mlir::RankedTensorType getRowSetType(mlir::MLIRContext *context);
 } // namespace moe
 
 #define GET_OP_CLASSES

@@ -118,6 +118,14 @@ def Moe_RouteScoreAttr : Moe_EnumAttr<Moe_RouteScore, "route_score", [{
   * `softmax_selected`: logits select; weights are the softmax over the k chosen
 }]>;
 
+def Moe_Confidence : Moe_Enum<"Confidence", "how sure a distribution is", [
+  I32EnumAttrCase<"Top1", 0, "top1">, I32EnumAttrCase<"Margin", 1, "margin">,
+  I32EnumAttrCase<"Entropy", 2, "entropy">]>;
+def Moe_ConfidenceAttr : Moe_EnumAttr<Moe_Confidence, "confidence", [{
+  `top1` is the largest probability, `margin` its distance to the next, `entropy`
+  one less the entropy's share of the largest possible.
+}]>;
+
 def Moe_RopeLayout : Moe_Enum<"RopeLayout", "which features turn together", [
   I32EnumAttrCase<"Half", 0, "half">,
   I32EnumAttrCase<"Interleaved", 1, "interleaved">]>;

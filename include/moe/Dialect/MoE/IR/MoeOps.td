@@ -36,6 +36,19 @@ def Moe_Indices : 1DTensorOf<[I32]>;
 /// Chosen experts: one row per token.
 def Moe_Choice : Moe_Table<I32>;
 
+/// Rows of a table: features, or one number each.
+def Moe_RowsOrIndices : Type<Or<[Moe_Rows.predicate, Moe_Indices.predicate]>,
+    "2D tensor of f32 with a static second dimension, or 1D tensor of i32",
+    "::mlir::RankedTensorType">;
+/// Numbers of rows or entries, as many as there are. Its type is not written.
+def Moe_RowSet : Type<CPred<"$_self == ::moe::getRowSetType($_self.getContext())">,
+    "tensor<?xi32>", "::mlir::RankedTensorType">,
+    BuildableType<"::moe::getRowSetType($_builder.getContext())">;
+/// One number per row, as a table of one column.
+def Moe_Scores : Type<And<[Moe_Rows.predicate,
+    CPred<"::llvm::cast<::mlir::ShapedType>($_self).getDimSize(1) == 1">]>,
+    "2D tensor of f32 with one column", "::mlir::RankedTensorType">;
+
 /// The type of `other` is not written: it is that of `known`.
 class Moe_SameType<string known, string other>
     : TypesMatchWith<known # " and " # other # " have one type", known, other,
@@ -260,11 +273,13 @@ def Moe_EmbedOp : Moe_WeightUser<"embed", [{"x"}]> {
 def Moe_PickOp : Moe_ComputeOp<"pick", [{"picked"}]> {
   let summary = "take some rows, in a given order";
   let description = [{
-    `result[i, :] = input[rows[i], :]`. Keeps the head's work to the rows whose
-    logits somebody wants.
+    `result[i, :] = input[rows[i], :]`, of features or of one number per row. Keeps
+    the head's work to the rows whose logits somebody wants, and a layer's to the
+    rows that run.
 
     Constraints:
-    * (pick_c1) input and result have the same number of features.
+    * (pick_c1) input and result have the same number of features, or both have
+      one number per row.
     * (pick_c2) rows and result have the same number of rows.
 
     Example:
@@ -272,12 +287,353 @@ def Moe_PickOp : Moe_ComputeOp<"pick", [{"picked"}]> {
     %last = moe.pick %x rows %wanted : tensor<?x256xf32>, tensor<?xi32> -> tensor<?x256xf32>
     ```
   }];
-  let arguments = (ins Arg<Moe_Rows, "rows to take from">:$input,
+  let arguments = (ins Arg<Moe_RowsOrIndices, "rows to take from">:$input,
     Arg<Moe_Indices, "which rows of the input, in which order">:$rows);
-  let results = (outs Res<Moe_Rows, "the rows taken">:$result);
+  let results = (outs Res<Moe_RowsOrIndices, "the rows taken">:$result);
   let assemblyFormat = [{
     $input `rows` $rows attr-dict
     `:` type($input) `,` type($rows) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Moe_PlaceOp : Moe_ComputeOp<"place", [{"placed"}], [
+    Moe_SameType<"into", "result">]> {
+  let summary = "put some rows into a table, in given places";
+  let description = [{
+    `result[rows[i], :] = input[i, :]`; the other rows are those of `into`. No
+    place is named twice.
+
+    Constraints:
+    * (place_c1) input and table have the same number of features.
+    * (place_c2) rows and input have the same number of rows.
+
+    Example:
+    ```mlir
+    %all = moe.place %x rows %running into %before : tensor<?x256xf32>, tensor<?xi32>, tensor<?x256xf32>
+    ```
+  }];
+  let arguments = (ins Arg<Moe_Rows, "rows to put">:$input,
+    Arg<Moe_Indices, "place of each">:$rows,
+    Arg<Moe_Rows, "table with rows that stay">:$into);
+  let results = (outs Res<Moe_Rows, "table with the rows put in">:$result);
+  let assemblyFormat = [{
+    $input `rows` $rows `into` $into attr-dict
+    `:` type($input) `,` type($rows) `,` type($into)
+  }];
+  let hasVerifier = 1;
+}
+
+def Moe_ZerosOp : Moe_ComputeOp<"zeros", [{"zeros"}]> {
+  let summary = "rows of zeros";
+  let description = [{
+    `result[i, :] = 0`, one row for each element of `like`.
+
+    Constraints:
+    * (zeros_c1) `like` and result have the same number of rows.
+
+    Example:
+    ```mlir
+    %none = moe.zeros like %wanted : tensor<?xi32> -> tensor<?x2048xf32>
+    ```
+  }];
+  let arguments = (ins Arg<Moe_Indices, "as many rows as this">:$like);
+  let results = (outs Res<Moe_Rows, "zeros">:$result);
+  let assemblyFormat = "`like` $like attr-dict `:` type($like) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+} // opDocGroup
+
+//===----------------------------------------------------------------------===//
+// Leaving early
+//===----------------------------------------------------------------------===//
+
+def Moe_LeavingEarly : OpDocGroup {
+  let summary = "Leaving early";
+  let description = [{
+    Rows that are sure enough leave behind a layer; the others go on, close
+    together. A batch has `rows`, numbered from 0, and `entries`: entry i wants
+    the logits of row `wanted[i]`. Rows run, or are gone; an entry is due until its
+    logits are known, and asks, as long as it may leave before the last layer.
+  }];
+}
+
+let opDocGroup = Moe_LeavingEarly in {
+
+def Moe_EnterOp : Moe_Op<"enter", [Pure,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
+  let summary = "which rows run in the first layer, and which entries may leave";
+  let description = [{
+    With a state, rows of positions that left in an earlier call, and whose features
+    the state keeps (`moe.park`), wait; they do not run yet. All others run. All
+    entries are due. Those ask that run and that the caller lets leave: all,
+    unless the caller says otherwise. All results ascend.
+
+    Example:
+    ```mlir
+    %running, %due, %asking = moe.enter %wanted at %sequences, %positions from %kv : !moe.kv<6 x 2 x 32 x f32>
+    ```
+  }];
+  let arguments = (ins Arg<Moe_RowSet, "row of each entry">:$wanted,
+    Arg<Moe_RowSet, "sequence of each row">:$sequences,
+    Arg<Moe_RowSet, "position of each row in its sequence">:$positions,
+    Arg<Optional<Moe_KvType>, "state that keeps rows that wait">:$kv);
+  let results = (outs Res<Moe_RowSet, "rows that run">:$running,
+    Res<Moe_RowSet, "entries without logits">:$due,
+    Res<Moe_RowSet, "entries that may leave">:$asking);
+  let assemblyFormat = [{
+    $wanted `at` $sequences `,` $positions (`from` $kv^ `:` qualified(type($kv)))?
+    attr-dict
+  }];
+}
+
+def Moe_ExitOp : Moe_Op<"exit", [Pure, AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
+  let summary = "let rows leave that are sure enough";
+  let description = [{
+    Stands behind decoder layer `layers - 1`, when so many layers have run. Entry
+    `asking[j]` leaves if `scores[j] >= threshold`; a caller may give thresholds of
+    its own for an exit or an entry. An entry that leaves is due no longer.
+
+    Without a state, the row of an entry that leaves is gone, and the others go
+    on. With a state, the rows of a sequence go on together, so that none misses
+    keys and values of another: if a row of the sequence that ran from the first
+    layer on is wanted by nobody or its entry has not left, or if the sequence has no
+    row that ran from the first layer on, then all its rows that run go on, and its
+    rows that wait behind this layer run from here on; else all its rows are gone.
+
+    `gone` are all rows that do not run on. `due` are the entries still due whose row
+    runs on or may still join behind a later layer. `kept` and `leaving` are places
+    in `asking`: of the entries that go on asking, and of those that leave. All
+    results ascend.
+
+    `taken` is the share of asking entries that left when somebody counted; the
+    schedule makes use of it. `watched` are numbers of each asking entry for who
+    records exits, and have no effect.
+
+    Constraints:
+    * (exit_c1) the number of layers lies between 1 and 2147483647.
+    * (exit_c2) the threshold is not a NaN.
+    * (exit_c3) the share lies in [0, 1].
+    * (exit_c4) an exit that follows another, by the rows that run, stands behind a
+      later layer.
+
+    Example:
+    ```mlir
+    %running2, %gone2, %due2, %kept2, %leaving2 = moe.exit %sure by "top1" above 0.9 after 2
+      asking %asking running %running due %due of %wanted at %sequences, %positions
+      : tensor<?x1xf32>
+    ```
+  }];
+  let arguments = (ins Arg<Moe_Scores, "how sure each asking entry is">:$scores,
+    Arg<StrAttr, "name of the policy that made the scores">:$policy,
+    Arg<F64Attr, "least score that leaves; may be infinite">:$threshold,
+    Arg<I64Attr, "decoder layers that have run">:$layers,
+    Arg<OptionalAttr<F64Attr>, "share of asking entries that leave here">:$taken,
+    Arg<Moe_RowSet, "entries that may leave">:$asking,
+    Arg<Moe_RowSet, "rows that ran up to here">:$running,
+    Arg<Moe_RowSet, "entries without logits">:$due,
+    Arg<Moe_RowSet, "row of each entry">:$wanted,
+    Arg<Moe_RowSet, "sequence of each row">:$sequences,
+    Arg<Moe_RowSet, "position of each row in its sequence">:$positions,
+    Arg<Optional<Moe_KvType>, "state that keeps rows that wait">:$kv,
+    Arg<Variadic<Moe_Scores>, "numbers for who records">:$watched);
+  let results = (outs Res<Moe_RowSet, "rows that run on">:$running_on,
+    Res<Moe_RowSet, "rows that do not">:$gone,
+    Res<Moe_RowSet, "entries without logits">:$still_due,
+    Res<Moe_RowSet, "places in asking: of entries that go on">:$kept,
+    Res<Moe_RowSet, "places in asking: of entries that leave">:$leaving);
+  let assemblyFormat = [{
+    $scores `by` $policy `above` custom<Real>($threshold) `after` $layers
+    (`taken` custom<Real>($taken)^)?
+    `asking` $asking `running` $running `due` $due `of` $wanted
+    `at` $sequences `,` $positions (`from` $kv^ `:` qualified(type($kv)))?
+    (`watched` $watched^ `:` type($watched))? attr-dict `:` type($scores)
+  }];
+  let hasVerifier = 1;
+}
+
+def Moe_ResumeOp : Moe_ComputeOp<"resume", [{"resumed"}], [
+    Moe_SameType<"input", "result">]> {
+  let summary = "give rows that wait the features with which they left";
+  let description = [{
+    Row r becomes what `moe.park` stored for its position, if it did; the other
+    rows stay.
+
+    Constraints:
+    * (resume_c1) input and positions have the same number of rows.
+
+    Example:
+    ```mlir
+    %x1 = moe.resume %x at %sequences, %positions from %kv : tensor<?x256xf32>, !moe.kv<6 x 2 x 32 x f32>
+    ```
+  }];
+  let arguments = (ins Arg<Moe_Rows, "features of all rows">:$input,
+    Arg<Moe_RowSet, "sequence of each row">:$sequences,
+    Arg<Moe_RowSet, "position of each row in its sequence">:$positions,
+    Arg<Moe_KvType, "state that keeps rows that wait">:$kv);
+  let results = (outs Res<Moe_Rows, "features of all rows">:$result);
+  let assemblyFormat = [{
+    $input `at` $sequences `,` $positions `from` $kv attr-dict
+    `:` type($input) `,` qualified(type($kv))
+  }];
+  let hasVerifier = 1;
+}
+
+def Moe_ParkOp : Moe_ComputeOp<"park", [{"kv.parked"}], [
+    Moe_SameType<"kv", "result">]> {
+  let summary = "keep the rows that are gone until they are needed";
+  let description = [{
+    The state after keeps, of each row of `gone`, the features and how many layers
+    made them: those behind which it stopped. What was kept of the other rows'
+    positions is dropped, for they have run through all layers.
+
+    Constraints:
+    * (park_c1) input and positions have the same number of rows.
+
+    Example:
+    ```mlir
+    %kv1 = moe.park %x rows %gone into %kv at %sequences, %positions : tensor<?x256xf32>, !moe.kv<6 x 2 x 32 x f32>
+    ```
+  }];
+  let arguments = (ins Arg<Moe_Rows, "features of all rows">:$input,
+    Arg<Moe_RowSet, "rows that are gone at the end">:$gone,
+    Arg<Moe_KvType, "state before">:$kv,
+    Arg<Moe_RowSet, "sequence of each row">:$sequences,
+    Arg<Moe_RowSet, "position of each row in its sequence">:$positions);
+  let results = (outs Res<Moe_KvType, "state after">:$result);
+  let assemblyFormat = [{
+    $input `rows` $gone `into` $kv `at` $sequences `,` $positions attr-dict
+    `:` type($input) `,` qualified(type($kv))
+  }];
+  let hasVerifier = 1;
+}
+
+/// A number that says how sure a row is.
+class Moe_ScoreOp<string mnemonic, string name, list<Trait> traits = []>
+    : Moe_ComputeOp<mnemonic, name, traits>;
+
+def Moe_ConfidenceOp : Moe_ScoreOp<"confidence", "stringifyConfidence(getKind()).str()"> {
+  let summary = "how sure a row's distribution is";
+  let description = [{
+    With the softmax p of a row of logits over V columns, its largest element p1
+    and the next p2 (equal to p1 if two are largest): `top1` is p1, `margin` is
+    p1 - p2, `entropy` is `1 + (sum_i p[i] ln p[i]) / ln V` (1 if V is 1). All lie
+    in [0, 1], and are larger the surer the row is.
+
+    Constraints:
+    * (confidence_c1) logits and result have the same number of rows.
+
+    Source: top-1, margin: CALM (Schuster et al., 2022); entropy: BranchyNet
+    (Teerapittayanon et al., 2016).
+
+    Example:
+    ```mlir
+    %sure = moe.confidence top1 %logits : tensor<?x2048xf32> -> tensor<?x1xf32>
+    ```
+  }];
+  let arguments = (ins Arg<Moe_ConfidenceAttr, "the formula">:$kind,
+    Arg<Moe_Rows, "logits">:$logits);
+  let results = (outs Res<Moe_Scores, "one number per row">:$result);
+  let assemblyFormat = [{
+    `` $kind $logits attr-dict `:` type($logits) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Moe_SimilarityOp : Moe_ScoreOp<"similarity", [{"similarity"}], [
+    Moe_SameType<"lhs", "rhs">]> {
+  let summary = "cosine of two rows";
+  let description = [{
+    `result[r] = (a . b) / (|a| |b|)` of the rows a of lhs and b of rhs; 0 if one has
+    no length.
+
+    Constraints:
+    * (similarity_c1) both inputs and the result have the same number of rows.
+
+    Example:
+    ```mlir
+    %s = moe.similarity %x, %y : tensor<?x256xf32> -> tensor<?x1xf32>
+    ```
+  }];
+  let arguments = (ins Arg<Moe_Rows, "one row">:$lhs, Arg<Moe_Rows, "another">:$rhs);
+  let results = (outs Res<Moe_Scores, "one number per row">:$result);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($lhs) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Moe_BestOp : Moe_ComputeOp<"best", [{"best"}]> {
+  let summary = "the column with the largest element";
+  let description = [{
+    Of each row; the lowest of equal ones.
+
+    Constraints:
+    * (best_c1) input and result have the same number of rows.
+
+    Example:
+    ```mlir
+    %token = moe.best %logits : tensor<?x2048xf32> -> tensor<?xi32>
+    ```
+  }];
+  let arguments = (ins Arg<Moe_Rows, "numbers">:$input);
+  let results = (outs Res<Moe_Indices, "column of the largest of each row">:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Moe_StreakOp : Moe_ScoreOp<"streak", [{"streak"}], [AttrSizedOperandSegments]> {
+  let summary = "how often in a row exits agreed";
+  let description = [{
+    `result[r] = streak[r] + 1` where best[r] is before[r], else 1; 1 everywhere if
+    nothing was before.
+
+    Constraints:
+    * (streak_c1) all operands and the result have the same number of rows.
+    * (streak_c2) there is a streak before if and only if there are tokens before.
+
+    Source: PABEE (Zhou et al., 2020).
+
+    Example:
+    ```mlir
+    %s1 = moe.streak %best1 : tensor<?xi32> -> tensor<?x1xf32>
+    %s2 = moe.streak %best2 after %best1, %s1 : tensor<?xi32>, tensor<?xi32>, tensor<?x1xf32> -> tensor<?x1xf32>
+    ```
+  }];
+  let arguments = (ins Arg<Moe_Indices, "token of each row">:$best,
+    Arg<Optional<Moe_Indices>, "token of each row at the exit before">:$before,
+    Arg<Optional<Moe_Scores>, "streak at the exit before">:$streak);
+  let results = (outs Res<Moe_Scores, "length of the streak">:$result);
+  let assemblyFormat = [{
+    $best (`after` $before^ `,` $streak)? attr-dict
+    `:` type($best) (`,` type($before)^ `,` type($streak))? `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Moe_LogisticOp : Moe_ScoreOp<"logistic", [{"likelihood"}]> {
+  let summary = "a likelihood by weighted features";
+  let description = [{
+    `result[r] = 1 / (1 + exp(-(bias + sum_i weights[i] * features[i][r])))`, the sum
+    ascending in i, in f32.
+
+    Constraints:
+    * (logistic_c1) there is at least one feature, and one finite weight for each.
+    * (logistic_c2) the bias is finite.
+
+    Example:
+    ```mlir
+    %s = moe.logistic %top1, %margin by [2.5, 1.0] bias -1.5
+      : tensor<?x1xf32>, tensor<?x1xf32> -> tensor<?x1xf32>
+    ```
+  }];
+  let arguments = (ins Arg<Variadic<Moe_Scores>, "one number per row each">:$features,
+    Arg<F64ArrayAttr, "weight of each feature">:$weights,
+    Arg<F64Attr, "added to the sum">:$bias);
+  let results = (outs Res<Moe_Scores, "likelihood, in (0, 1)">:$result);
+  let assemblyFormat = [{
+    $features `by` custom<Reals>($weights) `bias` custom<Real>($bias) attr-dict
+    `:` type($features) `->` type($result)
   }];
   let hasVerifier = 1;
 }

@@ -23,6 +23,11 @@ def Sched_Scores : Sched_Table<F32>;
 /// Experts of each row.
 def Sched_Choice : Sched_Table<I32>;
 
+/// Numbers of rows. Its type is not written.
+def Sched_RowSet : Type<CPred<"$_self == ::moe::getRowSetType($_self.getContext())">,
+    "tensor<?xi32>", "::mlir::RankedTensorType">,
+    BuildableType<"::moe::getRowSetType($_builder.getContext())">;
+
 /// What is in a cache, and what is on its way there.
 def Sched_CacheResource : Resource<"::moe::sched::CacheResource">;
 
@@ -238,7 +243,8 @@ def Sched_PrefetchOp : Sched_NamingCacheUser<"prefetch", [AttrSizedOperandSegmen
       entries it has, holds the wanted experts of one row.
     * (prefetch_c4) the token ends exactly once, in the block of the fetch:
       awaited and released, launched, joined or cancelled; only a wanted fetch is
-      awaited or launched.
+      awaited or launched. Cancelled where no row goes on, it goes on as the result
+      of the cancel.
     * (prefetch_c5) the layer is not negative.
     * (prefetch_c6) what a `sched.predict` guessed is fetched of the layer that it
       guessed for.
@@ -307,13 +313,26 @@ def Sched_CancelOp : Sched_CacheUser<"cancel"> {
     What has not begun is not read; what has arrived stays until it is evicted.
     A fetch that is dropped at once was never made: both go.
 
+    Behind an exit, `unless` rows go on, the fetch is dropped if there are none; the
+    result is what is left of it.
+
+    Constraints:
+    * (cancel_c1) there is a result if and only if there are rows.
+    * (cancel_c2) what rows may keep is a guess.
+
     Example:
     ```mlir
     sched.cancel %g
+    %h1 = sched.cancel %h unless %running : !sched.token
     ```
   }];
-  let arguments = (ins Arg<Sched_TokenType, "a fetch">:$token);
-  let assemblyFormat = "$token attr-dict";
+  let arguments = (ins Arg<Sched_TokenType, "a fetch">:$token,
+    Arg<Optional<Sched_RowSet>, "rows that go on">:$rows);
+  let results = (outs Res<Optional<Sched_TokenType>, "the fetch, if rows go on">:$left);
+  let assemblyFormat = "$token (`unless` $rows^ `:` type($left))? attr-dict";
+  let builders = [OpBuilder<(ins "::mlir::Value":$token), [{
+    build($_builder, $_state, /*left=*/::mlir::Type(), token, /*rows=*/{});
+  }]>];
   let hasVerifier = 1;
   let hasCanonicalizeMethod = 1;
 }
