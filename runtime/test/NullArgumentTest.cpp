@@ -217,6 +217,21 @@ const Case cases[] = {
        return moert_sampler_pick(something<moert_sampler_t>(),
                                  something<float>(), 1, nullptr);
      }},
+    {"moert_sampler_pick_at: sampler is null",
+     [] {
+       return moert_sampler_pick_at(nullptr, 0, something<float>(), 1,
+                                    something<int32_t>());
+     }},
+    {"moert_sampler_pick_at: logits is null",
+     [] {
+       return moert_sampler_pick_at(something<moert_sampler_t>(), 0, nullptr, 1,
+                                    something<int32_t>());
+     }},
+    {"moert_sampler_pick_at: out_token is null",
+     [] {
+       return moert_sampler_pick_at(something<moert_sampler_t>(), 0,
+                                    something<float>(), 1, nullptr);
+     }},
     {"moert_measure_read_bandwidth: out_bytes_per_second is null",
      [] { return moert_measure_read_bandwidth(1, 1 << 20, nullptr); }},
     {"moert_measure_int8_peak: out_operations_per_second is null",

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <limits>
 #include <map>
+#include <set>
 
 using namespace moert;
 
@@ -152,6 +153,28 @@ TEST(Sampler, SameSeedSameTokens) {
   EXPECT_NE(run(1), run(2));
 }
 
+// A pick is the same whenever it is made, and leaves the others as they are.
+TEST(Sampler, PicksOutOfOrder) {
+  std::vector<float> logits(100);
+  for (size_t i = 0; i < logits.size(); ++i)
+    logits[i] = float(i % 7) * 0.3f;
+  auto pickAt = [&](Sampler &sampler, uint64_t draw) {
+    int32_t token = -1;
+    EXPECT_TRUE(sampler.pickAt(draw, logits.data(), 100, token).ok());
+    return token;
+  };
+  Sampler inOrder({1, 40, 0.9, 17}), other({1, 40, 0.9, 17});
+  std::vector<int32_t> tokens;
+  for (uint64_t i = 0; i < 32; ++i) {
+    tokens.push_back(pick(inOrder, logits));
+    EXPECT_EQ(pickAt(other, 31 - i), pickAt(other, 31 - i));
+    EXPECT_EQ(pick(other, logits), tokens.back());
+  }
+  EXPECT_GT(std::set<int32_t>(tokens.begin(), tokens.end()).size(), 8u);
+  for (uint64_t i = 32; i-- > 0;)
+    EXPECT_EQ(pickAt(other, i), tokens[i]);
+}
+
 std::string creationFailure(float temperature, int32_t topK, float topP) {
   moert_sampler_options_t options;
   moert_sampler_options_init(&options);
@@ -188,6 +211,10 @@ TEST(Sampler, CApiPicks) {
   EXPECT_TRUE(Status(moert_sampler_pick(sampler, logits, 3, &token)).ok());
   EXPECT_EQ(token, 1);
   EXPECT_FALSE(Status(moert_sampler_pick(sampler, nullptr, 3, &token)).ok());
+  token = -1;
+  EXPECT_TRUE(
+      Status(moert_sampler_pick_at(sampler, 9, logits, 3, &token)).ok());
+  EXPECT_EQ(token, 1);
   moert_sampler_free(sampler);
 }
 

@@ -297,6 +297,12 @@ moert_sampler_create(const moert_sampler_options_t *options, moert_sampler_t **o
 MOERT_API MOERT_MUST_USE moert_status_t
 moert_sampler_pick(moert_sampler_t *sampler, const float *logits, int64_t count,
                    int32_t *out_token);
+/* The same, with the random number of pick number `draw` (from 0) of a sampler
+ * that was just made, whatever this one has picked; the next moert_sampler_pick
+ * picks as if this had not been called. */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_sampler_pick_at(moert_sampler_t *sampler, uint64_t draw, const float *logits,
+                      int64_t count, int32_t *out_token);
 MOERT_API void moert_sampler_free(moert_sampler_t *sampler);
 
 /*===-- Measuring ---------------------------------------------------------===*/

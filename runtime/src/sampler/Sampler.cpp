@@ -8,7 +8,7 @@
 using namespace moert;
 
 uint64_t RandomStream::next() {
-  uint64_t bits = state += 0x9e3779b97f4a7c15u;
+  uint64_t bits = state += step;
   bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9u;
   bits = (bits ^ (bits >> 27)) * 0x94d049bb133111ebu;
   return bits ^ (bits >> 31);
@@ -61,7 +61,8 @@ static Status findLargest(const float *logits, int64_t count, int64_t &best) {
   return Status();
 }
 
-Status Sampler::pick(const float *logits, int64_t count, int32_t &token) {
+Status Sampler::pick(const float *logits, int64_t count, RandomStream &stream,
+                     int32_t &token) {
   if (count <= 0 || count > std::numeric_limits<int32_t>::max())
     return makeStatus(MOERT_INVALID_ARGUMENT, "cannot pick one of ", count,
                       " tokens");
@@ -73,7 +74,7 @@ Status Sampler::pick(const float *logits, int64_t count, int32_t &token) {
   }
   weigh(logits, count, logits[best]);
   keepLikeliest();
-  token = draw();
+  token = draw(stream);
   return Status();
 }
 
@@ -122,11 +123,11 @@ void Sampler::keepLikeliest() {
   candidates.resize(kept);
 }
 
-int32_t Sampler::draw() {
+int32_t Sampler::draw(RandomStream &stream) {
   double total = 0;
   for (const Candidate &candidate : candidates)
     total += candidate.weight;
-  double left = random.uniform() * total;
+  double left = stream.uniform() * total;
   int32_t last = candidates.front().id;
   for (const Candidate &candidate : candidates) {
     if (candidate.weight == 0)

@@ -12,11 +12,15 @@ namespace moert {
 class RandomStream {
 public:
   explicit RandomStream(uint64_t seed) : state(seed) {}
+  /// As if `skipped` numbers had been taken.
+  RandomStream(uint64_t seed, uint64_t skipped)
+      : state(seed + skipped * step) {}
   uint64_t next();
   /// In [0, 1), a multiple of 2^-53.
   double uniform();
 
 private:
+  static constexpr uint64_t step = 0x9e3779b97f4a7c15u;
   uint64_t state;
 };
 
@@ -41,9 +45,19 @@ public:
   explicit Sampler(const SamplerOptions &options);
   static Status check(const SamplerOptions &options);
 
-  Status pick(const float *logits, int64_t count, int32_t &token);
+  Status pick(const float *logits, int64_t count, int32_t &token) {
+    return pick(logits, count, random, token);
+  }
+  /// With the number that pick number `draw` of a new sampler takes.
+  Status pickAt(uint64_t draw, const float *logits, int64_t count,
+                int32_t &token) {
+    RandomStream stream(options.seed, draw);
+    return pick(logits, count, stream, token);
+  }
 
 private:
+  Status pick(const float *logits, int64_t count, RandomStream &stream,
+              int32_t &token);
   struct Candidate {
     double weight; ///< exp((logit - largest) / temperature)
     float logit;
@@ -52,7 +66,7 @@ private:
   void weigh(const float *logits, int64_t count, float largest);
   /// Moves the likeliest tokens to the front of `candidates`, drops the rest.
   void keepLikeliest();
-  int32_t draw();
+  int32_t draw(RandomStream &stream);
 
   SamplerOptions options;
   RandomStream random;

@@ -41,4 +41,15 @@ moert_status_t moert_sampler_pick(moert_sampler_t *sampler, const float *logits,
   });
 }
 
+moert_status_t moert_sampler_pick_at(moert_sampler_t *sampler, uint64_t draw,
+                                     const float *logits, int64_t count,
+                                     int32_t *out_token) {
+  return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(refuseNull(
+        "moert_sampler_pick_at",
+        {{"sampler", sampler}, {"logits", logits}, {"out_token", out_token}}));
+    return sampler->sampler.pickAt(draw, logits, count, *out_token);
+  });
+}
+
 void moert_sampler_free(moert_sampler_t *sampler) { delete sampler; }
