@@ -65,7 +65,7 @@ struct ReportDrafts {
 
 struct ReportExit {
   int32_t layers;   ///< that have run there
-  double threshold; ///< of the run that `texts` shows
+  double threshold; ///< of the run that `texts` shows; may be infinite
 };
 
 struct ExitReport {
@@ -77,12 +77,13 @@ struct ExitReport {
   int32_t layers = 0;
   std::vector<ReportExit> exits;
   uint64_t layerBytes = 0, headBytes = 0;
-  uint64_t expertBytes = 0; ///< of one expert, the mean; 0: there are none
-  int32_t expertsPerToken = 0;
+  /// Of the experts that one token uses, in each layer.
+  std::vector<uint64_t> expertBytes;
   std::string certificate; ///< a JSON object; empty: none
+  bool certificateDropped = false;
 
   // From the caller:
-  /// One threshold that took the place of all; the certificate is dropped.
+  /// One threshold took the place of all; the certificate is dropped.
   void overrideThresholds(double threshold);
   std::vector<ReportText> texts;
   std::vector<ReportSetting> settings; ///< in any order
