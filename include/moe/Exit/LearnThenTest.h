@@ -31,6 +31,9 @@ double getHoeffdingBentkusPValue(double mean, int64_t n, double delta);
 /// Fewest prompts with which a setting without any loss is accepted.
 int64_t getLeastPrompts(const RiskBound &bound);
 
+/// Fails if so many prompts accept nothing: the error says how many are needed.
+llvm::Error verifyPromptCount(int64_t n, const RiskBound &bound);
+
 /// A setting that was tested.
 struct TestedSetting {
   double risk = 0, pValue = 1; ///< mean loss
@@ -38,8 +41,7 @@ struct TestedSetting {
 
 /// Tests settings 0, 1, ... (most careful first), of which `lossesOf` gives the
 /// loss of each prompt in [0, 1], until one is not rejected. The number accepted,
-/// and what was found of each setting tried. Fails if prompts are too few:
-/// the error says how many are needed.
+/// and what was found of each setting tried. Fails if prompts are too few.
 struct TestOutcome {
   int64_t accepted = 0; ///< settings 0 .. accepted - 1 hold
   std::vector<TestedSetting> tested;
