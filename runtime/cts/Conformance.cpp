@@ -135,6 +135,8 @@ const std::vector<Property> &moert::cts::properties() {
       {"ParallelCoverage", checkParallelCoverage},
       {"NestedParallel", checkNestedParallel},
       {"Experts", checkExperts},
+      {"Exits", checkExits},
+      {"Parking", checkParking},
   };
   return all;
 }

@@ -25,6 +25,16 @@
 //                         layers; tells `offload` what it routes, guesses of
 //                         layer 1 what is true, asks and takes; 56 bytes of
 //                         workspace for each row
+//   conformance_exits     four layers, state as above with as many; feature
+//                         x = token + 1; a layer l stores key = x, then x =
+//                         (3 x + l + sum of keys up to the row's position) mod
+//                         61; in front of layers 1 to 3 stands an exit with
+//                         score x / 64, watched too; rows that are gone store
+//                         key = x in the layers behind; logits[v] = bias[v] +
+//                         (v + 1) x; 32 bytes of workspace for each row; a
+//                         forward of 7 rows fails behind its second layer with
+//                         8, one without `exits` returns 1
+//   conformance_parks     the same, but rows that are gone are parked
 //
 //===----------------------------------------------------------------------===//
 #ifndef MOERT_CTS_CONFORMANCE_H

@@ -79,6 +79,9 @@ Outcome checkParallelCoverage(const Subject &subject);
 Outcome checkNestedParallel(const Subject &subject);
 // Experts.cpp
 Outcome checkExperts(const Subject &subject);
+// Exits.cpp
+Outcome checkExits(const Subject &subject);
+Outcome checkParking(const Subject &subject);
 
 } // namespace moert::cts
 

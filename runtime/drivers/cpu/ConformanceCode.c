@@ -202,3 +202,108 @@ EXPORT int32_t conformance_experts(const moert_abi_env_t *env,
   }
   return 0;
 }
+
+/*===-- Rows that leave early ----------------------------------------------===*/
+
+enum { DEPTH = 4 };
+
+/* What a forward holds in its workspace, of 32 bytes a row. */
+struct Leaving {
+  float *features; /* of all rows */
+  float *scores;
+  int32_t *running, *gone, *due, *asking, *kept, *leaving;
+};
+
+static float *keysOf(const moert_abi_forward_t *args, int64_t row,
+                     int64_t layer) {
+  return keys(args, row) + 2 * layer * args->kv_capacity;
+}
+
+static void showRow(const moert_abi_forward_t *args,
+                    const struct Leaving *rows, int32_t entry) {
+  const float *bias = (const float *)args->parameters[0];
+  const float feature = rows->features[args->wanted[entry]];
+  for (int64_t v = 0; v < VOCABULARY; ++v)
+    args->logits[entry * VOCABULARY + v] = bias[v] + feature * (float)(v + 1);
+}
+
+static void runLayer(const moert_abi_forward_t *args,
+                     const struct Leaving *rows, int64_t running,
+                     int32_t layer) {
+  for (int64_t i = 0; i < running; ++i) {
+    const int32_t row = rows->running[i];
+    keysOf(args, row, layer)[args->positions[row]] = rows->features[row];
+  }
+  for (int64_t i = 0; i < running; ++i) {
+    const int32_t row = rows->running[i];
+    int32_t next = 3 * (int32_t)rows->features[row] + layer;
+    for (int32_t p = 0; p <= args->positions[row]; ++p)
+      next += (int32_t)keysOf(args, row, layer)[p];
+    rows->features[row] = (float)(next % 61);
+  }
+}
+
+/* The exit in front of a layer; counts as moert_abi_exits_t::leave has them. */
+static void leaveBefore(const moert_abi_forward_t *args,
+                        const struct Leaving *rows, int32_t layer,
+                        int64_t asking, int64_t *counts) {
+  const float *watched[1] = {rows->scores};
+  for (int64_t i = 0; i < asking; ++i)
+    rows->scores[i] =
+        rows->features[args->wanted[rows->asking[i]]] * (1 / 64.0f);
+  args->exits->leave(args->exits, layer - 1, rows->scores, 1, watched,
+                     rows->running, rows->gone, rows->due, rows->kept,
+                     rows->leaving, counts);
+  for (int64_t i = 0; i < counts[4]; ++i)
+    showRow(args, rows, rows->asking[rows->leaving[i]]);
+  for (int64_t i = 0; i < counts[3]; ++i)
+    rows->asking[i] = rows->asking[rows->kept[i]];
+}
+
+static int32_t leaveEarly(const moert_abi_forward_t *args, int parks) {
+  if (args->size < sizeof(*args) || !args->exits)
+    return 1;
+  const int64_t count = args->rows;
+  float *space = (float *)args->workspace;
+  int32_t *lists = (int32_t *)space + 2 * count;
+  const struct Leaving rows = {
+      space,     space + count,     lists,           lists + count,
+      lists + 2 * count, lists + 3 * count, lists + 4 * count, lists + 5 * count};
+  int64_t entered[3];
+  args->exits->enter(args->exits, rows.running, rows.due, rows.asking, entered);
+  int64_t counts[5] = {entered[0], 0, entered[1], entered[2], 0};
+  for (int64_t i = 0; i < args->wanted_rows * VOCABULARY; ++i)
+    args->logits[i] = 0;
+  for (int64_t row = 0; row < count; ++row)
+    rows.features[row] = (float)(args->tokens[row] + 1);
+  if (parks)
+    args->exits->resume(args->exits, 1, rows.features);
+  for (int32_t layer = 0; layer < DEPTH; ++layer) {
+    if (layer > 0)
+      leaveBefore(args, &rows, layer, counts[3], counts);
+    if (layer == 2 && count == 7)
+      return 8;
+    for (int64_t i = 0; !parks && layer > 0 && i < counts[1]; ++i) {
+      const int32_t row = rows.gone[i];
+      keysOf(args, row, layer)[args->positions[row]] = rows.features[row];
+    }
+    runLayer(args, &rows, counts[0], layer);
+  }
+  for (int64_t i = 0; i < counts[2]; ++i)
+    showRow(args, &rows, rows.due[i]);
+  if (parks)
+    args->exits->park(args->exits, 1, rows.features);
+  return 0;
+}
+
+EXPORT int32_t conformance_exits(const moert_abi_env_t *env,
+                                 const moert_abi_forward_t *args) {
+  (void)env;
+  return leaveEarly(args, 0);
+}
+
+EXPORT int32_t conformance_parks(const moert_abi_env_t *env,
+                                 const moert_abi_forward_t *args) {
+  (void)env;
+  return leaveEarly(args, 1);
+}

@@ -1,6 +1,7 @@
 //===- Metadata.cpp - what section METADATA says, checked -----------------===//
 #include "container/Metadata.h"
 
+#include "container/Exits.h"
 #include "container/Parameter.h"
 #include "container/Schedule.h"
 #include "moert/abi/module.h"
@@ -147,6 +148,7 @@ Status moert::readMetadata(std::span<const std::byte> bytes,
     MOERT_RETURN_IF_ERROR(
         checkParameter(*parameter, *codes, weightsSize, origin));
   MOERT_RETURN_IF_ERROR(checkSchedule(*module, origin));
+  MOERT_RETURN_IF_ERROR(checkExits(*module, origin));
   *out = module;
   return Status();
 }

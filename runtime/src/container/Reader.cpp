@@ -2,6 +2,7 @@
 #include "container/Reader.h"
 
 #include "container/Checksum.h"
+#include "container/Exits.h"
 #include "container/Header.h"
 #include <algorithm>
 #include <atomic>
@@ -70,6 +71,7 @@ Status Container::read(const ReadOptions &options) {
                       module->entry()->string_view(), " but no section CODE");
   if (!options.checkWeights)
     return Status();
+  MOERT_RETURN_IF_ERROR(checkExitWeights(*module, name));
   bool defers = options.deferExperts && module->schedule();
   return checkWeightChecksums(/*dense=*/true, /*experts=*/!defers);
 }

@@ -91,10 +91,26 @@ static Status checkWanted(const moert_batch_t &batch) {
   return Status();
 }
 
+static Status checkExits(const moert_batch_t &batch, int64_t layers) {
+  if (batch.exits < MOERT_EXITS_ON || batch.exits > MOERT_EXITS_OFF)
+    return makeStatus(MOERT_INVALID_ARGUMENT, "exits of a batch are ",
+                      batch.exits, ", must be between ", int(MOERT_EXITS_ON),
+                      " and ", int(MOERT_EXITS_OFF));
+  if (!batch.leave_after)
+    return Status();
+  for (int64_t i = 0; i < batch.wanted_rows; ++i)
+    if (batch.leave_after[i] < -1 || batch.leave_after[i] > layers)
+      return makeStatus(MOERT_OUT_OF_RANGE, "wanted row ", i,
+                        " leaves after ", batch.leave_after[i],
+                        " layers, must be between -1 and ", layers);
+  return Status();
+}
+
 Status moert::checkBatch(const moert_batch_t &batch, const BatchLimits &limits,
                          const std::vector<int64_t> &computed) {
   MOERT_RETURN_IF_ERROR(checkPointers(batch));
   MOERT_RETURN_IF_ERROR(checkRanges(batch, limits));
   MOERT_RETURN_IF_ERROR(checkOrder(batch, computed));
-  return checkWanted(batch);
+  MOERT_RETURN_IF_ERROR(checkWanted(batch));
+  return checkExits(batch, limits.layers);
 }

@@ -11,7 +11,7 @@ namespace moert {
 
 /// Sizes that a batch is checked against.
 struct BatchLimits {
-  int64_t vocabulary, context, sequences;
+  int64_t vocabulary, context, sequences, layers;
 };
 
 /// Checks a whole batch before any of it runs. `computed[s]` is the number of

@@ -4,6 +4,7 @@
 #include "session/Experts.h"
 #include "session/Module.h"
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -192,6 +193,51 @@ static Json describeSchedule(const fb::Module &metadata) {
            uint64_t(table.chosen) * table.layers.size() * table.entryBytes}};
 }
 
+/// JSON has no number for what nobody, or everybody, reaches.
+static Json describeThreshold(double threshold) {
+  if (std::isfinite(threshold))
+    return threshold;
+  return threshold > 0 ? "inf" : "-inf";
+}
+
+static Json describeCertificate(const fb::Certificate *certificate) {
+  if (!certificate)
+    return Json();
+  Json thresholds = Json::array();
+  for (double threshold : *certificate->thresholds())
+    thresholds.push_back(describeThreshold(threshold));
+  return {{"prompts", certificate->prompts()},
+          {"delta", certificate->delta()},
+          {"epsilon", certificate->epsilon()},
+          {"risk", text(certificate->risk())},
+          {"data_hash", hex(certificate->data_hash())},
+          {"weights_hash", hex(certificate->weights_hash())},
+          {"thresholds", thresholds},
+          {"empirical_risk", certificate->empirical_risk()},
+          {"p_value", certificate->p_value()}};
+}
+
+/// null for a module in which every token runs through all layers.
+static Json describeExits(const moert_module_t &module) {
+  const fb::Exits *exits = module.metadata().exits();
+  if (!exits)
+    return Json();
+  moert_module_info_t info = infoOf(module);
+  Json places = Json::array();
+  for (const fb::Exit *exit : *exits->exits())
+    places.push_back({{"layers", exit->layers()},
+                      {"threshold", describeThreshold(exit->threshold())},
+                      {"taken", exit->taken() < 0 ? Json() : Json(exit->taken())}});
+  return {{"policy", info.exit_policy},
+          {"head", info.exit_head},
+          {"state", info.exit_state},
+          {"exits", places},
+          {"head_bytes", info.exit_head_bytes},
+          {"layer_bytes", info.exit_layer_bytes},
+          {"weights_hash", hex(exits->weights_hash())},
+          {"certificate", describeCertificate(exits->certificate())}};
+}
+
 std::string moert::describeModule(const moert_module_t &module) {
   const moert_container_header_t &header = module.container->header();
   const fb::Module &metadata = module.metadata();
@@ -229,6 +275,7 @@ std::string moert::describeModule(const moert_module_t &module) {
       {"active_bytes_per_token", metadata.active_bytes_per_token()},
       {"macs_per_token", metadata.macs_per_token()},
       {"schedule", describeSchedule(metadata)},
+      {"exits", describeExits(module)},
       {"parameters", parameters}};
   // A name that is not UTF-8 is shown, not refused.
   return result.dump(2, ' ', false, Json::error_handler_t::replace);

@@ -130,42 +130,88 @@ moert_status_t moert_module_open_for_inspection(const char *path,
 
 void moert_module_close(moert_module_t *module) { delete module; }
 
+static const char *stateName(fb::ExitState state) {
+  static constexpr const char *names[] = {"propagate", "recompute", "verify"};
+  return names[static_cast<size_t>(state)];
+}
+
+static void addExits(const fb::Module &module, moert_module_info_t *info) {
+  info->exit_policy = info->exit_head = info->exit_state = "";
+  const fb::Exits *exits = module.exits();
+  if (!exits)
+    return;
+  info->exits = int32_t(exits->exits()->size());
+  info->exits_park = exits->state() != fb::ExitState::Propagate;
+  info->exit_policy = text(exits->policy());
+  info->exit_head = text(exits->head());
+  info->exit_state = stateName(exits->state());
+  info->exits_calibrated = exits->certificate() != nullptr;
+  info->exit_head_bytes = exits->head_bytes();
+  info->exit_layer_bytes = exits->layer_bytes();
+}
+
+moert_module_info_t moert::infoOf(const moert_module_t &module) {
+  const fb::Module &metadata = module.metadata();
+  const fb::Model &model = *metadata.model();
+  moert_module_info_t info = {};
+  info.size = sizeof(info);
+  info.layers = model.layers();
+  info.vocabulary = model.vocabulary();
+  info.context = model.context();
+  info.hidden = model.hidden();
+  info.experts = model.experts();
+  info.experts_per_token = model.experts_per_token();
+  info.bos_token = model.bos_token();
+  info.add_bos = model.add_bos();
+  info.active_bytes_per_token = metadata.active_bytes_per_token();
+  info.macs_per_token = metadata.macs_per_token();
+  info.bits_per_weight = module.bitsPerWeight();
+  info.coded_weights = metadata.coded_weights();
+  info.coded_bits_per_weight = module.codedBitsPerWeight();
+  ExpertTable experts(metadata);
+  info.fetched_experts = experts.count();
+  info.fetched_expert_bytes = experts.entryBytes;
+  if (metadata.schedule()) {
+    info.cache_policy = text(metadata.schedule()->policy());
+    info.predictor = text(metadata.schedule()->predictor());
+  } else {
+    info.cache_policy = info.predictor = "";
+  }
+  info.name = text(model.name());
+  info.family = text(model.family());
+  info.backend = metadata.target()->backend()->c_str();
+  info.driver = metadata.target()->driver()->c_str();
+  addExits(metadata, &info);
+  return info;
+}
+
 moert_status_t moert_module_info(const moert_module_t *module,
                                  moert_module_info_t *outInfo) {
   return guarded([&]() -> Status {
     MOERT_RETURN_IF_ERROR(refuseNull(
         "moert_module_info", {{"module", module}, {"out_info", outInfo}}));
-    const fb::Module &metadata = module->metadata();
-    const fb::Model &model = *metadata.model();
-    moert_module_info_t info = {};
+    return writeResult("module info", infoOf(*module), outInfo);
+  });
+}
+
+moert_status_t moert_module_exit(const moert_module_t *module, int32_t index,
+                                 moert_exit_info_t *outInfo) {
+  return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(refuseNull(
+        "moert_module_exit", {{"module", module}, {"out_info", outInfo}}));
+    const fb::Exits *exits = module->metadata().exits();
+    const int64_t count = exits ? exits->exits()->size() : 0;
+    if (index < 0 || index >= count)
+      return makeStatus(MOERT_OUT_OF_RANGE, module->origin(), ": exit ", index,
+                        " requested, the module has ", count);
+    const fb::Exit &exit =
+        *exits->exits()->Get(static_cast<flatbuffers::uoffset_t>(index));
+    moert_exit_info_t info = {};
     info.size = sizeof(info);
-    info.layers = model.layers();
-    info.vocabulary = model.vocabulary();
-    info.context = model.context();
-    info.hidden = model.hidden();
-    info.experts = model.experts();
-    info.experts_per_token = model.experts_per_token();
-    info.bos_token = model.bos_token();
-    info.add_bos = model.add_bos();
-    info.active_bytes_per_token = metadata.active_bytes_per_token();
-    info.macs_per_token = metadata.macs_per_token();
-    info.bits_per_weight = module->bitsPerWeight();
-    info.coded_weights = metadata.coded_weights();
-    info.coded_bits_per_weight = module->codedBitsPerWeight();
-    ExpertTable experts(metadata);
-    info.fetched_experts = experts.count();
-    info.fetched_expert_bytes = experts.entryBytes;
-    if (metadata.schedule()) {
-      info.cache_policy = text(metadata.schedule()->policy());
-      info.predictor = text(metadata.schedule()->predictor());
-    } else {
-      info.cache_policy = info.predictor = "";
-    }
-    info.name = text(model.name());
-    info.family = text(model.family());
-    info.backend = metadata.target()->backend()->c_str();
-    info.driver = metadata.target()->driver()->c_str();
-    return writeResult("module info", info, outInfo);
+    info.layers = exit.layers();
+    info.threshold = exit.threshold();
+    info.taken = exit.taken();
+    return writeResult("exit info", info, outInfo);
   });
 }
 

@@ -50,6 +50,7 @@ Status findDriver(const std::string &name, const std::string &origin,
 /// Whether the driver is here and can run the module's code.
 Status checkRunnable(const moert_module_t &module,
                      const moert_driver_t &driver);
+moert_module_info_t infoOf(const moert_module_t &module);
 moert_parameter_info_t infoOf(const fb::Parameter &parameter);
 /// The module as JSON, for people and scripts.
 std::string describeModule(const moert_module_t &module);

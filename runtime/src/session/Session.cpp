@@ -8,6 +8,7 @@
 #include "session/Weights.h"
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <limits>
 
 using namespace moert;
@@ -40,9 +41,10 @@ static bool product(std::initializer_list<uint64_t> factors, uint64_t *out) {
 }
 
 /// Compiled code numbers the experts of all rows with 32 bits.
-static int64_t mostBatchRows(int64_t expertsPerToken) {
-  return std::min(int64_t(1) << 20, std::numeric_limits<int32_t>::max() /
-                                        std::max(expertsPerToken, int64_t(1)));
+static int64_t mostBatchRows(int64_t expertsPerToken, bool parks) {
+  const int64_t most = std::numeric_limits<int32_t>::max() /
+                       std::max(expertsPerToken, int64_t(1));
+  return std::min(int64_t(1) << 20, parks ? most - Parked::most : most);
 }
 
 Status moert_session_t::resolveOptions() {
@@ -58,7 +60,7 @@ Status moert_session_t::resolveOptions() {
   if (options.sequences < 1 || options.sequences > most)
     return makeStatus(MOERT_OUT_OF_RANGE, origin, ": ", options.sequences,
                       " sequences requested, must be between 1 and ", most);
-  int64_t mostRows = mostBatchRows(model.experts_per_token());
+  int64_t mostRows = mostBatchRows(model.experts_per_token(), exitPlan.parks);
   if (options.batch_rows < 1 || options.batch_rows > mostRows)
     return makeStatus(MOERT_OUT_OF_RANGE, origin, ": batches of ",
                       options.batch_rows,
@@ -69,6 +71,22 @@ Status moert_session_t::resolveOptions() {
   int threads;
   MOERT_RETURN_IF_ERROR(chooseThreads(options.threads, &threads));
   options.threads = threads;
+  return Status();
+}
+
+Status moert_session_t::resolveExits() {
+  if (options.exits < MOERT_EXITS_ON || options.exits > MOERT_EXITS_OFF)
+    return makeStatus(MOERT_INVALID_ARGUMENT, module.origin(), ": exits is ",
+                      options.exits, ", must be between ", int(MOERT_EXITS_ON),
+                      " and ", int(MOERT_EXITS_OFF));
+  if (!std::isnan(options.exit_threshold))
+    std::fill(exitPlan.thresholds.begin(), exitPlan.thresholds.end(),
+              options.exit_threshold);
+  exitCounts.assign(size_t(exitPlan.exits()) + 1, 0);
+  if (exitPlan.exits())
+    exitRows = std::make_unique<ExitRows>(exitPlan, options.sequences);
+  if (exitPlan.parks)
+    parked = std::make_unique<Parked>(options.sequences);
   return Status();
 }
 
@@ -118,6 +136,9 @@ Status moert_session_t::allocateStates() {
 Status moert_session_t::allocateWorkspace() {
   const fb::Module &metadata = module.metadata();
   uint64_t rows = options.batch_rows, bytes = 0;
+  if (parked) // those that wait may run along
+    rows = std::min(options.batch_rows + Parked::most,
+                    options.context * options.sequences);
   if (!product({metadata.workspace_per_row(), rows}, &bytes) ||
       __builtin_add_overflow(bytes, metadata.workspace_fixed(), &bytes))
     return makeStatus(MOERT_RESOURCE_EXHAUSTED, module.origin(),
@@ -237,6 +258,7 @@ Status moert_session_t::start(const moert_session_options_t &requested) {
   stats.size = sizeof(stats);
   MOERT_RETURN_IF_ERROR(resolveOptions());
   MOERT_RETURN_IF_ERROR(resolveExperts());
+  MOERT_RETURN_IF_ERROR(resolveExits());
   MOERT_RETURN_IF_ERROR(openDevice());
   MOERT_RETURN_IF_ERROR(allocateStates());
   MOERT_RETURN_IF_ERROR(allocateWorkspace());
@@ -244,7 +266,7 @@ Status moert_session_t::start(const moert_session_options_t &requested) {
 }
 
 moert_session_t::moert_session_t(const moert_module_t &module)
-    : module(module) {}
+    : module(module), exitPlan(module.metadata()) {}
 
 moert_session_t::~moert_session_t() {
   offload.reset();
@@ -296,57 +318,130 @@ Status moert_session_t::runForward(const moert_abi_forward_t &described) {
   return status;
 }
 
-/// Runs rows [begin, end). `wantedDone` counts the wanted rows that lie before
-/// them, and grows by those among them.
-Status moert_session_t::runPiece(const moert_batch_t &batch, int64_t begin,
-                                 int64_t end, int64_t *wantedDone) {
-  int64_t vocabulary = module.metadata().model()->vocabulary();
-  wantedRows.clear();
-  int64_t next = *wantedDone;
-  for (; next < batch.wanted_rows; ++next) {
-    int64_t row = batch.wanted ? batch.wanted[next] : next;
-    if (row >= end)
-      break;
-    wantedRows.push_back(static_cast<int32_t>(row - begin));
-  }
+bool moert_session_t::mayLeave(const moert_batch_t &batch) const {
+  return options.exits == MOERT_EXITS_ON && batch.exits == MOERT_EXITS_ON;
+}
+
+/// Runs the piece, whose entries begin at `firstEntry` of the batch.
+Status moert_session_t::runPiece(const moert_batch_t &batch,
+                                 int64_t firstEntry) {
   moert_abi_forward_t args = {};
   args.size = sizeof(args);
-  args.rows = end - begin;
-  args.wanted_rows = static_cast<int64_t>(wantedRows.size());
-  args.tokens = batch.tokens + begin;
-  args.sequences = batch.sequences + begin;
-  args.positions = batch.positions + begin;
-  args.wanted = wantedRows.data();
+  args.rows = piece.rows();
+  args.wanted_rows = piece.entries();
+  args.tokens = piece.tokens.data();
+  args.sequences = piece.sequences.data();
+  args.positions = piece.positions.data();
+  args.wanted = piece.wantedRows.data();
   args.parameters = parameters.data();
   args.kv = kv.data();
   args.kv_capacity = capacity;
   args.workspace = workspace.data();
-  args.logits = batch.logits + *wantedDone * vocabulary;
+  args.logits =
+      batch.logits + firstEntry * module.metadata().model()->vocabulary();
+  if (exitRows) {
+    ExitBatch leaving;
+    leaving.sequences = piece.sequences;
+    leaving.wanted = piece.wantedRows;
+    leaving.waiting = piece.waiting;
+    leaving.features = piece.features;
+    if (batch.leave_after)
+      leaving.leaveAfter = {batch.leave_after + firstEntry,
+                            size_t(piece.entries())};
+    leaving.mayLeave = mayLeave(batch);
+    exitRows->begin(leaving);
+    args.exits = exitRows->abi();
+  }
 
   auto started = std::chrono::steady_clock::now();
   MOERT_RETURN_IF_ERROR(runForward(args));
   std::chrono::duration<double> seconds =
       std::chrono::steady_clock::now() - started;
+  if (exitRows)
+    MOERT_RETURN_IF_ERROR(exitRows->end(module.origin()));
+  if (parked)
+    keepWaiting();
 
-  for (int64_t row = begin; row < end; ++row)
-    computed[batch.sequences[row]] = batch.positions[row] + 1;
-  stats.rows += args.rows;
+  stats.rows += piece.rows() - piece.added();
   stats.forward_calls += 1;
   stats.forward_seconds += seconds.count();
-  *wantedDone = next;
+  countExits(batch, firstEntry);
   return Status();
+}
+
+/// Rows that are gone wait from now on, with what they left with.
+void moert_session_t::keepWaiting() {
+  for (int64_t row = 0; row < piece.rows(); ++row) {
+    const int32_t sequence = piece.sequences[row];
+    const int32_t position = piece.positions[row];
+    const int32_t layers = exitRows->depthOf(row);
+    stats.rows_resumed += exitRows->isResumed(row);
+    if (exitRows->runsAtEnd(row)) {
+      parked->drop(sequence, position);
+    } else if (layers != piece.waiting[row]) {
+      std::span<const float> features = exitRows->featuresOf(row);
+      parked->keep(sequence, position,
+                   {piece.tokens[row],
+                    layers,
+                    {features.begin(), features.end()}});
+    }
+  }
+}
+
+/// Rows that wait run through all layers, so that no more than a few do.
+Status moert_session_t::finishWaiting() {
+  moert_batch_t nobody;
+  moert_batch_init(&nobody);
+  nobody.exits = MOERT_EXITS_OFF;
+  while (parked->count() > Parked::most) {
+    piece.takeWaiting(*parked, parked->fullest());
+    MOERT_RETURN_IF_ERROR(runPiece(nobody, 0));
+  }
+  return Status();
+}
+
+/// Notes through how many layers each entry of the piece went.
+void moert_session_t::countExits(const moert_batch_t &batch,
+                                 int64_t firstEntry) {
+  const int64_t exits = exitPlan.exits();
+  for (int64_t entry = 0; entry < piece.entries(); ++entry) {
+    const int32_t layers =
+        exitRows ? exitRows->layersOf(entry) : exitPlan.allLayers;
+    if (batch.layers_run)
+      batch.layers_run[firstEntry + entry] = layers;
+    if (batch.exit_scores && exits)
+      std::copy_n(exitRows->scoresOf(entry).begin(), exits,
+                  batch.exit_scores + (firstEntry + entry) * exits);
+    if (layers < 0)
+      continue;
+    auto at = std::find(exitPlan.layers.begin(), exitPlan.layers.end(), layers);
+    ++exitCounts[size_t(at - exitPlan.layers.begin())];
+    ++stats.exit_tokens;
+    stats.exit_layers += layers;
+  }
+  if (exitRows)
+    stats.exit_checks += exitRows->checks();
 }
 
 Status moert_session_t::forward(const moert_batch_t &batch) {
   BatchLimits limits = {module.metadata().model()->vocabulary(),
-                        options.context, options.sequences};
+                        options.context, options.sequences,
+                        exitPlan.allLayers};
   Status status = checkBatch(batch, limits, computed);
   if (status)
     return makeStatus(status.code(), module.origin(), ": ", status.message());
-  int64_t wantedDone = 0;
+  int64_t firstEntry = 0;
   for (int64_t begin = 0; begin < batch.rows; begin += options.batch_rows) {
     int64_t end = std::min(begin + options.batch_rows, batch.rows);
-    MOERT_RETURN_IF_ERROR(runPiece(batch, begin, end, &wantedDone));
+    if (parked)
+      MOERT_RETURN_IF_ERROR(finishWaiting());
+    piece.take(batch, begin, end, firstEntry);
+    if (parked)
+      piece.addWaiting(parked.get(), &computed);
+    MOERT_RETURN_IF_ERROR(runPiece(batch, firstEntry));
+    for (int64_t row = begin; row < end; ++row)
+      computed[batch.sequences[row]] = batch.positions[row] + 1;
+    firstEntry += piece.entries();
   }
   return Status();
 }
@@ -385,6 +480,10 @@ Status moert_session_t::writeTrace(const std::string &path) {
 }
 
 Status moert_session_t::startRouting(const std::string &path) {
+  if (exitRows && options.exits == MOERT_EXITS_ON)
+    return makeStatus(MOERT_INVALID_ARGUMENT, module.origin(),
+                      ": a routing trace needs all layers of every token, and "
+                      "tokens may leave early: turn exits off");
   return RoutingRecorder::create(module.metadata(), module.origin(), path,
                                  &recorder);
 }

@@ -3,7 +3,10 @@
 #define MOERT_SESSION_SESSION_H
 
 #include "session/BatchCheck.h"
+#include "session/Exits.h"
 #include "session/Module.h"
+#include "session/Parked.h"
+#include "session/Piece.h"
 #include <memory>
 #include <vector>
 
@@ -57,6 +60,8 @@ struct moert_session_t {
   moert::Status startRouting(const std::string &path);
   moert::Status writeRouting();
   moert_session_stats_t getStats() const;
+  /// Tokens that left at each exit, and that ran through all layers.
+  std::vector<int64_t> exitCounts;
 
   const moert_module_t &module;
   moert_session_options_t options = {};
@@ -73,8 +78,13 @@ private:
   moert::Status makeRopeTable(const moert::fb::RopeTable &rope,
                               const void **out);
   moert::Status runForward(const moert_abi_forward_t &args);
-  moert::Status runPiece(const moert_batch_t &batch, int64_t begin, int64_t end,
-                         int64_t *wantedDone);
+  moert::Status resolveExits();
+  bool mayLeave(const moert_batch_t &batch) const;
+  moert::Status runPiece(const moert_batch_t &batch, int64_t firstEntry);
+  moert::Status runWaiting();
+  moert::Status finishWaiting();
+  void keepWaiting();
+  void countExits(const moert_batch_t &batch, int64_t firstEntry);
 
   moert_session_stats_t stats = {}; ///< without those of experts
   std::unique_ptr<moert::Trace> trace;
@@ -91,7 +101,10 @@ private:
   std::vector<const void *> parameters;    ///< in the module's order
   std::vector<void *> kv;                  ///< state of each sequence
   std::vector<int64_t> computed;           ///< positions of each sequence
-  std::vector<int32_t> wantedRows;         ///< of the piece that runs
+  moert::ExitPlan exitPlan;
+  std::unique_ptr<moert::ExitRows> exitRows; ///< null: nobody can leave
+  std::unique_ptr<moert::Parked> parked;     ///< null: nobody waits
+  moert::Piece piece;                        ///< that runs
   std::unique_ptr<moert::Offload> offload; ///< null: all experts are in memory
 };
 

@@ -1,6 +1,8 @@
 //===- SessionApi.cpp - the C functions of sessions -----------------------===//
 #include "base/Options.h"
 #include "session/Session.h"
+#include <algorithm>
+#include <limits>
 
 using namespace moert;
 
@@ -10,6 +12,7 @@ void moert_session_options_init(moert_session_options_t *options) {
   options->sequences = 1;
   options->batch_rows = 512;
   options->read_timeout = 30;
+  options->exit_threshold = std::numeric_limits<double>::quiet_NaN();
 }
 
 moert_status_t moert_session_create(moert_module_t *module,
@@ -59,6 +62,17 @@ moert_status_t moert_session_stats(const moert_session_t *session,
         refuseNull("moert_session_stats",
                    {{"session", session}, {"out_stats", outStats}}));
     return writeResult("session stats", session->getStats(), outStats);
+  });
+}
+
+moert_status_t moert_session_exit_counts(const moert_session_t *session,
+                                         int64_t *counts) {
+  return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(
+        refuseNull("moert_session_exit_counts",
+                   {{"session", session}, {"counts", counts}}));
+    std::copy(session->exitCounts.begin(), session->exitCounts.end(), counts);
+    return Status();
   });
 }
 

@@ -1,0 +1,235 @@
+//===- Exits.cpp - rows that leave early, in one forward ------------------===//
+#include "session/Exits.h"
+
+#include <algorithm>
+#include <limits>
+
+using namespace moert;
+
+ExitPlan::ExitPlan(const fb::Module &module)
+    : allLayers(module.model()->layers()) {
+  const fb::Exits *exits = module.exits();
+  if (!exits)
+    return;
+  parks = exits->state() != fb::ExitState::Propagate;
+  for (const fb::Exit *exit : *exits->exits()) {
+    layers.push_back(exit->layers());
+    thresholds.push_back(exit->threshold());
+  }
+}
+
+ExitRows::ExitRows(const ExitPlan &plan, int64_t sequences)
+    : plan(plan), fates(size_t(plan.parks ? sequences : 0)) {
+  functions.size = sizeof(functions);
+  functions.host = this;
+  functions.enter = [](const moert_abi_exits_t *exits, int32_t *running,
+                       int32_t *due, int32_t *asking, int64_t *counts) {
+    of(exits).enter(running, due, asking, counts);
+  };
+  functions.resume = [](const moert_abi_exits_t *exits, int64_t columns,
+                        float *features) {
+    of(exits).resume(columns, features);
+  };
+  functions.leave = [](const moert_abi_exits_t *exits, int64_t exit,
+                       const float *scores, int64_t numbers,
+                       const float *const *watched, int32_t *running,
+                       int32_t *gone, int32_t *due, int32_t *kept,
+                       int32_t *leaving, int64_t *counts) {
+    of(exits).leave(exit, scores, numbers, watched, running, gone, due,
+                           kept, leaving, counts);
+  };
+  functions.park = [](const moert_abi_exits_t *exits, int64_t columns,
+                      const float *features) {
+    of(exits).park(columns, features);
+  };
+}
+
+void ExitRows::begin(const ExitBatch &batch) {
+  given = batch;
+  const size_t entries = given.wanted.size();
+  rows.assign(given.sequences.size(), Row{true, 0, -1});
+  for (size_t row = 0; row < rows.size(); ++row) {
+    rows[row].depth = waitsBehind(row);
+    rows[row].runs = rows[row].depth == 0;
+  }
+  for (size_t entry = 0; entry < entries; ++entry)
+    rows[size_t(given.wanted[entry])].entry = int32_t(entry);
+  asks.clear();
+  leftAfter.assign(entries, 0);
+  scores.assign(entries * plan.layers.size(),
+                std::numeric_limits<float>::quiet_NaN());
+  if (given.watches)
+    watched.assign(entries, {});
+  parked.clear();
+  parkedColumns = 0;
+  checked = 0;
+  wrong.clear();
+}
+
+//===----------------------------------------------------------------------===//
+// What the code calls
+//===----------------------------------------------------------------------===//
+
+void ExitRows::enter(int32_t *running, int32_t *due, int32_t *asking,
+                     int64_t *counts) {
+  std::fill(counts, counts + 3, 0);
+  for (size_t row = 0; row < rows.size(); ++row)
+    if (rows[row].runs)
+      running[counts[0]++] = int32_t(row);
+  for (size_t entry = 0; entry < given.wanted.size(); ++entry) {
+    due[counts[1]++] = int32_t(entry);
+    const bool may = given.leaveAfter.empty() || given.leaveAfter[entry] >= 0;
+    if (given.mayLeave && may && rows[size_t(given.wanted[entry])].runs)
+      asks.push_back(asking[counts[2]++] = int32_t(entry));
+  }
+}
+
+void ExitRows::resume(int64_t columns, float *features) {
+  for (size_t row = 0; row < rows.size(); ++row) {
+    if (waitsBehind(row) == 0)
+      continue;
+    std::span<const float> kept = given.features[row];
+    if (int64_t(kept.size()) == columns)
+      std::copy(kept.begin(), kept.end(), features + int64_t(row) * columns);
+    else
+      wrong = "resumes rows of " + std::to_string(columns) +
+              " features, parked were " + std::to_string(kept.size());
+  }
+}
+
+bool ExitRows::leaves(int32_t entry, size_t exit, float score) const {
+  const int32_t after =
+      given.leaveAfter.empty() ? 0 : given.leaveAfter[size_t(entry)];
+  return after > 0 ? plan.layers[exit] >= after
+                   : double(score) >= plan.thresholds[exit];
+}
+
+void ExitRows::noteScores(size_t exit, const float *shown, int64_t numbers,
+                          const float *const *shownNumbers) {
+  checked += int64_t(asks.size());
+  for (size_t place = 0; place < asks.size(); ++place) {
+    const size_t entry = size_t(asks[place]);
+    scores[entry * plan.layers.size() + exit] = shown[place];
+    if (!given.watches)
+      continue;
+    std::vector<float> &to = watched[entry].emplace_back();
+    for (int64_t i = 0; i < numbers; ++i)
+      to.push_back(shownNumbers[i][place]);
+  }
+}
+
+/// Rows of a sequence go on together, so that none misses keys and values of
+/// another. Those that wait have no say where others run from the first layer.
+void ExitRows::decideSequences() {
+  for (int32_t sequence : given.sequences)
+    fates[size_t(sequence)] = Waits;
+  for (size_t row = 0; row < rows.size(); ++row) {
+    if (waitsBehind(row))
+      continue;
+    const int32_t entry = rows[row].entry;
+    const bool hasLeft = entry >= 0 && leftAfter[size_t(entry)];
+    Fate &fate = fates[size_t(given.sequences[row])];
+    fate = std::max(fate, hasLeft ? Leaves : Stays);
+  }
+}
+
+bool ExitRows::goesOn(size_t row) const {
+  if (plan.parks)
+    return fates[size_t(given.sequences[row])] != Leaves;
+  const int32_t entry = rows[row].entry;
+  return entry < 0 || !leftAfter[size_t(entry)];
+}
+
+void ExitRows::leave(int64_t exit, const float *shown, int64_t numbers,
+                     const float *const *shownNumbers, int32_t *running,
+                     int32_t *gone, int32_t *due, int32_t *kept,
+                     int32_t *leaving, int64_t *counts) {
+  std::fill(counts, counts + 5, 0);
+  if (exit < 0 || exit >= plan.exits()) {
+    wrong = "exit " + std::to_string(exit) + " asked, the module has " +
+            std::to_string(plan.exits());
+    asks.clear();
+    for (size_t row = 0; row < rows.size(); ++row)
+      gone[counts[1]++] = int32_t(row);
+    return;
+  }
+  const int32_t here = plan.layers[size_t(exit)];
+  noteScores(size_t(exit), shown, numbers, shownNumbers);
+  std::vector<int32_t> goOn;
+  for (size_t place = 0; place < asks.size(); ++place) {
+    const int32_t entry = asks[place];
+    if (leaves(entry, size_t(exit), shown[place])) {
+      leaving[counts[4]++] = int32_t(place);
+      leftAfter[size_t(entry)] = here;
+    } else {
+      kept[counts[3]++] = int32_t(place);
+      goOn.push_back(entry);
+    }
+  }
+  asks = std::move(goOn);
+
+  if (plan.parks)
+    decideSequences();
+  for (size_t row = 0; row < rows.size(); ++row) {
+    const bool joins = !rows[row].runs && waitsBehind(row) == here;
+    const bool runs = (rows[row].runs || joins) && goesOn(row);
+    if (rows[row].runs && !runs)
+      rows[row].depth = here;
+    rows[row].runs = runs;
+    int32_t *to = runs ? running : gone;
+    to[counts[runs ? 0 : 1]++] = int32_t(row);
+  }
+  for (size_t entry = 0; entry < given.wanted.size(); ++entry) {
+    const size_t row = size_t(given.wanted[entry]);
+    const bool mayJoin = waitsBehind(row) > here && goesOn(row);
+    if (!leftAfter[entry] && (rows[row].runs || mayJoin))
+      due[counts[2]++] = int32_t(entry);
+  }
+}
+
+void ExitRows::park(int64_t columns, const float *features) {
+  parkedColumns = columns;
+  parked.assign(features, features + int64_t(rows.size()) * columns);
+}
+
+//===----------------------------------------------------------------------===//
+// What became of them
+//===----------------------------------------------------------------------===//
+
+Status ExitRows::end(const std::string &origin) const {
+  if (!wrong.empty())
+    return makeStatus(MOERT_INTERNAL, origin, ": ", wrong);
+  const bool isGone = std::any_of(rows.begin(), rows.end(),
+                                  [](const Row &row) { return !row.runs; });
+  if (plan.parks && isGone && parkedColumns == 0)
+    return makeStatus(MOERT_INTERNAL, origin,
+                      ": rows left, and the code parked none of them");
+  return Status();
+}
+
+int32_t ExitRows::layersOf(int64_t entry) const {
+  if (leftAfter[size_t(entry)])
+    return leftAfter[size_t(entry)];
+  const Row &row = rows[size_t(given.wanted[size_t(entry)])];
+  return row.runs ? plan.allLayers : -row.depth;
+}
+
+int32_t ExitRows::depthOf(int64_t row) const {
+  const Row &state = rows[size_t(row)];
+  return state.runs ? plan.allLayers : state.depth;
+}
+
+bool ExitRows::isResumed(int64_t row) const {
+  const int32_t waited = waitsBehind(size_t(row));
+  return waited && depthOf(row) > waited;
+}
+
+std::span<const float> ExitRows::featuresOf(int64_t row) const {
+  return std::span(parked).subspan(size_t(row * parkedColumns),
+                                   size_t(parkedColumns));
+}
+
+std::span<const float> ExitRows::scoresOf(int64_t entry) const {
+  return std::span(scores).subspan(size_t(entry) * plan.layers.size(),
+                                   plan.layers.size());
+}
