@@ -10,6 +10,7 @@
 #include "moe/Dialect/Sched/IR/Sched.h"
 #include "moe/Dialect/Sched/Transforms/Passes.h"
 #include "moe/Driver/Registry.h"
+#include "moe/Exit/Transforms/Passes.h"
 #include "moe/Pipelines/Pipelines.h"
 #include "moe/Quant/Transforms/Passes.h"
 #include "moe/Reference/Passes.h"
@@ -32,6 +33,7 @@ void moe::registerPasses() {
   registerMoeReferencePasses();
   registerMoeQuantPasses(getRegistry());
   sched::registerSchedPasses(getRegistry());
+  registerMoeExitPasses(getRegistry());
   registerPhasePipelines(getRegistry());
   for (const auto &[name, create] : getRegistry().backends)
     create()->registerPasses();

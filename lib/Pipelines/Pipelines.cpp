@@ -1,6 +1,7 @@
 //===- Pipelines.cpp - the table of phases and what each one runs ---------===//
 #include "moe/Pipelines/Pipelines.h"
 
+#include "ExitOptions.h"
 #include "PrefetchOptions.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -56,6 +57,11 @@ static llvm::Expected<bool> fetchesExperts(const CompileOptions &options,
 static llvm::Error buildPolicy(OpPassManager &manager,
                                const CompileOptions &options,
                                const Registry &registry) {
+  auto exits = ExitOptions::parse(options, registry);
+  if (!exits)
+    return exits.takeError();
+  if (exits->isLeaving())
+    manager.nest<ModelOp>().addPass(exits->createPass(registry));
   llvm::Expected<bool> fetches = fetchesExperts(options, registry);
   if (!fetches || !*fetches)
     return fetches.takeError();
@@ -111,8 +117,8 @@ static constexpr PhaseInfo phases[] = {
      buildModel},
     {Phase::Quantize, "quantize",
      "Weights get the encoding they are stored in.", buildQuantize},
-    {Phase::Policy, "policy", "Fetches and predictions of experts are put in.",
-     buildPolicy},
+    {Phase::Policy, "policy",
+     "Exits, and fetches and predictions of experts are put in.", buildPolicy},
     {Phase::Schedule, "schedule", "Fetches of experts get their place in time.",
      buildSchedule},
     {Phase::Target, "target", "The backend lowers the model to its own IR.",
@@ -150,6 +156,8 @@ llvm::Error moe::verifyOptions(const CompileOptions &options,
     return unknownMember("target", options.target, registry.backends);
   if (llvm::Error error =
           SchemeChoice::parse(options.quantize, registry).takeError())
+    return error;
+  if (llvm::Error error = ExitOptions::parse(options, registry).takeError())
     return error;
   return PrefetchOptions::parse(options, registry).takeError();
 }

@@ -1,6 +1,7 @@
 //===- PrefetchOptions.cpp - contradictions are found before any work -----===//
 #include "PrefetchOptions.h"
 
+#include "OptionValue.h"
 #include "cache/CachePolicy.h"
 #include "moe/Dialect/Sched/Transforms/MemoryBudget.h"
 #include "moe/Driver/Registry.h"
@@ -15,12 +16,6 @@ using namespace moe;
 //===----------------------------------------------------------------------===//
 // Numbers
 //===----------------------------------------------------------------------===//
-
-static llvm::Error badValue(StringRef flag, StringRef text,
-                            const llvm::Twine &expected) {
-  return llvm::createStringError("--" + flag + ": bad value '" + text +
-                                 "', expected " + expected);
-}
 
 /// Nothing for an empty text.
 static llvm::Error getNumber(StringRef flag, StringRef text,

@@ -36,6 +36,8 @@ public:
   virtual llvm::StringRef getName() const = 0;
   /// Whether its code takes experts as they come: then sched operations say when.
   virtual bool fetchesExperts() const { return false; }
+  /// Whether rows of its code may leave behind some of the layers.
+  virtual bool leavesEarly() const { return false; }
   /// Dialects that the backend's passes create.
   virtual void registerDialects(mlir::DialectRegistry &registry) const = 0;
   /// Puts the backend's own passes at moe-opt's disposal.

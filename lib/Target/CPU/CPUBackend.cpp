@@ -27,6 +27,7 @@ class CPUBackend : public TargetBackend {
 public:
   llvm::StringRef getName() const override { return "cpu"; }
   bool fetchesExperts() const override { return true; }
+  bool leavesEarly() const override { return true; }
 
   void registerDialects(DialectRegistry &registry) const override {
     registry

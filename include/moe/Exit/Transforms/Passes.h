@@ -25,6 +25,9 @@ std::unique_ptr<mlir::Pass>
 createInsertExitsPass(std::shared_ptr<const ExitPolicy> policy,
                       const InsertExitsPassOptions &options);
 
+/// Fails unless there is an exit head of that name; the error lists all.
+llvm::Error verifyExitHead(llvm::StringRef name);
+
 /// For moe-opt. The registry must outlive all use of the passes.
 void registerMoeExitPasses(const Registry &registry);
 

@@ -21,6 +21,7 @@ def InsertExitsPass : Pass<"moe-insert-exits", "::moe::ModelOp"> {
     Declined is a model that has exits already, one whose layers, final norm or head
     are not found, and an exit that does not lie between two layers.
   }];
+  let constructor = "nullptr";
   let options = [
     Option<"policy", "policy", "std::string", /*default=*/"\"top1\"",
            "Who says how sure a row is">,
