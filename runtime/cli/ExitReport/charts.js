@@ -84,7 +84,7 @@ function drawColumns(entries, width) {
         class: 'bar', x: middle(i) - slot * 0.36, width: slot * 0.72, y: top, height: area.bottom - top,
         fill: rgb(colourOf(layers)), 'data-layers': layers, 'data-tokens': tokens,
       }, svg('title', {}, `${count(tokens, 'token')}, ${percent(share)}, after ${count(layers, 'layer')}`)),
-      slot >= 46 && svg('text', {x: middle(i), y: top - 5, 'text-anchor': 'middle'}, percent(share)),
+      slot >= 46 && tokens > 0 && svg('text', {x: middle(i), y: top - 5, 'text-anchor': 'middle'}, percent(share)),
     ];
   });
   return append(svg('svg', {
@@ -109,7 +109,7 @@ function placeLetters(points) {
   const taken = points.map(point => [point.px, point.py]);
   const free = (x, y) => taken.every(([a, b]) => Math.hypot(a - x, (b - y)) > 11);
   for (const point of points) {
-    const around = [12, 20, 28].flatMap(r => [-90, 90, 0, 180, -45, 45, -135, 135]
+    const around = [14, 22, 30].flatMap(r => [-90, 90, 0, 180, -45, 45, -135, 135]
       .map(angle => [point.px + r * Math.cos(angle * Math.PI / 180), point.py + r * Math.sin(angle * Math.PI / 180)]));
     const [x, y] = around.find(([a, b]) => free(a, b)) || around[0];
     point.letterAt = [x, y];

@@ -52,7 +52,7 @@ function showSummary() {
   const [now, before] = [secondsPerToken(shown), secondsPerToken(full)];
   if (now && before)
     addTile('Time per token', duration(now), `full model ${duration(before)}: ${fixed(before / now)} times the speed`);
-  if (expertBytesPerToken > 0)
+  if (skippedBytesPerToken > 0)
     addTile('Expert bytes not needed', percent(skippedBytesPerToken / expertBytesPerToken),
       `${bytes(skippedBytesPerToken)} of ${bytes(expertBytesPerToken)} per token`);
   if (data.drafts)
@@ -150,11 +150,11 @@ function textElement(text, number) {
     element('span', {}, `${fixed(mean)} layers per token`), verdict), body);
 }
 
-const perPage = 40;
+const perPage = 40, atFirst = 6; // so that what is below is not far away
 let wantedTexts = data.texts, textsShown = 0;
 
 function showMoreTexts() {
-  const next = wantedTexts.slice(textsShown, textsShown + perPage);
+  const next = wantedTexts.slice(textsShown, textsShown + (textsShown ? perPage : atFirst));
   append(byId('texts'), next.map((text, i) => textElement(text, textsShown + i + 1)));
   textsShown += next.length;
   const left = wantedTexts.length - textsShown;
