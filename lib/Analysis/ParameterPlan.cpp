@@ -3,6 +3,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "moe/Analysis/DecoderLayers.h"
+#include "moe/Analysis/ExitWork.h"
 #include "moert/abi/container.h"
 #include "moert/abi/module.h"
 #include "llvm/ADT/SmallPtrSet.h"
@@ -21,9 +22,11 @@ public:
           llvm::StringMap<int64_t> &bySymbol,
           llvm::DenseMap<Operation *, int64_t> &firstExpert)
       : model(model), parameters(parameters), bySymbol(bySymbol),
-        firstExpert(firstExpert), layers(getDecoderLayers(model)) {}
+        firstExpert(firstExpert), layers(getDecoderLayers(model)),
+        exits(model) {}
 
   void visit(Operation *op) {
+    isCounted = exits.isNeededWithoutExits(op);
     llvm::TypeSwitch<Operation *>(op)
         .Case([&](EmbedOp o) { embed(o); })
         .Case([&](NormOp o) { dense(o.getScaleAttr()); })
@@ -58,7 +61,7 @@ private:
   /// A weight that every token reads from end to end.
   WeightOp dense(FlatSymbolRefAttr symbol) {
     WeightOp weight = whole(symbol);
-    if (read.insert(weight).second)
+    if (isCounted && read.insert(weight).second)
       activeBytes += weight.getStoredSize();
     return weight;
   }
@@ -75,7 +78,8 @@ private:
     if (op.getBiasAttr())
       dense(op.getBiasAttr());
     // The head works on wanted rows only, so it is not part of a row's work.
-    if (!llvm::any_of(op->getUsers(), llvm::IsaPred<func::ReturnOp>))
+    if (isCounted &&
+        !llvm::any_of(op->getUsers(), llvm::IsaPred<func::ReturnOp, PlaceOp>))
       macs += weight.getTensorType().getNumElements();
   }
 
@@ -131,6 +135,8 @@ private:
   llvm::DenseMap<Operation *, int64_t> &firstExpert;
   llvm::SmallPtrSet<Operation *, 32> read;
   llvm::MapVector<Operation *, int64_t> layers; ///< of experts
+  ExitWork exits;
+  bool isCounted = true; ///< the operation's bytes and multiply-adds
 };
 
 } // namespace

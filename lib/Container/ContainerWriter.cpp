@@ -74,6 +74,66 @@ static llvm::Error addSection(moert::ContainerWriter &writer, uint32_t id,
   return toError(writer.addSection(id, flags, bytes.data(), bytes.size()));
 }
 
+/// Section CODE.
+static llvm::Expected<CodeObject> writeCode(const ContainerInput &input,
+                                            moert::ContainerWriter &writer) {
+  llvm::Expected<CodeObject> code = input.code();
+  if (!code)
+    return code.takeError();
+  if (llvm::Error error = addSection(writer, MOERT_SECTION_CODE,
+                                     MOERT_SECTION_REQUIRED, code->bytes))
+    return std::move(error);
+  return code;
+}
+
+/// Sections IR and METADATA: what is said of the rest.
+static llvm::Error writeFacts(const ContainerInput &input,
+                              const CodeObject &code, const ModelFacts &facts,
+                              ArrayRef<uint64_t> checksums,
+                              moert::ContainerWriter &writer) {
+  if (input.certificate)
+    if (llvm::Error error = verifyCertificate(
+            *input.certificate, input.model, getWeightsHash(checksums)))
+      return error;
+  std::string ir;
+  if (input.hasIr)
+    llvm::raw_string_ostream(ir) << *ModelOp(input.model)->getParentOp() << "\n";
+  if (llvm::Error error = addSection(writer, MOERT_SECTION_IR, 0, ir))
+    return error;
+  return addSection(writer, MOERT_SECTION_METADATA, MOERT_SECTION_REQUIRED,
+                    buildMetadata(input, code, facts, checksums));
+}
+
+/// Shows the module to who runs it, and writes again what that changes.
+static llvm::Error learn(ContainerInput input, CodeObject code,
+                         const ModelFacts &facts, ArrayRef<uint64_t> checksums,
+                         moert::ContainerWriter &writer) {
+  for (bool goesOn = true; goesOn;) {
+    if (llvm::Error error = toError(writer.complete()))
+      return error;
+    llvm::Expected<ExitLesson> lesson =
+        input.teach(writer.partPath(), getWeightsHash(checksums));
+    if (!lesson)
+      return lesson.takeError();
+    input.certificate = lesson->certificate;
+    goesOn = lesson->isCodeChanged;
+    uint32_t first = goesOn        ? MOERT_SECTION_CODE
+                     : input.hasIr ? MOERT_SECTION_IR
+                                   : MOERT_SECTION_METADATA;
+    if (llvm::Error error = toError(writer.dropFrom(first)))
+      return error;
+    if (goesOn) {
+      llvm::Expected<CodeObject> again = writeCode(input, writer);
+      if (!again)
+        return again.takeError();
+      code = std::move(*again);
+    }
+    if (llvm::Error error = writeFacts(input, code, facts, checksums, writer))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
 llvm::Error moe::writeContainer(const ContainerInput &input, StringRef path) {
   llvm::Expected<ModelFacts> facts = ModelFacts::get(input.model);
   if (!facts)
@@ -86,21 +146,19 @@ llvm::Error moe::writeContainer(const ContainerInput &input, StringRef path) {
   if (llvm::Error error =
           addSection(*writer, MOERT_SECTION_TOKENIZER, 0, input.tokenizerJson))
     return error;
-  if (llvm::Error error = addSection(*writer, MOERT_SECTION_IR, 0, input.ir))
-    return error;
-  // Metadata holds checksums of the weights, so it comes after them.
+  // Metadata holds checksums of the weights, so it comes after them; so does all
+  // that a lesson changes.
   std::vector<uint64_t> checksums;
   if (llvm::Error error = writeWeights(input, *writer, checksums))
     return error;
-  llvm::Expected<CodeObject> code = input.code();
+  llvm::Expected<CodeObject> code = writeCode(input, *writer);
   if (!code)
     return code.takeError();
-  if (llvm::Error error = addSection(*writer, MOERT_SECTION_CODE,
-                                     MOERT_SECTION_REQUIRED, code->bytes))
+  if (llvm::Error error = writeFacts(input, *code, *facts, checksums, *writer))
     return error;
-  if (llvm::Error error =
-          addSection(*writer, MOERT_SECTION_METADATA, MOERT_SECTION_REQUIRED,
-                     buildMetadata(input, *code, *facts, checksums)))
-    return error;
+  if (input.teach)
+    if (llvm::Error error =
+            learn(input, std::move(*code), *facts, checksums, *writer))
+      return error;
   return toError(writer->finish());
 }

@@ -195,7 +195,8 @@ std::vector<uint8_t> moe::buildMetadata(const ContainerInput &input,
                        input.plan->getActiveBytes(), input.plan->getMacs(),
                        codes.empty() ? 0 : builder.CreateVector(codeOffsets),
                        stored.codedWeights, stored.codeBits,
-                       buildSchedule(builder, input.model)),
+                       buildSchedule(builder, input.model),
+                       buildExits(builder, input, getWeightsHash(checksums))),
       fb::ModuleIdentifier());
   return std::vector<uint8_t>(builder.GetBufferPointer(),
                               builder.GetBufferPointer() + builder.GetSize());

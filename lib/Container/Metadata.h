@@ -19,6 +19,19 @@ std::vector<uint8_t> buildMetadata(const ContainerInput &input,
 flatbuffers::Offset<moert::fb::Schedule>
 buildSchedule(flatbuffers::FlatBufferBuilder &builder, ModelOp model);
 
+/// XXH3-64 of the checksums of all parameters, in their order.
+uint64_t getWeightsHash(llvm::ArrayRef<uint64_t> checksums);
+
+/// Where tokens may leave; null if they may not.
+flatbuffers::Offset<moert::fb::Exits>
+buildExits(flatbuffers::FlatBufferBuilder &builder, const ContainerInput &input,
+           uint64_t weightsHash);
+
+/// Fails unless the certificate is of these weights, and of the exits of the
+/// model and their thresholds.
+llvm::Error verifyCertificate(const ExitCertificate &certificate, ModelOp model,
+                              uint64_t weightsHash);
+
 } // namespace moe
 
 #endif // MOE_LIB_CONTAINER_METADATA_H

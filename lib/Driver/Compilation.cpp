@@ -283,8 +283,7 @@ llvm::Error Compilation::writeModule(TimingScope &scope) {
   input.progress = [&](uint64_t done, uint64_t total) {
     progress.setBytes(done, total);
   };
-  if (command.emitIr)
-    llvm::raw_string_ostream(input.ir) << *imported.module << "\n";
+  input.hasIr = command.emitIr;
   auto coded = encodeWeights(command, registry, model, plan, calibration.get(),
                              progress);
   if (!coded)

@@ -4,6 +4,7 @@
 #include "container/Writer.h"
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -321,6 +322,38 @@ TEST(ContainerWriter, KeepsTheOldFileUntilTheNewIsWhole) {
   ASSERT_TRUE(writeModule(full(), path).ok());
   EXPECT_EQ(open(path), "ok");
   EXPECT_THAT(folder.list(), ElementsAre("m.moe"));
+}
+
+TEST(ContainerWriter, TakesSectionsBack) {
+  TempFolder folder;
+  std::unique_ptr<ContainerWriter> writer;
+  ASSERT_TRUE(ContainerWriter::create(folder.path("m.moe"), &writer).ok());
+  auto metadata = makeMetadata(ModuleSpec());
+  auto weights = ModuleSpec::biasBytes();
+  std::vector<char> longer(10000, 'x');
+  auto addMetadata = [&] {
+    return writer->addSection(MOERT_SECTION_METADATA, 1, metadata.data(),
+                              metadata.size());
+  };
+  ASSERT_TRUE(
+      writer
+          ->addSection(MOERT_SECTION_WEIGHTS, 1, weights.data(), weights.size())
+          .ok());
+  ASSERT_TRUE(writer
+                  ->addSection(MOERT_SECTION_TEST, 0, longer.data(),
+                               longer.size())
+                  .ok());
+  ASSERT_TRUE(addMetadata().ok());
+  ASSERT_TRUE(writer->complete().ok());
+  EXPECT_EQ(open(writer->partPath()), "ok");
+  EXPECT_EQ(writer->dropFrom(MOERT_SECTION_TOKENIZER).code(), MOERT_INTERNAL);
+  ASSERT_TRUE(writer->dropFrom(MOERT_SECTION_TEST).ok());
+  ASSERT_TRUE(addMetadata().ok());
+  ASSERT_TRUE(writer->finish().ok());
+  EXPECT_EQ(writer->complete().code(), MOERT_INTERNAL);
+  EXPECT_EQ(writer->dropFrom(MOERT_SECTION_METADATA).code(), MOERT_INTERNAL);
+  EXPECT_EQ(open(folder.path("m.moe")), "ok");
+  EXPECT_LT(std::filesystem::file_size(folder.path("m.moe")), 20000u);
 }
 
 TEST(ContainerWriter, PadsAndSplits) {

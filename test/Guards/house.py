@@ -43,11 +43,11 @@ SCHEDULING = "Dialect/Sched/Transforms"
 RANK = {"Support": 0, "Interfaces": 0, "Dialect": 1, "Analysis": 2, "Conversion": 3, "Model": 4,
         "Quant": 4, "Calibration": 4, "Prefetch": 4, "Exit": 4, "Reference": 4, "Target": 4,
         "Container": 4, SCHEDULING: 5, "Pipelines": 6, "Driver": 7, "tools": 8}
-# Within one rank these arrows are meant: the container holds what a backend made
-# and what a scheme encoded; evaluating, writing and calibrating read weights,
+# Within one rank these arrows are meant: the container holds what a backend made,
+# what a scheme encoded and what was certified of exits; evaluating, writing and calibrating read weights,
 # evaluating encodes them too, kernels rotate with the signs of the encoder, and
 # calibrating serves it. Predictors are judged by evaluating their IR.
-SIDEWAYS = {("Container", "Target"), ("Container", "Model"), ("Container", "Quant"),
+SIDEWAYS = {("Container", "Target"), ("Container", "Model"), ("Container", "Quant"), ("Container", "Exit"),
             ("Target", "Quant"),
             ("Reference", "Model"), ("Reference", "Quant"), ("Calibration", "Model"),
             ("Calibration", "Quant"), ("Prefetch", "Reference")}

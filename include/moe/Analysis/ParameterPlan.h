@@ -52,9 +52,11 @@ public:
   /// Size of section WEIGHTS in bytes.
   uint64_t getTotalSize() const { return totalSize; }
   /// Bytes of weights that one decoded token reads: all tensors but embedding
-  /// tables (of which one row), and the chosen experts only.
+  /// tables (of which one row), and the chosen experts only. Weights that only
+  /// exits read are not counted.
   uint64_t getActiveBytes() const { return activeBytes; }
-  /// Multiply-adds with weights for one token; the logits' linear not counted.
+  /// Multiply-adds with weights for one token; the logits' linear and work of
+  /// exits not counted.
   uint64_t getMacs() const { return macs; }
 
 private:

@@ -162,6 +162,16 @@ Status PartFile::overwrite(uint64_t offset, const void *bytes, size_t size) {
   return writeAt(offset, bytes, size);
 }
 
+Status PartFile::truncate(uint64_t size) {
+  if (size > written)
+    return makeStatus(MOERT_INTERNAL, path, ": truncating ", written,
+                      " bytes to ", size);
+  if (::ftruncate(fd, static_cast<off_t>(size)) != 0)
+    return failure("truncate");
+  written = size;
+  return Status();
+}
+
 Status PartFile::finish() {
   // No fsync: a disk takes seconds for what memory takes at once, and a file
   // that a power cut tears is refused by its checksums and made again.

@@ -52,6 +52,8 @@ public:
   Status append(const void *bytes, size_t size);
   /// Replaces bytes that were appended before.
   Status overwrite(uint64_t offset, const void *bytes, size_t size);
+  /// Takes back what was appended behind the first `size` bytes.
+  Status truncate(uint64_t size);
   Status finish();
 
 private:

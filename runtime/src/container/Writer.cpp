@@ -27,6 +27,8 @@ public:
   Status beginSection(uint32_t id, uint32_t flags) override;
   Status append(const void *bytes, size_t size) override;
   Status padTo(uint64_t offset) override;
+  Status complete() override;
+  Status dropFrom(uint32_t id) override;
   Status finish() override;
 
 private:
@@ -120,13 +122,11 @@ Status FileWriter::endSection() {
   return zeros(-position() % MOERT_CONTAINER_PAGE);
 }
 
-Status FileWriter::finish() {
+Status FileWriter::complete() {
   if (finished)
-    return misuse("finished twice");
+    return misuse("completed after the end");
   MOERT_RETURN_IF_ERROR(endSection());
   MOERT_RETURN_IF_ERROR(flush());
-  finished = true;
-
   alignas(64) char page[MOERT_CONTAINER_PAGE] = {};
   moert_container_header_t header = {};
   std::memcpy(header.magic, MOERT_CONTAINER_MAGIC, sizeof(header.magic));
@@ -139,7 +139,26 @@ Status FileWriter::finish() {
   std::memcpy(page, &header, sizeof(header));
   header.header_checksum = XXH3_64bits(page, sizeof(page));
   std::memcpy(page, &header, sizeof(header));
-  MOERT_RETURN_IF_ERROR(file->overwrite(0, page, sizeof(page)));
+  return file->overwrite(0, page, sizeof(page));
+}
+
+Status FileWriter::dropFrom(uint32_t id) {
+  auto first = std::find_if(sections.begin(), sections.end(),
+                            [&](const auto &known) { return known.id == id; });
+  if (finished || first == sections.end())
+    return misuse("nothing to drop");
+  MOERT_RETURN_IF_ERROR(endSection());
+  MOERT_RETURN_IF_ERROR(flush());
+  MOERT_RETURN_IF_ERROR(file->truncate(first->offset));
+  sections.erase(first, sections.end());
+  return Status();
+}
+
+Status FileWriter::finish() {
+  if (finished)
+    return misuse("finished twice");
+  MOERT_RETURN_IF_ERROR(complete());
+  finished = true;
   return file->finish();
 }
 

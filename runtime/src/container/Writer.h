@@ -25,6 +25,10 @@ public:
   virtual Status append(const void *bytes, size_t size) = 0;
   /// Zeros up to `offset` from the section's start.
   virtual Status padTo(uint64_t offset) = 0;
+  /// Makes the part a container that can be read; more may follow.
+  virtual Status complete() = 0;
+  /// Takes the section and all behind it back; none of it was there, ever.
+  virtual Status dropFrom(uint32_t id) = 0;
   virtual Status finish() = 0;
 
   Status addSection(uint32_t id, uint32_t flags, const void *bytes,
