@@ -6,3 +6,11 @@ using namespace moe;
 llvm::Error ExitPolicy::fit(llvm::ArrayRef<ExitSample>) {
   return llvm::Error::success();
 }
+
+llvm::Error ExitPolicy::setFit(llvm::ArrayRef<double> numbers) {
+  if (numbers.empty())
+    return llvm::Error::success();
+  return llvm::createStringError("exit policy '" + getName() + "' is given " +
+                                 llvm::Twine(numbers.size()) +
+                                 " fitted numbers, it has 0");
+}

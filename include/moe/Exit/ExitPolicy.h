@@ -76,6 +76,11 @@ public:
   /// Learns from samples of a module that was compiled with the policy as it is.
   /// Deterministic.
   virtual llvm::Error fit(llvm::ArrayRef<ExitSample> samples);
+  /// What `fit` found, for a policy that is made later: a certificate of a fitted
+  /// policy holds only together with these numbers. Empty: nothing is fitted.
+  virtual std::vector<double> getFit() const { return {}; }
+  /// Takes them back; fails if they are not such.
+  virtual llvm::Error setFit(llvm::ArrayRef<double> numbers);
   virtual ExitScores buildScores(mlir::ImplicitLocOpBuilder &builder,
                                  const ExitSite &site) const = 0;
 };
