@@ -83,7 +83,8 @@ Expected<KvState> reference::kvAppend(const Matrix &keys, const Matrix &values,
     (*table)[{layer, sequences.values[r], positions.values[r]}] =
         std::move(entry);
   }
-  return KvState{std::move(table)};
+  kv.table = std::move(table);
+  return kv;
 }
 
 /// softmax_p(scale * query . key[p]) value[p] of one head over [begin, end);

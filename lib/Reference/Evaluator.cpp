@@ -55,6 +55,17 @@ private:
   Results run(mlir::func::CallOp op);
   Results run(EmbedOp op);
   Results run(PickOp op);
+  Results run(PlaceOp op);
+  Results run(ZerosOp op);
+  Results run(EnterOp op);
+  Results run(ExitOp op);
+  Results run(ResumeOp op);
+  Results run(ParkOp op);
+  Results run(ConfidenceOp op);
+  Results run(SimilarityOp op);
+  Results run(BestOp op);
+  Results run(StreakOp op);
+  Results run(LogisticOp op);
   Results run(NormOp op);
   Results run(LinearOp op);
   Results run(QuantizeOp op);
@@ -71,6 +82,7 @@ private:
   Results run(sched::BlendOp op);
   Results run(sched::PredictOp op);
   Results run(sched::PrefetchOp op);
+  Results run(sched::CancelOp op);
   Results run(sched::LaunchOp op);
 
   /// Matrix `index` of weights; null for null.
@@ -95,6 +107,16 @@ private:
   const Integers &integers(mlir::Value value) const {
     return std::get<Integers>(values.find(value)->second);
   }
+  /// Of an operation that has the numbers of rows and, perhaps, a state.
+  template <typename OpT> BatchRows getBatchRows(OpT op) {
+    const KvState *kv =
+        op.getKv() ? &std::get<KvState>(value(op.getKv())) : nullptr;
+    return {integers(op.getSequences()), integers(op.getPositions()), kv};
+  }
+  template <typename OpT> Batch getBatch(OpT op) {
+    return {getBatchRows(op), integers(op.getWanted())};
+  }
+  void noteLayers(ExitOp op, const ExitRows &rows);
   /// The value itself where `user` is the last to need it, and once; else a
   /// copy.
   Value take(mlir::Value value, mlir::Operation *user) {
@@ -107,6 +129,8 @@ private:
   Evaluator &evaluator;
   DenseMap<mlir::Value, Value> values;
   DenseMap<mlir::Value, mlir::Operation *> lastUser;
+  /// Of each row of the batch: layers that made its features, as exits saw.
+  std::vector<int64_t> rowLayers;
 };
 
 } // namespace moe::reference
@@ -182,13 +206,15 @@ Results Frame::dispatch(mlir::Operation *op) {
   Results results =
       TypeSwitch<mlir::Operation *, Results>(op)
           .Case<mlir::arith::ConstantOp, mlir::func::CallOp, EmbedOp, PickOp,
+                PlaceOp, ZerosOp, EnterOp, ExitOp, ResumeOp, ParkOp,
+                ConfidenceOp, SimilarityOp, BestOp, StreakOp, LogisticOp,
                 NormOp, LinearOp, QuantizeOp, DequantizeOp, AddOp, ClampOp,
                 RopeOp, KvAppendOp, AttentionOp, MlpOp, RouteOp, ExpertsOp,
                 sched::DistributionOp, sched::BlendOp, sched::PredictOp,
-                sched::PrefetchOp, sched::LaunchOp>(
+                sched::PrefetchOp, sched::CancelOp, sched::LaunchOp>(
               [&](auto known) { return run(known); })
-          .Case<sched::AwaitOp, sched::ReleaseOp, sched::CancelOp,
-                sched::RecordOp>([](auto) { return std::vector<Value>(); })
+          .Case<sched::AwaitOp, sched::ReleaseOp, sched::RecordOp>(
+              [](auto) { return std::vector<Value>(); })
           .Default([](mlir::Operation *) {
             return failure("has no meaning to the evaluator");
           });
@@ -262,7 +288,19 @@ Results Frame::run(EmbedOp op) {
 }
 
 Results Frame::run(PickOp op) {
+  if (auto *numbers = std::get_if<Integers>(&value(op.getInput())))
+    return single(pick(*numbers, integers(op.getRows())));
   return single(pick(matrix(op.getInput()), integers(op.getRows())));
+}
+
+Results Frame::run(PlaceOp op) {
+  return single(place(matrix(op.getInput()), integers(op.getRows()),
+                      std::get<Matrix>(take(op.getInto(), op))));
+}
+
+Results Frame::run(ZerosOp op) {
+  return single(
+      Matrix::zeros(integers(op.getLike()).rows, op.getType().getDimSize(1)));
 }
 
 Results Frame::run(NormOp op) {
@@ -372,6 +410,107 @@ Results Frame::run(ExpertsOp op) {
 }
 
 //===----------------------------------------------------------------------===//
+// Leaving early
+//===----------------------------------------------------------------------===//
+
+/// Decoder layers of the model: those of the state of the function.
+static int64_t countLayers(mlir::Operation *op) {
+  auto function = op->getParentOfType<mlir::func::FuncOp>();
+  for (mlir::Type type : function.getArgumentTypes())
+    if (auto kv = dyn_cast<KvType>(type))
+      return kv.getLayers();
+  return 0;
+}
+
+Results Frame::run(EnterOp op) {
+  Batch batch = getBatch(op);
+  Expected<Entered> entered = enter(batch, evaluator.exits);
+  if (!entered)
+    return entered.takeError();
+  rowLayers.assign(batch.getRows(), 0);
+  for (int64_t row = 0; row < batch.getRows(); ++row)
+    if (auto *parked = batch.findParked(row))
+      rowLayers[row] = parked->layers;
+  evaluator.layersRun.assign(batch.wanted.rows, countLayers(op));
+  std::vector<Value> results;
+  for (Integers *rows : {&entered->running, &entered->due, &entered->asking})
+    results.push_back(std::move(*rows));
+  return std::move(results);
+}
+
+/// Of the entries that leave here, and of those whose rows wait in vain.
+void Frame::noteLayers(ExitOp op, const ExitRows &rows) {
+  const Integers &due = integers(op.getDue()),
+                 &asking = integers(op.getAsking());
+  std::vector<int64_t> &layersRun = evaluator.layersRun;
+  layersRun.resize(integers(op.getWanted()).rows);
+  for (int32_t row : integers(op.getRunning()).values)
+    rowLayers[row] = op.getLayers();
+  for (int32_t entry : due.values)
+    if (!is_contained(rows.due.values, entry))
+      layersRun[entry] = -1;
+  for (int32_t place : rows.leaving.values)
+    layersRun[asking.values[place]] = op.getLayers();
+}
+
+Results Frame::run(ExitOp op) {
+  Batch batch = getBatch(op);
+  ExitSite site{op.getThreshold().convertToDouble(), int64_t(op.getLayers())};
+  Expected<ExitRows> rows =
+      leave(site, batch, matrix(op.getScores()), integers(op.getAsking()),
+            integers(op.getRunning()), integers(op.getDue()), evaluator.exits);
+  if (!rows)
+    return rows.takeError();
+  rowLayers.resize(batch.getRows());
+  noteLayers(op, *rows);
+  std::vector<Value> results;
+  for (Integers *each :
+       {&rows->running, &rows->gone, &rows->due, &rows->kept, &rows->leaving})
+    results.push_back(std::move(*each));
+  return std::move(results);
+}
+
+Results Frame::run(ResumeOp op) {
+  return single(resume(matrix(op.getInput()), getBatchRows(op)));
+}
+
+Results Frame::run(ParkOp op) {
+  const Matrix &input = matrix(op.getInput());
+  rowLayers.resize(input.rows);
+  return single(
+      park(input, integers(op.getGone()), getBatchRows(op), rowLayers));
+}
+
+Results Frame::run(ConfidenceOp op) {
+  return single(confidence(op.getKind(), matrix(op.getLogits())));
+}
+
+Results Frame::run(SimilarityOp op) {
+  return single(similarity(matrix(op.getLhs()), matrix(op.getRhs())));
+}
+
+Results Frame::run(BestOp op) {
+  return single(Expected<Integers>(best(matrix(op.getInput()))));
+}
+
+Results Frame::run(StreakOp op) {
+  if (!op.getBefore())
+    return single(streak(integers(op.getBest()), nullptr, nullptr));
+  return single(streak(integers(op.getBest()), &integers(op.getBefore()),
+                       &matrix(op.getStreak())));
+}
+
+Results Frame::run(LogisticOp op) {
+  std::vector<const Matrix *> features;
+  for (mlir::Value operand : op.getFeatures())
+    features.push_back(&matrix(operand));
+  std::vector<double> weights;
+  for (auto weight : op.getWeights().getAsRange<mlir::FloatAttr>())
+    weights.push_back(weight.getValueAsDouble());
+  return single(logistic(features, weights, op.getBias().convertToDouble()));
+}
+
+//===----------------------------------------------------------------------===//
 // Operations of the sched dialect
 //===----------------------------------------------------------------------===//
 
@@ -403,6 +542,10 @@ Results Frame::run(sched::PrefetchOp) {
   return single(Expected<Value>(Token()));
 }
 
+Results Frame::run(sched::CancelOp op) {
+  return std::vector<Value>(op->getNumResults(), Token());
+}
+
 Results Frame::run(sched::LaunchOp op) { return run(op.getBody().front()); }
 
 //===----------------------------------------------------------------------===//
@@ -418,7 +561,7 @@ int64_t reference::getRows(const Value &value) {
 }
 
 Evaluator::Evaluator(ModelOp model, Observer onResult, EvaluatorOptions options)
-    : model(model), onResult(std::move(onResult)),
+    : model(model), onResult(std::move(onResult)), exits(options.exits),
       weights(std::make_unique<WeightReader>(model, options)) {}
 
 Evaluator::~Evaluator() = default;

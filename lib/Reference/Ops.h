@@ -15,6 +15,9 @@ namespace moe::reference {
 // Rows.cpp
 llvm::Expected<Matrix> embed(const Integers &tokens, const Matrix &table);
 llvm::Expected<Matrix> pick(const Matrix &input, const Integers &rows);
+llvm::Expected<Integers> pick(const Integers &input, const Integers &rows);
+llvm::Expected<Matrix> place(const Matrix &input, const Integers &rows,
+                             Matrix into);
 Matrix norm(NormKind kind, const Matrix &input, const Matrix &scale,
             double epsilon, int64_t groups);
 llvm::Expected<Matrix> add(const Matrix &lhs, const Matrix &rhs);
@@ -73,6 +76,54 @@ llvm::Expected<Matrix>
 experts(const Value &input, const Integers &ids, const Matrix &routeWeights,
         int64_t expertCount, int64_t features,
         llvm::function_ref<llvm::Expected<GatedWeights>(int64_t)> getExpert);
+
+// LeavingEarly.cpp
+/// Rows of a ragged batch, and the state that keeps some of them; null: rows that
+/// leave do not wait.
+struct BatchRows {
+  const Integers &sequences, &positions;
+  const KvState *kv;
+
+  int64_t getRows() const { return sequences.rows; }
+  /// What the state keeps of a row; null if it does not wait.
+  const KvState::Parked *findParked(int64_t row) const {
+    return kv ? kv->findParked(sequences.values[row], positions.values[row])
+              : nullptr;
+  }
+};
+struct Batch : BatchRows {
+  const Integers &wanted; ///< row of each entry
+};
+struct Entered {
+  Integers running, due, asking;
+};
+llvm::Expected<Entered> enter(const Batch &batch, const ExitControl &control);
+struct ExitSite {
+  double threshold;
+  int64_t layers;
+};
+struct ExitRows {
+  Integers running, gone, due, kept, leaving;
+};
+llvm::Expected<ExitRows> leave(const ExitSite &site, const Batch &batch,
+                               const Matrix &scores, const Integers &asking,
+                               const Integers &running, const Integers &due,
+                               const ExitControl &control);
+llvm::Expected<Matrix> resume(Matrix input, const BatchRows &batch);
+/// `layers` that made the features of each row.
+llvm::Expected<KvState> park(const Matrix &input, const Integers &gone,
+                             const BatchRows &batch,
+                             llvm::ArrayRef<int64_t> layers);
+
+// Scores.cpp
+llvm::Expected<Matrix> confidence(Confidence kind, const Matrix &logits);
+llvm::Expected<Matrix> similarity(const Matrix &lhs, const Matrix &rhs);
+Integers best(const Matrix &input);
+/// What was before may be null, both.
+llvm::Expected<Matrix> streak(const Integers &best, const Integers *before,
+                              const Matrix *streakBefore);
+llvm::Expected<Matrix> logistic(llvm::ArrayRef<const Matrix *> features,
+                                llvm::ArrayRef<double> weights, double bias);
 
 // Predictions.cpp
 llvm::Expected<Matrix> distribution(const Matrix &logits);

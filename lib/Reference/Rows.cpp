@@ -36,6 +36,35 @@ Expected<Matrix> reference::pick(const Matrix &input, const Integers &rows) {
   return gather(input, rows, "row");
 }
 
+Expected<Integers> reference::pick(const Integers &input,
+                                   const Integers &rows) {
+  Integers result{rows.rows, 1, {}};
+  for (int32_t row : rows.values) {
+    if (row < 0 || row >= input.rows)
+      return failure("row ", row, " requested, there are ", input.rows);
+    result.values.push_back(input.values[row]);
+  }
+  return result;
+}
+
+Expected<Matrix> reference::place(const Matrix &input, const Integers &rows,
+                                  Matrix into) {
+  if (input.rows != rows.rows)
+    return failure("there are ", input.rows, " rows and ", rows.rows,
+                   " places");
+  std::vector<bool> taken(into.rows);
+  for (int64_t r = 0; r < rows.rows; ++r) {
+    int32_t row = rows.values[r];
+    if (row < 0 || row >= into.rows)
+      return failure("place ", row, " requested, there are ", into.rows);
+    if (taken[row])
+      return failure("place ", row, " is named twice");
+    taken[row] = true;
+    std::copy_n(input.row(r), input.columns, into.row(row));
+  }
+  return into;
+}
+
 Matrix reference::norm(NormKind kind, const Matrix &input, const Matrix &scale,
                        double epsilon, int64_t groups) {
   Matrix result = Matrix::zeros(input.rows, input.columns);

@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -40,14 +41,28 @@ struct Integers {
   std::vector<int32_t> values;
 };
 
-/// Keys and values by (layer, sequence, position); a value: copies share until
-/// written.
+/// Keys and values by (layer, sequence, position), and rows that wait by
+/// (sequence, position); a value: copies share until written.
 struct KvState {
   struct Entry {
     std::vector<double> key, value;
   };
   using Table = std::map<std::tuple<int64_t, int32_t, int32_t>, Entry>;
   std::shared_ptr<const Table> table = std::make_shared<Table>();
+
+  /// A row that left: what it was when it did.
+  struct Parked {
+    int64_t layers = 0; ///< that have run
+    std::vector<double> features;
+  };
+  using ParkedRows = std::map<std::pair<int32_t, int32_t>, Parked>;
+  std::shared_ptr<const ParkedRows> parked = std::make_shared<ParkedRows>();
+
+  /// Null where no row waits.
+  const Parked *findParked(int32_t sequence, int32_t position) const {
+    auto found = parked->find({sequence, position});
+    return found == parked->end() ? nullptr : &found->second;
+  }
 };
 
 /// Rows of 8-bit levels, row-major, each row with one scale.
@@ -62,11 +77,26 @@ struct Token {};
 
 using Value = std::variant<Matrix, Integers, KvState, QuantizedRows, Token>;
 
+/// Whether entries ask at exits. If none does, all rows run through all layers.
+enum class Exits { On, Off };
+
+/// What a caller changes of who leaves at the exits of a model.
+struct ExitControl {
+  Exits exits = Exits::On;
+  /// Least score that leaves, at every exit in place of its own.
+  std::optional<double> threshold;
+  /// For each entry the layers after which it leaves, whatever its score, at the
+  /// first exit behind so many or more; 0: by its score; negative: it does not
+  /// ask. Empty: all by score.
+  std::vector<int64_t> leaveAfter;
+};
+
 struct EvaluatorOptions {
   /// How well weights that are stored as codes are encoded.
   Effort effort = Effort::Normal;
   /// Whether weights stay in memory for the next operation that names them.
   bool keepWeights = true;
+  ExitControl exits = {};
 };
 
 /// Runs functions of one model. Weights are read when first used, the experts
@@ -89,11 +119,21 @@ public:
   /// Logits [tokens, vocabulary] of one sequence from position 0.
   llvm::Expected<Matrix> evaluateTokens(llvm::ArrayRef<int32_t> tokens);
 
+  /// For the calls that follow.
+  void setExits(ExitControl control) { exits = std::move(control); }
+
+  /// Of each entry of the last batch that came to a `moe.enter`: the layers
+  /// whose features its logits were made of; -1 of a row that waits, and has no
+  /// logits.
+  llvm::ArrayRef<int64_t> getLayersRun() const { return layersRun; }
+
 private:
   friend class Frame;
 
   ModelOp model;
   Observer onResult;
+  ExitControl exits;
+  std::vector<int64_t> layersRun;
   std::unique_ptr<class WeightReader> weights;
   int depth = 0; ///< of calls
 };
