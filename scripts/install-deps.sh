@@ -12,8 +12,8 @@ packages=(
   # libraries
   flatbuffers-compiler libflatbuffers-dev libcli11-dev libicu-dev libonig-dev
   liburing-dev libxxhash-dev nlohmann-json3-dev zlib1g-dev libzstd-dev
-  # tests
-  libgmock-dev libgtest-dev python3 python3-numpy
+  # tests (the browser looks at pages of moe-run --exit-report)
+  chromium-headless-shell libgmock-dev libgtest-dev python3 python3-numpy
   python3-psutil util-linux z3
 )
 

@@ -76,9 +76,9 @@ function duration(seconds) {
   return `${Number((seconds * factor).toPrecision(3))}${space}${unit}`;
 }
 
-// An infinite threshold is written 'inf'.
+// Infinite ones are written 'inf' and '-inf'.
 function threshold(value) {
-  return value === 'inf' ? '\u221e' : String(Number(value.toPrecision(5)));
+  return typeof value === 'string' ? value.replace('inf', '\u221e') : String(Number(value.toPrecision(5)));
 }
 
 //===-- Colours of layers -------------------------------------------------===//

@@ -1,0 +1,64 @@
+"""Tokens that were drafted and verified are those of the full model.
+
+  check_verify.py MODULE GOLDENS
+
+On all golden prompts and 500 random ones, greedy and sampled with the same seed,
+all together and some alone, at thresholds that are often wrong.
+"""
+import json
+import os
+import random
+import subprocess
+import sys
+
+import numpy as np
+
+
+def check(condition, *message):
+    if not condition:
+        sys.exit(" ".join(map(str, message)))
+
+
+def run(module, prompts, *arguments):
+    command = ["moe-run", module, "--json", "--stats", "-t", "1", "--ignore-eos"]
+    for prompt in prompts:
+        command += ["--tokens", ",".join(map(str, prompt))]
+    done = subprocess.run(command + list(arguments), stdout=subprocess.PIPE)
+    check(done.returncode == 0, "exit code", done.returncode, "of moe-run", *arguments)
+    result = json.loads(done.stdout)
+    return [one["tokens"] for one in result.get("results", [result])], result
+
+
+def compare(module, prompts, *arguments, threshold):
+    expected, full = run(module, prompts, *arguments, "--no-exit")
+    got, result = run(module, prompts, *arguments, "--exit-threshold", threshold)
+    for number, (one, other) in enumerate(zip(got, expected)):
+        check(one == other, "prompt", number, prompts[number], "at", threshold, *arguments, "gives",
+              one, "not", other)
+    check(len(got) == len(expected) == len(prompts), len(got), "results")
+    check(full["average_layers"] == 6, "the full model ran", full["average_layers"], "layers")
+    check(result["average_layers"] < 5.5, "nothing was drafted:", result["average_layers"], "layers")
+    print("%3d prompts, %s at %s: the same tokens, %.2f layers" % (
+        len(prompts), " ".join(arguments), threshold, result["average_layers"]), flush=True)
+    return expected
+
+
+def main():
+    module, goldens = sys.argv[1:]
+    golden = [np.load(os.path.join(goldens, "prompt%d_ids.npy" % i)).tolist() for i in range(8)]
+    chance = random.Random(5)
+    others = [[chance.randrange(3, 2048) for _ in range(chance.randint(1, 12))] for _ in range(500)]
+    sampled = ("--temp", "0.8", "--top-k", "40", "--seed", "11")
+    for threshold in ("0.9", "0.3"):
+        greedy = compare(module, golden, "-n", "64", threshold=threshold)
+        compare(module, golden, "-n", "48", *sampled, threshold=threshold)
+        # As many drafts as there may be, or none in a row.
+        compare(module, golden, "-n", "24", "--verify-drafts", "1", threshold=threshold)
+    compare(module, others, "-n", "10", threshold="0.4")
+    compare(module, others, "-n", "10", *sampled, threshold="0.4")
+    alone, _ = run(module, golden[3:4], "-n", "64", "--exit-threshold", "0.3")
+    check(alone[0] == greedy[3], "alone:", alone[0], "not", greedy[3])
+
+
+if __name__ == "__main__":
+    main()
