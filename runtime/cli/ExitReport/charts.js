@@ -104,10 +104,10 @@ function frontOf(points) {
   return front;
 }
 
-// A place for a letter near each point that keeps off the others.
-function placeLetters(points) {
-  const taken = points.map(point => [point.px, point.py]);
-  const free = (x, y) => taken.every(([a, b]) => Math.hypot(a - x, (b - y)) > 11);
+// A place for a letter near each point that keeps off all others.
+function placeLetters(points, all) {
+  const taken = all.map(point => [point.px, point.py]);
+  const free = (x, y) => taken.every(([a, b]) => Math.hypot(a - x, b - y) > 11);
   for (const point of points) {
     const around = [14, 22, 30].flatMap(r => [-90, 90, 0, 180, -45, 45, -135, 135]
       .map(angle => [point.px + r * Math.cos(angle * Math.PI / 180), point.py + r * Math.sin(angle * Math.PI / 180)]));
@@ -146,7 +146,7 @@ function drawCurves(series, names, formatX, width) {
   const y = scaleOf(Math.max(low - room, 0), high + room, area.bottom, area.top, 6,
                     (value, digits) => percent(value, Math.max(digits - 2, 0)));
   for (const point of points) [point.px, point.py] = [x.at(point.x), y.at(point.y)];
-  placeLetters(series[0].points);
+  placeLetters(series[0].points, points);
   return append(svg('svg', {
     viewBox: `0 0 ${width} ${height}`, role: 'img',
     'aria-label': `${names.y} against ${names.x}; the numbers are in the table below`,
