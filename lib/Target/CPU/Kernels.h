@@ -14,6 +14,14 @@ namespace moe::cpu {
 
 // Rows.cpp
 
+/// Runs `body` for each row of a buffer, rows split among the workers.
+void forRows(KernelBuilder &b, mlir::Value env, mlir::Value buffer,
+             llvm::function_ref<void(mlir::Value row)> body);
+/// Covers `columns` features with vectors of 16 and one shorter vector.
+void forColumns(
+    KernelBuilder &b, int64_t columns,
+    llvm::function_ref<void(mlir::Value column, int64_t lanes)> body);
+
 /// env, tokens <?xi32>, table <VxDxT>, result <?xDxf32>
 void emitEmbed(KernelBuilder &b, mlir::ValueRange arguments);
 /// env, input <?xDxf32>, rows <?xi32>, result <?xDxf32>
@@ -25,6 +33,30 @@ void emitClamp(KernelBuilder &b, double limit, mlir::ValueRange arguments);
 /// env, input <?xDxf32>, scale <(D/groups)xT>, result <?xDxf32>
 void emitNorm(KernelBuilder &b, NormKind kind, double epsilon, int64_t groups,
               mlir::ValueRange arguments);
+
+// Exits.cpp
+
+/// env, input <?xDxf32>, places <?xi32>, table <?xDxf32> (changed)
+void emitPlace(KernelBuilder &b, mlir::ValueRange arguments);
+/// env, input, result <?xDxf32>
+void emitCopyRows(KernelBuilder &b, mlir::ValueRange arguments);
+/// env, result <?xDxf32>
+void emitZeros(KernelBuilder &b, mlir::ValueRange arguments);
+/// input <?xi32>, rows <?xi32>, result <?xi32>
+void emitPickNumbers(KernelBuilder &b, mlir::ValueRange arguments);
+/// env, logits <?xVxf32>, result <?x1xf32>
+void emitConfidence(KernelBuilder &b, Confidence kind,
+                    mlir::ValueRange arguments);
+/// env, lhs, rhs <?xDxf32>, result <?x1xf32>
+void emitSimilarity(KernelBuilder &b, mlir::ValueRange arguments);
+/// env, input <?xVxf32>, result <?xi32>
+void emitBest(KernelBuilder &b, mlir::ValueRange arguments);
+/// best <?xi32>, [the same before <?xi32>, streak before <?x1xf32>,] result
+/// <?x1xf32>
+void emitStreak(KernelBuilder &b, mlir::ValueRange arguments);
+/// features <?x1xf32>, one for each weight, result <?x1xf32>
+void emitLogistic(KernelBuilder &b, mlir::ArrayRef<double> weights, double bias,
+                  mlir::ValueRange arguments);
 
 // Linear.cpp
 

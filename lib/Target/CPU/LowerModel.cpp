@@ -1,5 +1,7 @@
 //===- LowerModel.cpp - a model becomes a line of kernel calls ------------===//
+#include "AbiCalls.h"
 #include "BufferPlan.h"
+#include "ExitCalls.h"
 #include "Kernels.h"
 #include "OffloadCalls.h"
 #include "Passes.h"
@@ -8,7 +10,9 @@
 #include "moe/Analysis/ParameterPlan.h"
 #include "moe/Dialect/Sched/IR/Sched.h"
 
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "moert/abi/module.h"
+#include "moert/status.h"
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
@@ -76,6 +80,7 @@ private:
       if (op.hasTrait<OpTrait::IsTerminator>())
         break;
       isGuess = guessing.contains(&op);
+      active = someRows(&op);
       if (failed(lower(&op)))
         return failure();
       releaseAfter(&op);
@@ -98,7 +103,7 @@ private:
 
   //===--- The entry function ---------------------------------------------===//
 
-  Type pointerType() { return LLVM::LLVMPointerType::get(b.getContext()); }
+  Type pointerType() { return cpu::pointerType(b); }
 
   Value argument(int64_t offset, Type type) {
     return b.loadField(arguments, offset, type);
@@ -107,7 +112,11 @@ private:
   void beginEntry() {
     auto type = b.getFunctionType({pointerType(), pointerType()},
                                   {b.getI32Type()});
-    auto entry = func::FuncOp::create(b, MOERT_ABI_FORWARD_SYMBOL, type);
+    hasExits = !forward.getOps<EnterOp>().empty();
+    entry = func::FuncOp::create(
+        b, hasExits ? "forward_with_exits" : MOERT_ABI_FORWARD_SYMBOL, type);
+    if (hasExits)
+      entry.setPrivate();
     b.setInsertionPointToStart(entry.addEntryBlock());
     env = entry.getArgument(0);
     arguments = entry.getArgument(1);
@@ -131,6 +140,8 @@ private:
     if (!forward.getOps<sched::PrefetchOp>().empty() ||
         !forward.getOps<sched::RecordOp>().empty())
       offload.begin(b, arguments);
+    if (hasExits)
+      exits.begin(b, arguments);
     // The fixed part comes first; its size is known at the end.
     fixedSize = arith::ConstantIndexOp::create(b, 0);
   }
@@ -146,6 +157,28 @@ private:
     module->setAttr(kWorkspacePerRow, b.getI64IntegerAttr(buffersPlan.getSize()));
     module->setAttr(kOperations, b.getStrArrayAttr(llvm::to_vector_of<StringRef>(
                                      operations)));
+    if (hasExits)
+      guardEntry();
+  }
+
+  /// Code with exits fails, rather than crashes, under a runtime without.
+  void guardEntry() {
+    b.setInsertionPointToEnd(module.getBody());
+    auto outer = func::FuncOp::create(b, MOERT_ABI_FORWARD_SYMBOL,
+                                      entry.getFunctionType());
+    b.setInsertionPointToStart(outer.addEntryBlock());
+    Value there = ExitCalls::areThere(b, outer.getArgument(1));
+    auto choice = scf::IfOp::create(b, TypeRange{b.getI32Type()}, there,
+                                    /*withElseRegion=*/true);
+    b.setInsertionPointToStart(choice.thenBlock());
+    auto call = func::CallOp::create(b, entry, outer.getArguments());
+    scf::YieldOp::create(b, call.getResults());
+    b.setInsertionPointToStart(choice.elseBlock());
+    Value code = arith::ConstantOp::create(
+        b, b.getI32IntegerAttr(MOERT_INCOMPATIBLE));
+    scf::YieldOp::create(b, code);
+    b.setInsertionPointAfter(choice);
+    func::ReturnOp::create(b, choice.getResults());
   }
 
   //===--- Buffers --------------------------------------------------------===//
@@ -160,6 +193,20 @@ private:
     buffer.memref = b.bufferAt(b.pointerAt(workspace, bytes),
                                b.rowsType(columns, element), rows);
     return buffer;
+  }
+
+  /// Room for a row set, or for one number per row: its address.
+  Value allocateNumbers(uint64_t &offset) {
+    offset = buffersPlan.allocate(sizeof(int32_t));
+    Value bytes = b.add(fixedSize, b.mul(batchRows, offset));
+    return b.pointerAt(workspace, bytes);
+  }
+
+  Value defineNumbers(Value value, Value address, Value count,
+                      uint64_t offset) {
+    auto type = MemRefType::get({ShapedType::kDynamic}, b.getI32Type());
+    buffers[value] = {b.bufferAt(address, type, count), count, offset};
+    return buffers[value].memref;
   }
 
   /// Scratch of an operation: freed right after it. `perRow` rows for each row
@@ -182,11 +229,27 @@ private:
     return b.bufferAt(pointer, MemRefType::get({count}, b.getI32Type()), {});
   }
 
+  /// The table that rows are put into after `value`, if only they are.
+  static Value getLastTable(Value value) {
+    while (value.hasOneUse()) {
+      auto place = dyn_cast<PlaceOp>(*value.user_begin());
+      if (!place || place.getInto() != value)
+        break;
+      value = place.getResult();
+    }
+    return value;
+  }
+
   Value result(Value value, Value rows) {
     auto type = cast<RankedTensorType>(value.getType());
+    if (type.getRank() == 1) {
+      uint64_t offset;
+      Value address = allocateNumbers(offset);
+      return defineNumbers(value, address, rows, offset);
+    }
     Operation *end = forward.getBody().front().getTerminator();
     Buffer buffer;
-    if (value == end->getOperand(0)) {
+    if (getLastTable(value) == end->getOperand(0)) {
       Value logits = argument(offsetof(moert_abi_forward_t, logits),
                               pointerType());
       buffer = {b.bufferAt(logits, b.rowsType(type.getDimSize(1), b.getF32Type()),
@@ -233,6 +296,30 @@ private:
       buffersPlan.release(it->second.offset);
       buffers.erase(it);
     }
+  }
+
+  /// Whether nobody reads a value behind an operation, which reads it once.
+  bool isRead(Value value, Operation *last) {
+    Block &block = forward.getBody().front();
+    return llvm::count(last->getOperands(), value) == 1 &&
+           llvm::all_of(value.getUsers(), [&](Operation *user) {
+             user = block.findAncestorOpInBlock(*user);
+             return user == last || user->isBeforeInBlock(last);
+           });
+  }
+
+  /// A copy of `input`, as `result`, that an operation may change: input's own
+  /// buffer, if nobody needs it any more.
+  Value changeable(Value input, Value result, Operation *op) {
+    if (isRead(input, op)) {
+      Buffer buffer = buffers.at(input);
+      buffers.erase(input);
+      buffers[result] = buffer;
+      return buffer.memref;
+    }
+    Value copy = this->result(result, rowsOf(input));
+    call("copy_rows", {env, bufferOf(input), copy}, emitCopyRows);
+    return copy;
   }
 
   Value bufferOf(Value value) { return buffers.at(value).memref; }
@@ -358,12 +445,34 @@ private:
     unlessIdle([&] { func::CallOp::create(b, kernel, args); });
   }
 
-  /// What only guesses need waits for somebody who wants them.
+  /// Whether an operation has rows to work on, where it may have none: rows
+  /// leave, and of a prompt not all are wanted. Null: it always has.
+  Value someRows(Operation *op) {
+    Value rows;
+    for (Value operand : op->getOperands()) {
+      auto it = buffers.find(operand);
+      if (it != buffers.end())
+        rows = it->second.rows;
+      else if (isQuantized(operand) && quantized.count(operand))
+        rows = quantized.at(operand).rows;
+      if (rows)
+        break;
+    }
+    if (auto pick = dyn_cast<PickOp>(op))
+      rows = rowsOf(pick.getRows());
+    if (!rows || rows == batchRows || isa<EnterOp, ExitOp, sched::CancelOp>(op))
+      return {};
+    return b.less(b.index(0), rows);
+  }
+
+  /// What only guesses need waits for somebody who wants them; what has no rows
+  /// is skipped.
   void unlessIdle(function_ref<void()> emit) {
+    auto emitForRows = [&] { whenActive(emit); };
     if (isGuess)
-      b.when(offload.isGuessing(), emit);
+      b.when(offload.isGuessing(), emitForRows);
     else
-      emit();
+      emitForRows();
   }
 
   /// Tells the runtime, if it asked, that operation `index` starts.
@@ -405,7 +514,13 @@ private:
               "waits for all experts, the cpu backend runs them as they come: "
               "run sched-launch-early before");
         })
-        .Case<EmbedOp, PickOp, NormOp, LinearOp, AddOp, ClampOp, QuantizeOp,
+        .Case<PickOp, PlaceOp, ZerosOp, EnterOp, ExitOp, ResumeOp,
+              ParkOp, ConfidenceOp, SimilarityOp, BestOp, StreakOp, LogisticOp>(
+            [&](auto o) {
+              lowerOp(o);
+              return success();
+            })
+        .Case<EmbedOp, NormOp, LinearOp, AddOp, ClampOp, QuantizeOp,
               DequantizeOp, RopeOp, KvAppendOp, AttentionOp, MlpOp, RouteOp,
               ExpertsOp>([&](auto o) {
           lowerOp(o);
@@ -426,10 +541,14 @@ private:
   }
 
   void lowerOp(PickOp op) {
+    Value input = bufferOf(op.getInput()), rows = bufferOf(op.getRows());
+    if (op.getType().getRank() == 1)
+      return call("pick_numbers",
+                  {input, rows, result(op.getResult(), rowsOf(op.getRows()))},
+                  emitPickNumbers);
     beginOperation(op, "");
     call("pick",
-         {env, bufferOf(op.getInput()), bufferOf(op.getRows()),
-          result(op.getResult(), rowsOf(op.getRows()))},
+         {env, input, rows, result(op.getResult(), rowsOf(op.getRows()))},
          emitPick);
   }
 
@@ -744,23 +863,151 @@ private:
          [&](KernelBuilder &k, ValueRange args) { emitPredict(k, shape, args); });
   }
 
+  void whenActive(function_ref<void()> emit) {
+    active ? b.when(active, emit) : emit();
+  }
+
   void lowerOp(sched::RecordOp op) {
-    offload.record(b, op.getLayer(), bufferOf(op.getLogits()),
-                   bufferOf(op.getExperts()), bufferOf(op.getWeights()));
+    whenActive([&] {
+      offload.record(b, op.getLayer(), bufferOf(op.getLogits()),
+                     bufferOf(op.getExperts()), bufferOf(op.getWeights()));
+    });
   }
 
   void lowerOp(sched::PrefetchOp op) {
+    Value experts = bufferOf(op.getExperts());
     if (op.isGuess())
-      offload.prefetch(b, op.getLayer(), bufferOf(op.getExperts()),
-                       bufferOf(op.getConfidence()),
-                       op.getThreshold()->convertToDouble());
-    else
-      offload.demand(b, op.getLayer(), bufferOf(op.getExperts()));
+      return whenActive([&] {
+        offload.prefetch(b, op.getLayer(), experts,
+                         bufferOf(op.getConfidence()),
+                         op.getThreshold()->convertToDouble());
+      });
+    // Also a demand of nothing ends guesses.
+    if (op.getGuess())
+      return offload.demand(b, op.getLayer(), experts);
+    whenActive([&] { offload.demand(b, op.getLayer(), experts); });
   }
 
   void lowerOp(sched::CancelOp op) {
-    auto fetch = op.getToken().getDefiningOp<sched::PrefetchOp>();
-    offload.cancel(b, fetch.getLayer());
+    Value token = op.getToken();
+    while (auto earlier = token.getDefiningOp<sched::CancelOp>())
+      token = earlier.getToken();
+    int64_t layer = token.getDefiningOp<sched::PrefetchOp>().getLayer();
+    if (!op.getRows())
+      return offload.cancel(b, layer);
+    Value rows = rowsOf(op.getRows());
+    Value none = b.less(rows, b.index(1));
+    b.when(none, [&] { offload.cancel(b, layer); });
+  }
+
+  //===--- Leaving early --------------------------------------------------===//
+
+  void lowerOp(PlaceOp op) {
+    beginOperation(op, "");
+    Value rows = active;
+    active = {}; // the rows that stay stay also where none is put in
+    Value table = changeable(op.getInto(), op.getResult(), op);
+    active = rows;
+    call("place",
+         {env, bufferOf(op.getInput()), bufferOf(op.getRows()), table},
+         emitPlace);
+  }
+
+  void lowerOp(ZerosOp op) {
+    beginOperation(op, "");
+    call("zeros", {env, result(op.getResult(), rowsOf(op.getLike()))},
+         emitZeros);
+  }
+
+  /// Calls the runtime with room for the row sets that an operation gives.
+  void defineSets(Operation *op,
+                  function_ref<SmallVector<Value>(ValueRange)> call) {
+    SmallVector<Value> addresses;
+    SmallVector<uint64_t> offsets(op->getNumResults());
+    for (uint64_t &offset : offsets)
+      addresses.push_back(allocateNumbers(offset));
+    SmallVector<Value> counts = call(addresses);
+    for (auto [i, set] : llvm::enumerate(op->getResults()))
+      defineNumbers(set, addresses[i], counts[i], offsets[i]);
+  }
+
+  void lowerOp(EnterOp op) {
+    beginOperation(op, "");
+    defineSets(op, [&](ValueRange sets) { return exits.enter(b, sets); });
+  }
+
+  void lowerOp(ExitOp op) {
+    beginOperation(op, std::to_string(op.getLayers()));
+    SmallVector<Value> watched;
+    for (Value numbers : op.getWatched())
+      watched.push_back(bufferOf(numbers));
+    Value scores = bufferOf(op.getScores());
+    defineSets(op, [&](ValueRange sets) {
+      return exits.leave(b, exitCount++, scores, watched, sets);
+    });
+  }
+
+  void lowerOp(ResumeOp op) {
+    beginOperation(op, "");
+    exits.resume(b, changeable(op.getInput(), op.getResult(), op));
+  }
+
+  void lowerOp(ParkOp op) {
+    beginOperation(op, "");
+    exits.park(b, bufferOf(op.getInput()));
+  }
+
+  void lowerOp(ConfidenceOp op) {
+    beginOperation(op, stringifyConfidence(op.getKind()));
+    Confidence kind = op.getKind();
+    call(("confidence_" + stringifyConfidence(kind)).str(),
+         {env, bufferOf(op.getLogits()),
+          result(op.getResult(), rowsOf(op.getLogits()))},
+         [&](KernelBuilder &k, ValueRange args) {
+           emitConfidence(k, kind, args);
+         });
+  }
+
+  void lowerOp(SimilarityOp op) {
+    beginOperation(op, "");
+    call("similarity",
+         {env, bufferOf(op.getLhs()), bufferOf(op.getRhs()),
+          result(op.getResult(), rowsOf(op.getLhs()))},
+         emitSimilarity);
+  }
+
+  void lowerOp(BestOp op) {
+    beginOperation(op, "");
+    call("best",
+         {env, bufferOf(op.getInput()),
+          result(op.getResult(), rowsOf(op.getInput()))},
+         emitBest);
+  }
+
+  void lowerOp(StreakOp op) {
+    SmallVector<Value> args = {bufferOf(op.getBest())};
+    if (op.getBefore())
+      args.append({bufferOf(op.getBefore()), bufferOf(op.getStreak())});
+    args.push_back(result(op.getResult(), rowsOf(op.getBest())));
+    call(op.getBefore() ? "streak" : "streak_begin", args, emitStreak);
+  }
+
+  void lowerOp(LogisticOp op) {
+    SmallVector<Value> args;
+    for (Value feature : op.getFeatures())
+      args.push_back(bufferOf(feature));
+    args.push_back(result(op.getResult(), rowsOf(op.getFeatures().front())));
+    std::string name = "logistic";
+    SmallVector<double> weights;
+    for (APFloat weight : op.getWeights().getAsValueRange<FloatAttr>()) {
+      weights.push_back(weight.convertToDouble());
+      name += "_" + nameOf(weights.back());
+    }
+    double bias = op.getBias().convertToDouble();
+    call(name + "_bias" + nameOf(bias), args,
+         [&](KernelBuilder &k, ValueRange kernelArgs) {
+           emitLogistic(k, weights, bias, kernelArgs);
+         });
   }
 
   /// The runtime knows experts by the layers of the plan: another number would
@@ -806,8 +1053,13 @@ private:
   SmallVector<uint64_t> scratchOffsets;
   llvm::SmallPtrSet<Operation *, 8> fused; ///< linears that are lowered already
   OffloadCalls offload;
+  ExitCalls exits;
+  bool hasExits = false;
+  int64_t exitCount = 0; ///< lowered so far
+  func::FuncOp entry;
   llvm::SmallPtrSet<Operation *, 32> guessing; ///< what only guesses need
   bool isGuess = false; ///< whether the operation being lowered is one of them
+  Value active; ///< whether it has rows; null: always
   std::vector<std::string> operations;
   uint64_t fixedBytes = 0;
   Value env, arguments, parameters, kv, capacity, workspace, batchRows, fixedSize;

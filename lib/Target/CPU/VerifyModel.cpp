@@ -1,23 +1,21 @@
 //===- VerifyModel.cpp - rows, indices and experts that fit ---------------===//
 #include "VerifyModel.h"
+#include "VerifyRows.h"
 
-#include "moe/Dialect/MoE/IR/Moe.h"
 #include "moe/Dialect/Sched/IR/Sched.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace moe;
+using namespace moe::cpu;
 
 namespace {
-
-/// The arguments of @forward.
-enum Argument { Tokens, Sequences, Positions, Wanted, State };
 
 class Verifier {
 public:
   explicit Verifier(func::FuncOp forward)
-      : forward(forward), state(forward.getArgument(State)) {}
+      : forward(forward), rows(forward), state(forward.getArgument(State)) {}
 
   LogicalResult run() {
     if (!forward.getBody().hasOneBlock())
@@ -34,7 +32,7 @@ public:
 private:
   LogicalResult verifyAll(Block &block) {
     for (Operation &op : block) {
-      if (failed(verifyRows(&op)) || failed(verify(&op)))
+      if (failed(rows.verify(&op)) || failed(verify(&op)))
         return failure();
       auto launch = dyn_cast<sched::LaunchOp>(op);
       if (!launch)
@@ -44,45 +42,17 @@ private:
         return failure();
       for (auto [inner, outer] : llvm::zip_equal(
                body.getTerminator()->getOperands(), launch.getResults()))
-        if (auto it = picked.find(inner); it != picked.end())
-          picked[outer] = bool(it->second);
+        rows.rename(inner, outer);
     }
-    return success();
-  }
-
-  /// Where rows of activations come from: every row of the batch, or those
-  /// that moe.pick took. Their numbers differ.
-  LogicalResult verifyRows(Operation *op) {
-    std::optional<bool> isPicked;
-    if (isa<RopeOp, KvAppendOp, AttentionOp>(op))
-      isPicked = false; // positions are of all rows
-    for (Value operand : op->getOperands()) {
-      auto it = picked.find(operand);
-      if (it == picked.end())
-        continue;
-      if (isPicked && *isPicked != it->second)
-        return op->emitOpError("mixes picked rows with all rows of the batch");
-      isPicked = it->second;
-    }
-    if (isa<EmbedOp>(op))
-      isPicked = false;
-    if (isa<PickOp>(op)) {
-      if (isPicked == true)
-        return op->emitOpError("picks of rows that are picked already");
-      isPicked = true;
-    }
-    if (isPicked)
-      for (Value result : op->getResults())
-        if (isa<RankedTensorType>(result.getType()))
-          picked[result] = *isPicked;
     return success();
   }
 
   LogicalResult verify(Operation *op) {
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
         .Case([&](EmbedOp o) { return verifyEmbed(o); })
-        .Case([&](PickOp o) { return is(o, o.getRows(), Wanted); })
-        .Case([&](RopeOp o) { return is(o, o.getPositions(), Positions); })
+        .Case([&](RopeOp o) {
+          return rows.verifyOrigin(o, o.getPositions(), Positions);
+        })
         .Case([&](KvAppendOp o) {
           if (failed(verifyPlaces(o)))
             return failure();
@@ -90,6 +60,16 @@ private:
           return success();
         })
         .Case([&](AttentionOp o) { return verifyPlaces(o); })
+        .Case([&](EnterOp o) {
+          return o.getKv() ? verifyState(o, o.getKv()) : success();
+        })
+        .Case([&](ResumeOp o) { return verifyState(o, o.getKv()); })
+        .Case([&](ParkOp o) {
+          if (failed(verifyState(o, o.getKv())))
+            return failure();
+          state = o.getResult();
+          return success();
+        })
         .Case([&](ExpertsOp o) { return verifyExperts(o); })
         .Case([&](sched::PrefetchOp o) { return verifyFetch(o); })
         .Case([&](sched::YieldOp o) { return verifyYield(o); })
@@ -100,36 +80,27 @@ private:
   /// Rows of a table by token, or by position.
   LogicalResult verifyEmbed(EmbedOp op) {
     if (op.getTokens() != forward.getArgument(Positions))
-      return is(op, op.getTokens(), Tokens);
+      return rows.verifyOrigin(op, op.getTokens(), Tokens);
     auto table = cast<WeightOp>(
         SymbolTable::lookupNearestSymbolFrom(op, op.getTableAttr()));
-    int64_t rows = table.getTensorType().getDimSize(0);
+    int64_t size = table.getTensorType().getDimSize(0);
     int64_t context = op->getParentOfType<ModelOp>().getContext();
-    if (rows >= context)
+    if (size >= context)
       return success();
-    return op.emitOpError("has ") << rows << " rows for positions, the model has "
+    return op.emitOpError("has ") << size << " rows for positions, the model has "
                                   << context << " positions";
-  }
-
-  LogicalResult is(Operation *op, Value index, Argument argument) {
-    if (index == forward.getArgument(argument))
-      return success();
-    return op->emitOpError("takes argument ")
-           << cast<BlockArgument>(index).getArgNumber()
-           << " of @forward where the cpu backend needs argument "
-           << int(argument);
   }
 
   /// Rows of the state are written in place.
   LogicalResult verifyState(Operation *op, Value used) {
     if (used == state)
       return success();
-    return op->emitOpError("uses a state that a later moe.kv_append changes");
+    return op->emitOpError("uses a state that a later operation changes");
   }
 
   template <typename OpT> LogicalResult verifyPlaces(OpT op) {
-    if (failed(is(op, op.getSequences(), Sequences)) ||
-        failed(is(op, op.getPositions(), Positions)))
+    if (failed(rows.verifyOrigin(op, op.getSequences(), Sequences)) ||
+        failed(rows.verifyOrigin(op, op.getPositions(), Positions)))
       return failure();
     return verifyState(op, op.getKv());
   }
@@ -192,16 +163,14 @@ private:
     if (op.getOperand(0).getDefiningOp<sched::LaunchOp>())
       return op.emitOpError("returns a launch's result as logits, the cpu "
                             "backend needs an operation between them");
-    auto it = picked.find(op.getOperand(0));
-    if (it != picked.end() && !it->second)
-      return op.emitOpError("returns logits of all rows of the batch, and not "
-                            "of those that moe.pick takes");
+    if (failed(rows.verifyLogits(op, op.getOperand(0))))
+      return failure();
     return verifyState(op, op.getOperand(1));
   }
 
   func::FuncOp forward;
-  Value state; ///< as the last moe.kv_append left it
-  llvm::DenseMap<Value, bool> picked;
+  RowVerifier rows;
+  Value state; ///< as the last operation that changed it left it
   llvm::SmallDenseSet<int64_t> fetched; ///< layers with a wanted fetch
 };
 

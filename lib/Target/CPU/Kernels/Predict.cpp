@@ -8,14 +8,6 @@ using namespace mlir;
 using namespace moe;
 using namespace moe::cpu;
 
-/// Runs `body` for each row of a buffer, rows split among the workers.
-static void forRows(KernelBuilder &b, Value env, Value buffer,
-                    function_ref<void(Value row)> body) {
-  b.parallel(env, b.rowsOf(buffer), [&](Value begin, Value end) {
-    b.loop(begin, end, 1, body);
-  });
-}
-
 /// The last of `init` and `next(carried, e)` for e in [begin, end).
 static Value fold(KernelBuilder &b, int64_t begin, int64_t end, Value init,
                   function_ref<Value(Value, Value)> next) {

@@ -10,9 +10,9 @@ using namespace mlir;
 using namespace moe;
 using namespace moe::cpu;
 
-/// Covers `columns` features with vectors of 16 and one shorter vector.
-static void forColumns(KernelBuilder &b, int64_t columns,
-                       function_ref<void(Value column, int64_t lanes)> body) {
+void moe::cpu::forColumns(
+    KernelBuilder &b, int64_t columns,
+    function_ref<void(Value column, int64_t lanes)> body) {
   int64_t whole = columns / kLanes * kLanes;
   if (whole > 0)
     b.loop(b.index(0), b.index(whole), kLanes,
@@ -21,9 +21,8 @@ static void forColumns(KernelBuilder &b, int64_t columns,
     body(b.index(whole), columns - whole);
 }
 
-/// Every row of `like`, in parallel.
-static void forRows(KernelBuilder &b, Value env, Value like,
-                    function_ref<void(Value)> body) {
+void moe::cpu::forRows(KernelBuilder &b, Value env, Value like,
+                       function_ref<void(Value)> body) {
   Value rows = memref::DimOp::create(b, like, 0);
   b.parallel(env, rows,
              [&](Value begin, Value end) { b.loop(begin, end, 1, body); });

@@ -39,7 +39,7 @@ moe.model @a family "null" context 16 vocabulary 8 from "." {
                      %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
     %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
     %logits = moe.linear %x by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
-    // expected-error @below {{returns logits of all rows of the batch, and not of those that moe.pick takes}}
+    // expected-error @below {{returns logits of other rows than the wanted ones}}
     return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
   }
 }
@@ -53,7 +53,7 @@ moe.model @a family "null" context 16 vocabulary 8 from "." {
                      %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
     %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
     %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
-    // expected-error @below {{mixes picked rows with all rows of the batch}}
+    // expected-error @below {{mixes rows that were picked differently}}
     %s = moe.add %x, %p : tensor<?x4xf32>
     %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
     return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
@@ -69,7 +69,7 @@ moe.model @a family "null" context 16 vocabulary 8 from "." {
                      %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
     %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
     %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
-    // expected-error @below {{picks of rows that are picked already}}
+    // expected-error @below {{takes numbers of other rows than its input has}}
     %q = moe.pick %p rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
     %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
     return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
@@ -85,7 +85,7 @@ moe.model @a family "null" context 16 vocabulary 8 from "." {
                      %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
     %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
     %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
-    // expected-error @below {{mixes picked rows with all rows of the batch}}
+    // expected-error @below {{mixes rows that were picked differently}}
     %kv1 = moe.kv_append %p, %p into %kv layer 0 at %sequences, %positions : tensor<?x4xf32>, tensor<?xi32>, !moe.kv<1 x 1 x 4 x f32>
     %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
     return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
@@ -115,7 +115,7 @@ moe.model @a family "null" context 16 vocabulary 8 from "." {
                      %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
                      %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
     %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
-    // expected-error @below {{takes argument 0 of @forward where the cpu backend needs argument 3}}
+    // expected-error @below {{takes numbers that name no rows}}
     %p = moe.pick %x rows %tokens : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
     %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
     return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
@@ -131,8 +131,8 @@ moe.model @a family "null" context 16 vocabulary 8 from "." {
                      %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
                      %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
     %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
-    // expected-error @below {{takes argument 3 of @forward where the cpu backend needs argument 2}}
-    %r = moe.rope %x at %wanted by @rope heads 1 : tensor<?x4xf32>, tensor<?xi32>
+    // expected-error @below {{takes argument 1 of @forward where the cpu backend needs argument 2}}
+    %r = moe.rope %x at %sequences by @rope heads 1 : tensor<?x4xf32>, tensor<?xi32>
     %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
     %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
     return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
@@ -165,7 +165,7 @@ moe.model @a family "null" context 16 vocabulary 8 from "." {
                      %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
     %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
     %kv1 = moe.kv_append %x, %x into %kv layer 0 at %sequences, %positions : tensor<?x4xf32>, tensor<?xi32>, !moe.kv<1 x 1 x 4 x f32>
-    // expected-error @below {{uses a state that a later moe.kv_append changes}}
+    // expected-error @below {{uses a state that a later operation changes}}
     %a = moe.attention %x over %kv layer 0 at %sequences, %positions heads 1 scale 0.5 : tensor<?x4xf32>, tensor<?xi32>, !moe.kv<1 x 1 x 4 x f32>
     %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
     %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
@@ -411,5 +411,162 @@ moe.model @a family "null" context 16 vocabulary 16 from "." {
     }
     // expected-error @below {{returns a launch's result as logits, the cpu backend needs an operation between them}}
     return %y, %kv : tensor<?x16xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    // expected-error @below {{takes numbers that name no rows}}
+    %q = moe.place %x rows %tokens into %x : tensor<?x4xf32>, tensor<?xi32>, tensor<?x4xf32>
+    %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    %z = moe.zeros like %wanted : tensor<?xi32> -> tensor<?x4xf32>
+    %y = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    // expected-error @below {{takes numbers of other rows than its table has}}
+    %q = moe.place %y rows %wanted into %z : tensor<?x4xf32>, tensor<?xi32>, tensor<?x4xf32>
+    %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    // expected-error @below {{takes argument 2 of @forward where the cpu backend needs argument 1}}
+    %r, %d, %a = moe.enter %wanted at %positions, %positions
+    %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    // expected-error @below {{takes argument 0 of @forward where the cpu backend needs argument 3}}
+    %r, %d, %a = moe.enter %tokens at %sequences, %positions
+    %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    %r, %d, %a = moe.enter %wanted at %sequences, %positions
+    %s = moe.pick %sequences rows %r : tensor<?xi32>, tensor<?xi32> -> tensor<?xi32>
+    // expected-error @below {{takes other rows than those of the whole batch}}
+    %y = moe.resume %x at %s, %positions from %kv : tensor<?x4xf32>, !moe.kv<1 x 1 x 4 x f32>
+    %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    %l = moe.linear %x by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    %s = moe.confidence top1 %l : tensor<?x8xf32> -> tensor<?x1xf32>
+    %r, %d, %a = moe.enter %wanted at %sequences, %positions
+    // expected-error @below {{mixes rows that were picked differently}}
+    %r1, %g1, %d1, %k1, %l1 = moe.exit %s by "top1" above 0.5 after 1 asking %a running %r due %d of %wanted at %sequences, %positions : tensor<?x1xf32>
+    %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    %l = moe.linear %x by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    %s = moe.confidence top1 %l : tensor<?x8xf32> -> tensor<?x1xf32>
+    %r, %d, %a = moe.enter %wanted at %sequences, %positions
+    // expected-error @below {{takes row sets that no moe.enter or moe.exit made}}
+    %r1, %g1, %d1, %k1, %l1 = moe.exit %s by "top1" above 0.5 after 1 asking %r running %r due %d of %wanted at %sequences, %positions : tensor<?x1xf32>
+    %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    %r, %d, %a = moe.enter %wanted at %sequences, %positions
+    // expected-error @below {{takes row sets that no moe.enter or moe.exit made}}
+    %kv1 = moe.park %x rows %d into %kv at %sequences, %positions : tensor<?x4xf32>, !moe.kv<1 x 1 x 4 x f32>
+    %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    %l = moe.linear %x by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    %b = moe.best %l : tensor<?x8xf32> -> tensor<?xi32>
+    // expected-error @below {{takes numbers of its own where the cpu backend needs argument 0}}
+    %y = moe.embed %b by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
   }
 }
