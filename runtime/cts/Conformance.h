@@ -31,9 +31,9 @@
 //                         61; in front of layers 1 to 3 stands an exit with
 //                         score x / 64, watched too; rows that are gone store
 //                         key = x in the layers behind; logits[v] = bias[v] +
-//                         (v + 1) x; 32 bytes of workspace for each row; a
-//                         forward of 7 rows fails behind its second layer with
-//                         8, one without `exits` returns 1
+//                         (v + 1) x; 32 bytes of workspace for each row; with
+//                         token 3 in the last row it fails behind the second
+//                         layer with 8; without `exits` it returns 1
 //   conformance_parks     the same, but rows that are gone are parked
 //
 //===----------------------------------------------------------------------===//

@@ -135,9 +135,9 @@ static Outcome runExits(const Subject &subject, const char *entry, bool parks) {
   CTS_CHECK(device.load(subject, entry));
   constexpr uint64_t stateBytes = depth * 2 * capacity * sizeof(float);
   void *memory = nullptr;
-  CTS_CHECK(expectOk("allocate",
-                     device.driver->allocate(device.device,
-                                             stateBytes + rows * 32, &memory)));
+  CTS_CHECK(expectOk(
+      "allocate",
+      device.driver->allocate(device.device, stateBytes + rows * 32, &memory)));
   const int32_t tokens[rows] = {3, 1, 2}, positions[rows] = {0, 1, 2};
   const int32_t sequences[rows] = {}, wanted[rows] = {0, 1, 2};
   alignas(64) const float bias[4] = {0.25f, 1, 2, 4};

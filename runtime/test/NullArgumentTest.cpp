@@ -159,6 +159,26 @@ const Case cases[] = {
      }},
     {"moert_session_stats: out_stats is null",
      [] { return moert_session_stats(something<moert_session_t>(), nullptr); }},
+    {"moert_session_exit_counts: session is null",
+     [] { return moert_session_exit_counts(nullptr, something<int64_t>()); }},
+    {"moert_session_exit_counts: counts is null",
+     [] {
+       return moert_session_exit_counts(something<moert_session_t>(), nullptr);
+     }},
+    {"moert_session_exits_start: session is null",
+     [] { return moert_session_exits_start(nullptr, "e.jsonl"); }},
+    {"moert_session_exits_start: path is null",
+     [] {
+       return moert_session_exits_start(something<moert_session_t>(), nullptr);
+     }},
+    {"moert_session_exits_write: session is null",
+     [] { return moert_session_exits_write(nullptr); }},
+    {"moert_module_exit: module is null",
+     [] {
+       return moert_module_exit(nullptr, 0, something<moert_exit_info_t>());
+     }},
+    {"moert_module_exit: out_info is null",
+     [] { return moert_module_exit(something<moert_module_t>(), 0, nullptr); }},
     {"moert_session_trace_start: session is null",
      [] { return moert_session_trace_start(nullptr); }},
     {"moert_session_trace_write: session is null",

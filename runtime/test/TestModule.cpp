@@ -71,6 +71,17 @@ ModuleSpec ModuleSpec::offloaded() {
   return spec;
 }
 
+ModuleSpec ModuleSpec::leaving(bool parks) {
+  ModuleSpec spec = cpu(parks ? "conformance_parks" : "conformance_exits");
+  spec.layers = spec.kvLayers = 4;
+  spec.workspaceFixed = 0;
+  spec.workspacePerRow = 32;
+  spec.exits.emplace();
+  spec.exits->state = parks;
+  spec.exits->places = {{1, 0.75}, {2, 0.75}, {3, 0.75}};
+  return spec;
+}
+
 ModuleSpec ModuleSpec::coded(const Code &code) {
   ModuleSpec spec;
   spec.codes = {code};
@@ -142,6 +153,42 @@ static flatbuffers::Offset<fb::Schedule> makeSchedule(Builder &builder,
       &schedule.guessedLayers);
 }
 
+/// Of the checksums of all parameters, as the container says.
+static uint64_t weightsHash(const ModuleSpec &spec) {
+  std::vector<uint64_t> checksums;
+  for (const ParameterSpec &parameter : spec.parameters)
+    checksums.push_back(checksumOf(parameter, spec.weights));
+  return checksum(std::as_bytes(std::span(checksums)));
+}
+
+static flatbuffers::Offset<fb::Certificate>
+makeCertificate(Builder &builder, const CertificateSpec &spec, uint64_t hash) {
+  return fb::CreateCertificateDirect(
+      builder, spec.prompts, spec.delta, spec.epsilon, spec.risk.c_str(),
+      spec.dataHash, hash + uint64_t(spec.weightsOff),
+      spec.thresholds.empty() ? nullptr : &spec.thresholds, spec.empiricalRisk,
+      spec.pValue);
+}
+
+static flatbuffers::Offset<fb::Exits> makeExits(Builder &builder,
+                                                const ModuleSpec &spec) {
+  if (!spec.exits)
+    return {};
+  const ExitsSpec &exits = *spec.exits;
+  const uint64_t hash = weightsHash(spec) + uint64_t(exits.weightsOff);
+  std::vector<flatbuffers::Offset<fb::Exit>> places;
+  for (const ExitsSpec::Place &place : exits.places)
+    places.push_back(
+        fb::CreateExit(builder, place.layers, place.threshold, place.taken));
+  flatbuffers::Offset<fb::Certificate> certificate;
+  if (exits.certificate)
+    certificate = makeCertificate(builder, *exits.certificate, hash);
+  return fb::CreateExitsDirect(
+      builder, exits.policy.c_str(), exits.head.c_str(),
+      static_cast<fb::ExitState>(exits.state), &places, exits.headBytes,
+      exits.layerBytes, hash, certificate);
+}
+
 std::vector<char> moert::test::makeMetadata(const ModuleSpec &spec) {
   flatbuffers::FlatBufferBuilder builder;
   std::vector<flatbuffers::Offset<fb::Parameter>> parameters;
@@ -178,6 +225,7 @@ std::vector<char> moert::test::makeMetadata(const ModuleSpec &spec) {
                          static_cast<fb::ElementType>(spec.kvElement));
   Vector<fb::Code> codes = makeCodes(builder, spec);
   flatbuffers::Offset<fb::Schedule> schedule = makeSchedule(builder, spec);
+  flatbuffers::Offset<fb::Exits> exits = makeExits(builder, spec);
   flatbuffers::Offset<flatbuffers::String> entry;
   if (!spec.entry.empty())
     entry = builder.CreateString(spec.entry);
@@ -187,7 +235,8 @@ std::vector<char> moert::test::makeMetadata(const ModuleSpec &spec) {
                        target, kv, builder.CreateVector(parameters), entry,
                        spec.workspaceFixed, spec.workspacePerRow,
                        builder.CreateVector(operations), spec.weightBits, 20,
-                       16, codes, spec.codedWeights, spec.codeBits, schedule));
+                       16, codes, spec.codedWeights, spec.codeBits, schedule,
+                       exits));
   const char *begin = reinterpret_cast<char *>(builder.GetBufferPointer());
   return std::vector<char>(begin, begin + builder.GetSize());
 }

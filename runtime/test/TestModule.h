@@ -43,6 +43,29 @@ struct ScheduleSpec {
   int32_t ahead = 0, guesses = 0;
 };
 
+struct CertificateSpec {
+  int64_t prompts = 100;
+  double delta = 0.05, epsilon = 0.1, empiricalRisk = 0.01, pValue = 0.02;
+  std::string risk = "wrong answers";
+  uint64_t dataHash = 0x1234;
+  int64_t weightsOff = 0; ///< added to the hash of the exits
+  std::vector<double> thresholds; ///< absent if empty
+};
+
+/// Where tokens may leave.
+struct ExitsSpec {
+  struct Place {
+    int32_t layers;
+    double threshold, taken = -1;
+  };
+  std::string policy = "top1", head = "full";
+  int state = 0; ///< of fb::ExitState, may be out of range
+  std::vector<Place> places;
+  uint64_t headBytes = 1000, layerBytes = 500;
+  int64_t weightsOff = 0; ///< added to the true hash
+  std::optional<CertificateSpec> certificate;
+};
+
 struct SectionSpec {
   uint32_t id, flags;
   std::vector<char> bytes;
@@ -70,6 +93,7 @@ struct ModuleSpec {
   std::vector<char> weights = biasBytes();
   std::vector<SectionSpec> more;
   std::optional<ScheduleSpec> schedule;
+  std::optional<ExitsSpec> exits;
   bool hasWeights = true, hasMetadata = true;
 
   static std::vector<char> biasBytes();
@@ -82,6 +106,9 @@ struct ModuleSpec {
   /// that may come and go; both floats of expert e of layer l that count are
   /// 4 l + e + 1.
   static ModuleSpec offloaded();
+  /// A module of 4 layers that the cpu driver runs, with an exit behind each of
+  /// the first 3 that score 0.75 passes; `parks`: rows that leave wait.
+  static ModuleSpec leaving(bool parks);
 };
 
 /// Section METADATA.

@@ -281,7 +281,7 @@ static int32_t leaveEarly(const moert_abi_forward_t *args, int parks) {
   for (int32_t layer = 0; layer < DEPTH; ++layer) {
     if (layer > 0)
       leaveBefore(args, &rows, layer, counts[3], counts);
-    if (layer == 2 && count == 7)
+    if (layer == 2 && count && args->tokens[count - 1] == 3)
       return 8;
     for (int64_t i = 0; !parks && layer > 0 && i < counts[1]; ++i) {
       const int32_t row = rows.gone[i];

@@ -204,7 +204,8 @@ MOERT_API int32_t moert_session_threads(const moert_session_t *session);
 
 /* A ragged batch: row r is token tokens[r] at positions[r] of sequences[r].
  * Rows of one sequence must come in ascending position, and every earlier
- * position must have been computed. */
+ * position must have been computed. After a forward that failed, none counts
+ * from its first row of a sequence on. */
 typedef struct moert_batch_t {
   uint32_t size;
   int64_t rows;
@@ -215,7 +216,9 @@ typedef struct moert_batch_t {
   /* Exits. A wanted row may leave early. A row that left from a module that parks
    * is resumed where it left when the same token comes again at its position; it
    * runs on with the first row of its sequence that goes deeper, or on its own. If
-   * none does, it has no logits: layers_run says so. */
+   * none does, it has no logits: layers_run says so. At most 256 rows of a session
+   * wait when a batch begins: of the sequences with most of them all run on before,
+   * which no batch asks for and forward_calls counts. */
   int32_t exits; /* moert_exits_t, for this batch; off if the session says so */
   int32_t whole_distributions; /* 1: logits of all tokens are wanted, not only the best */
   /* [wanted_rows] layers after which each leaves, whatever its score: at the first
@@ -277,6 +280,22 @@ moert_session_routing_start(moert_session_t *session, const char *path);
 /* Ends that, and renames. */
 MOERT_API MOERT_MUST_USE moert_status_t
 moert_session_routing_write(moert_session_t *session);
+
+/* From now on writes beside `path` a line of JSON for each token whose logits were
+ * wanted, and computed, in the order of batches and rows:
+ *
+ *   {"sequence": 0, "position": 7, "layers": 2, "scores": [0.5, 0.97], "watched": [[0.5], [0.97]]}
+ *
+ * layers is what layers_run of the batch is. scores are those of the exits where
+ * the token asked, the first ones; watched are the numbers that the code shows
+ * there. A number that is not finite is null. A token that waited and whose logits
+ * are wanted again has a second line, without scores. A forward fails if writing
+ * does. Without exits there is nothing to record: INVALID_ARGUMENT. */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_session_exits_start(moert_session_t *session, const char *path);
+/* Ends that, and renames. */
+MOERT_API MOERT_MUST_USE moert_status_t
+moert_session_exits_write(moert_session_t *session);
 
 /*===-- Sampling ----------------------------------------------------------===*/
 

@@ -49,21 +49,22 @@ Status ExitChecker::checkPlaces() const {
       return fail("have one after ", exit->layers(), " layers, the model has ",
                   layers);
     if (exit->layers() <= last)
-      return fail("have one after ", exit->layers(), " layers behind one after ",
-                  last, ", must be in ascending order");
+      return fail("have one after ", exit->layers(),
+                  " layers behind one after ", last,
+                  ", must be in ascending order");
     if (std::isnan(exit->threshold()))
       return fail("have a threshold after ", exit->layers(),
                   " layers that is not a number");
     if (!isShare(exit->taken()) && exit->taken() != -1)
-      return fail("have ", exit->taken(), " as share of those that leave after ",
-                  exit->layers(), " layers, must be between 0 and 1, or -1");
+      return fail("have ", exit->taken(),
+                  " as share of those that leave after ", exit->layers(),
+                  " layers, must be between 0 and 1, or -1");
     last = exit->layers();
   }
   return Status();
 }
 
-Status
-ExitChecker::checkCertificate(const fb::Certificate &certificate) const {
+Status ExitChecker::checkCertificate(const fb::Certificate &certificate) const {
   if (certificate.weights_hash() != exits.weights_hash())
     return makeStatus(MOERT_DATA_LOSS, origin,
                       ": metadata: the certificate is for weights 0x",
@@ -111,8 +112,7 @@ Status moert::checkExitWeights(const fb::Module &module,
   const uint64_t actual = checksum(bytes);
   if (actual == module.exits()->weights_hash())
     return Status();
-  return makeStatus(MOERT_DATA_LOSS, origin,
-                    ": metadata: the exits are for weights 0x",
-                    hex(module.exits()->weights_hash()),
-                    ", the module has 0x", hex(actual));
+  return makeStatus(
+      MOERT_DATA_LOSS, origin, ": metadata: the exits are for weights 0x",
+      hex(module.exits()->weights_hash()), ", the module has 0x", hex(actual));
 }

@@ -35,8 +35,8 @@ ExitRows::ExitRows(const ExitPlan &plan, int64_t sequences)
                        const float *const *watched, int32_t *running,
                        int32_t *gone, int32_t *due, int32_t *kept,
                        int32_t *leaving, int64_t *counts) {
-    of(exits).leave(exit, scores, numbers, watched, running, gone, due,
-                           kept, leaving, counts);
+    of(exits).leave(exit, scores, numbers, watched, running, gone, due, kept,
+                    leaving, counts);
   };
   functions.park = [](const moert_abi_exits_t *exits, int64_t columns,
                       const float *features) {

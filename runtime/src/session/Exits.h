@@ -3,8 +3,8 @@
 #define MOERT_SESSION_EXITS_H
 
 #include "base/Status.h"
-#include "moert/abi/module.h"
 #include "module_generated.h"
+#include "moert/abi/module.h"
 #include <cstdint>
 #include <span>
 #include <string>
@@ -107,7 +107,7 @@ private:
   std::vector<Fate> fates;        ///< of each sequence, if its rows may park
   std::vector<float> scores;      ///< [entries][exits]
   std::vector<std::vector<std::vector<float>>> watched; ///< [entries][asked]
-  std::vector<float> parked;      ///< [rows][parkedColumns]
+  std::vector<float> parked; ///< [rows][parkedColumns]
   int64_t parkedColumns = 0;
   int64_t checked = 0;
   std::string wrong;

@@ -20,8 +20,8 @@ struct ParkedRow {
 class Parked {
 public:
   using Rows = std::map<int32_t, ParkedRow>;
-  /// Most that wait when a batch begins. One that goes deep takes them along, so
-  /// it must not become too slow, and the workspace has room for as many.
+  /// Most that wait when a batch begins. One that goes deep takes them along,
+  /// so it must not become too slow, and the workspace has room for as many.
   static constexpr int64_t most = 256;
 
   explicit Parked(int64_t sequences) : sequences(size_t(sequences)) {}

@@ -38,6 +38,15 @@ void Piece::addRow(int32_t sequence, int32_t position, const ParkedRow &row) {
   features.push_back(row.features);
 }
 
+static void lower(int64_t *known, int32_t position) {
+  *known = std::min(*known, int64_t(position));
+}
+
+void Piece::overwrite(std::vector<int64_t> *computed) const {
+  for (size_t row = 0; row < sequences.size(); ++row)
+    lower(&(*computed)[size_t(sequences[row])], positions[row]);
+}
+
 /// Which rows of the caller wait. A row that runs anew makes wrong what waits
 /// from its position on, and is about to overwrite it.
 void Piece::findWaiting(Parked *parked, std::vector<int64_t> *computed) {
@@ -47,9 +56,8 @@ void Piece::findWaiting(Parked *parked, std::vector<int64_t> *computed) {
     const int32_t sequence = sequences[row], position = positions[row];
     if (first[size_t(sequence)] < 0)
       first[size_t(sequence)] = position;
-    const ParkedRow *kept = anew[size_t(sequence)]
-                                ? nullptr
-                                : parked->find(sequence, position);
+    const ParkedRow *kept =
+        anew[size_t(sequence)] ? nullptr : parked->find(sequence, position);
     const bool waits = kept && kept->token == tokens[row];
     waiting.push_back(waits ? kept->layers : 0);
     features.push_back(waits ? std::span<const float>(kept->features)
@@ -58,8 +66,7 @@ void Piece::findWaiting(Parked *parked, std::vector<int64_t> *computed) {
       continue;
     anew[size_t(sequence)] = true;
     parked->dropFrom(sequence, position);
-    int64_t &known = (*computed)[size_t(sequence)];
-    known = std::min(known, int64_t(position));
+    lower(&(*computed)[size_t(sequence)], position);
   }
 }
 

@@ -18,8 +18,10 @@ public:
   /// `firstEntry`.
   void take(const moert_batch_t &batch, int64_t begin, int64_t end,
             int64_t firstEntry);
-  /// Finds rows that wait, and puts all that wait before them in front. Drops
-  /// what the others make wrong; `computed` then ends before them.
+  /// What the rows are about to overwrite is computed no longer.
+  void overwrite(std::vector<int64_t> *computed) const;
+  /// The same where rows may wait: finds those that do, and puts all that
+  /// wait before them in front. Drops what the others make wrong.
   void addWaiting(Parked *parked, std::vector<int64_t> *computed);
   /// All rows of a sequence that wait, and nothing else.
   void takeWaiting(const Parked &parked, int32_t sequence);
@@ -31,7 +33,7 @@ public:
 
   std::span<const int32_t> tokens, sequences, positions; ///< [rows]
   std::vector<int32_t> wantedRows;                       ///< of each entry
-  std::vector<int32_t> waiting; ///< ExitBatch::waiting
+  std::vector<int32_t> waiting;                          ///< ExitBatch::waiting
   std::vector<std::span<const float>> features;
 
 private:

@@ -3,6 +3,7 @@
 
 #include "base/Memory.h"
 #include "base/Threads.h"
+#include "session/ExitRecorder.h"
 #include "session/Offload.h"
 #include "session/RopeTable.h"
 #include "session/Weights.h"
@@ -349,6 +350,7 @@ Status moert_session_t::runPiece(const moert_batch_t &batch,
       leaving.leaveAfter = {batch.leave_after + firstEntry,
                             size_t(piece.entries())};
     leaving.mayLeave = mayLeave(batch);
+    leaving.watches = exitRecorder != nullptr;
     exitRows->begin(leaving);
     args.exits = exitRows->abi();
   }
@@ -366,7 +368,7 @@ Status moert_session_t::runPiece(const moert_batch_t &batch,
   stats.forward_calls += 1;
   stats.forward_seconds += seconds.count();
   countExits(batch, firstEntry);
-  return Status();
+  return exitRecorder ? exitRecorder->note(piece, *exitRows) : Status();
 }
 
 /// Rows that are gone wait from now on, with what they left with.
@@ -438,6 +440,8 @@ Status moert_session_t::forward(const moert_batch_t &batch) {
     piece.take(batch, begin, end, firstEntry);
     if (parked)
       piece.addWaiting(parked.get(), &computed);
+    else
+      piece.overwrite(&computed);
     MOERT_RETURN_IF_ERROR(runPiece(batch, firstEntry));
     for (int64_t row = begin; row < end; ++row)
       computed[batch.sequences[row]] = batch.positions[row] + 1;
@@ -493,5 +497,20 @@ Status moert_session_t::writeRouting() {
     return makeStatus(MOERT_INVALID_ARGUMENT, module.origin(),
                       ": no recording of routing was started");
   std::unique_ptr<RoutingRecorder> finished = std::move(recorder);
+  return finished->finish();
+}
+
+Status moert_session_t::startExits(const std::string &path) {
+  if (!exitRows)
+    return makeStatus(MOERT_INVALID_ARGUMENT, module.origin(),
+                      ": has no exits to record");
+  return ExitRecorder::create(path, &exitRecorder);
+}
+
+Status moert_session_t::writeExits() {
+  if (!exitRecorder)
+    return makeStatus(MOERT_INVALID_ARGUMENT, module.origin(),
+                      ": no recording of exits was started");
+  std::unique_ptr<ExitRecorder> finished = std::move(exitRecorder);
   return finished->finish();
 }

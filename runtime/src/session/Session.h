@@ -12,6 +12,7 @@
 
 namespace moert {
 
+class ExitRecorder;
 class Offload;
 class RoutingRecorder;
 class Trace;
@@ -59,6 +60,8 @@ struct moert_session_t {
   moert::Status writeTrace(const std::string &path);
   moert::Status startRouting(const std::string &path);
   moert::Status writeRouting();
+  moert::Status startExits(const std::string &path);
+  moert::Status writeExits();
   moert_session_stats_t getStats() const;
   /// Tokens that left at each exit, and that ran through all layers.
   std::vector<int64_t> exitCounts;
@@ -89,6 +92,7 @@ private:
   moert_session_stats_t stats = {}; ///< without those of experts
   std::unique_ptr<moert::Trace> trace;
   std::unique_ptr<moert::RoutingRecorder> recorder;
+  std::unique_ptr<moert::ExitRecorder> exitRecorder;
   std::string cachePolicy; ///< what options.cache_policy points to
   const moert_driver_t *driver = nullptr;
   moert_device_t *device = nullptr;

@@ -110,3 +110,20 @@ moert_status_t moert_session_routing_write(moert_session_t *session) {
     return session->writeRouting();
   });
 }
+
+moert_status_t moert_session_exits_start(moert_session_t *session,
+                                         const char *path) {
+  return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(refuseNull("moert_session_exits_start",
+                                     {{"session", session}, {"path", path}}));
+    return session->startExits(path);
+  });
+}
+
+moert_status_t moert_session_exits_write(moert_session_t *session) {
+  return guarded([&]() -> Status {
+    MOERT_RETURN_IF_ERROR(
+        refuseNull("moert_session_exits_write", {{"session", session}}));
+    return session->writeExits();
+  });
+}
