@@ -270,6 +270,56 @@ TEST_F(ExpertStoreTest, AGuessThatIsNotWantedEndsHalfRead) {
   }
 }
 
+/// All rows left before: the layer wants nothing, or is not even asked.
+TEST_F(ExpertStoreTest, ALayerWithoutRowsEndsItsGuesses) {
+  for (bool asks : {true, false}) {
+    TestExperts other(3, 8, sameSize);
+    other.options.pieceBytes = 4096;
+    other.file.hold();
+    other.start(8);
+    other.store->beginForward(1);
+    other.prefetch(1, {4});
+    other.file.waitForRequests(2);
+    if (asks) {
+      other.demand(1, {});
+      EXPECT_THAT(other.take(1), IsEmpty()); // waits for nothing
+    } else {
+      other.cancel(1);
+    }
+    EXPECT_TRUE(other.store->endForward().ok());
+    other.file.allow();
+    for (int i = 0; i < 2; ++i) {
+      other.store->beginForward(1);
+      other.demand(0, {i});
+      EXPECT_EQ(other.takeAll(0).size(), 1u);
+      EXPECT_TRUE(other.store->endForward().ok());
+    }
+    ExpertStoreStats stats = other.store->stats();
+    EXPECT_EQ(stats.wasted, 1);
+    EXPECT_EQ(stats.useful, 0);
+    EXPECT_EQ(stats.hits, 0);
+    EXPECT_EQ(stats.misses, 2);
+    EXPECT_EQ(other.file.requests.size(), 2u + 6u); // the guess half read
+  }
+}
+
+/// What a layer was handed is released though the next forward leaves it out.
+TEST_F(ExpertStoreTest, ALayerThatIsLeftOutHoldsNothing) {
+  model.start(2);
+  model.store->beginForward(1);
+  model.demand(2, {1, 2});
+  EXPECT_EQ(model.takeAll(2).size(), 2u);
+  model.store->beginForward(1);
+  model.demand(2, {1});
+  EXPECT_THAT(model.take(2), ElementsAre(1)); // and asks for no more
+  for (int i = 0; i < 2; ++i) {
+    model.store->beginForward(1);
+    EXPECT_EQ(model.cells[17], nullptr);
+    EXPECT_EQ(fetch(0, {3, 4, 5}).size(), 3u);
+    EXPECT_TRUE(model.store->endForward().ok());
+  }
+}
+
 TEST_F(ExpertStoreTest, AGuessMakesNobodyLeaveWhoIsNeeded) {
   model.start(2);
   model.store->beginForward(1);

@@ -15,6 +15,7 @@ namespace {
 struct Paper {
   PrefetchSwitch guessing{MOERT_PREFETCH_AUTO};
   double loss = 0, noise = 0;
+  int64_t mostLayers = 1; ///< of a forward, which runs 1 to so many
   std::minstd_rand random{11};
   double seconds = 0, secondsWithout = 0;
   int64_t guessed = 0;
@@ -24,7 +25,9 @@ struct Paper {
     std::normal_distribution<double> normal(0, noise);
     double without = noise > 0 ? std::exp(normal(random)) : 1;
     double taken = without * (guesses ? 1 + loss : 1);
-    guessing.end(taken);
+    int64_t layers =
+        mostLayers > 1 ? 1 + int64_t(random() % uint64_t(mostLayers)) : 1;
+    guessing.end(taken * double(layers), layers);
     guessed += guesses;
     seconds += taken;
     secondsWithout += without;
@@ -86,6 +89,20 @@ TEST(PrefetchSwitch, KeepsWhatWins) {
     }
 }
 
+/// Tokens that leave early make forwards short, whoever guesses.
+TEST(PrefetchSwitch, ComparesLayers) {
+  for (unsigned seed = 1; seed <= 20; ++seed) {
+    Paper session;
+    session.loss = -0.15;
+    session.noise = 0.05;
+    session.mostLayers = 8;
+    session.random.seed(seed);
+    session.share(2048);
+    EXPECT_FALSE(session.guessing.isStopped()) << seed;
+    EXPECT_GT(session.guessed, 2048 * 0.8) << seed;
+  }
+}
+
 TEST(PrefetchSwitch, StopsWhatTurnsBad) {
   Paper session;
   session.loss = -0.15;
@@ -124,7 +141,7 @@ TEST(PrefetchSwitch, ATrendIsNotALoss) {
     int64_t guessed = 0;
     for (int64_t i = 0; i < 400; ++i, seconds *= growth) {
       bool guesses = guessing.begin(1);
-      guessing.end(seconds * (guesses ? 0.97 : 1));
+      guessing.end(seconds * (guesses ? 0.97 : 1), 1);
       guessed += guesses;
     }
     EXPECT_FALSE(guessing.isStopped()) << growth;

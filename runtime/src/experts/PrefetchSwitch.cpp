@@ -81,9 +81,9 @@ bool PrefetchSwitch::begin(int64_t rows) {
   return state == Guessing;
 }
 
-void PrefetchSwitch::end(double forwardSeconds) {
+void PrefetchSwitch::end(double forwardSeconds, int64_t layers) {
   if (doesCount)
-    count(forwardSeconds);
+    count(forwardSeconds / double(std::max(layers, int64_t(1))));
   doesCount = false;
 }
 

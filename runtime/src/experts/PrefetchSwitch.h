@@ -21,6 +21,9 @@
 // on for 64 forwards between further measurements of two pairs, for up to 512
 // where it clearly wins, and is judged by the last 24 pairs.
 //
+// Tokens may leave early, so forwards run different numbers of layers: what is
+// compared is the time of a layer.
+//
 // What useless guesses cost by this rule: 30 % slower are stopped after one
 // period (1.2 forwards' time lost), 5 % slower after four (0.8 forwards'), and
 // again each time after a rest: about 1 % of 128 forwards, less of more.
@@ -40,8 +43,8 @@ public:
 
   /// A forward starts; whether it may guess.
   bool begin(int64_t rows);
-  /// It took so long.
-  void end(double seconds);
+  /// It took so long, for so many layers that wanted experts.
+  void end(double seconds, int64_t layers);
   bool isAutomatic() const;
   /// Guesses were measured to lose, and are off.
   bool isStopped() const { return state == Stopped; }

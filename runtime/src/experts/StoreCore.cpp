@@ -68,6 +68,7 @@ void StoreCore::unlockAndWake(std::unique_lock<std::mutex> &lock) {
 bool StoreCore::beginForward(int64_t rows) {
   std::unique_lock lock(mutex);
   ++forward;
+  wantingLayers = 0;
   for (Layer &layer : layers) {
     release(layer);
     forgetWanted(layer);
@@ -94,7 +95,7 @@ Status StoreCore::endForward() {
     return Status(failureCode, failure);
   std::chrono::duration<double> seconds = Clock::now() - forwardBegin;
   if (hasGuesses)
-    guessing.end(seconds.count());
+    guessing.end(seconds.count(), wantingLayers);
   return Status();
 }
 
@@ -132,6 +133,7 @@ void StoreCore::demand(int64_t layerNumber, std::span<const int32_t> ids) {
   if (index < 0 || hasFailed() || !mark(index, ids))
     return;
   Layer &layer = layers[index];
+  wantingLayers += !ids.empty();
   forgetWanted(layer);
   ExpertKey first = ExpertKey(index * options.experts);
   for (ExpertKey i = 0; i < options.experts; ++i)

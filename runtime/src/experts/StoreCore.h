@@ -157,6 +157,7 @@ private:
 
   PrefetchSwitch guessing;
   bool mayGuess = false;     ///< in this forward
+  int64_t wantingLayers = 0; ///< of the forward under way
   bool hasGuesses = false;   ///< the module makes some
   bool guessesLinger = false; ///< some expert may be guessed or expected
   int64_t forward = 0;
