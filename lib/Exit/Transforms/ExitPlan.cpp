@@ -1,8 +1,8 @@
 //===- ExitPlan.cpp - what is wrong with options is said here -------------===//
 #include "ExitPlan.h"
 
+#include "moe/Dialect/MoE/IR/Assembly.h"
 #include "moe/Support/UnknownName.h"
-#include "llvm/Support/FormatVariadic.h"
 #include <cmath>
 
 using namespace mlir;
@@ -51,10 +51,11 @@ static llvm::Error planThresholds(ArrayRef<double> chosen, double fallback,
       return createStringError("threshold nan behind layer " +
                                Twine(exit.layers) + ", expected a number");
     if (before && exit.threshold > before->threshold)
-      return llvm::createStringError(llvm::formatv(
-          "threshold {0} behind layer {1} is above {2} behind layer {3}, "
-          "expected none that grows with depth",
-          exit.threshold, exit.layers, before->threshold, before->layers));
+      return createStringError(
+          "threshold " + realText(APFloat(exit.threshold)) + " behind layer " +
+          Twine(exit.layers) + " is above " +
+          realText(APFloat(before->threshold)) + " behind layer " +
+          Twine(before->layers) + ", expected none that grows with depth");
     before = &exit;
   }
   return llvm::Error::success();
@@ -68,10 +69,9 @@ static llvm::Error planTaken(ArrayRef<double> counted, ExitPlan &plan) {
                              " exits, expected " + Twine(count));
   for (auto [share, exit] : llvm::zip(counted, plan.exits)) {
     if (!(share >= 0 && share <= 1))
-      return llvm::createStringError(
-          llvm::formatv("share {0} of leaving rows behind layer {1}, expected "
-                        "0 to 1",
-                        share, exit.layers));
+      return createStringError("share " + realText(APFloat(share)) +
+                               " of leaving rows behind layer " +
+                               Twine(exit.layers) + ", expected 0 to 1");
     exit.taken = share;
   }
   return llvm::Error::success();
