@@ -1,7 +1,21 @@
 //===- ExitPolicy.cpp - what most exit policies have in common ------------===//
 #include "moe/Exit/ExitPolicy.h"
 
+#include <cmath>
+
 using namespace moe;
+
+std::vector<double> ExitPolicy::getThresholdsToTry(int64_t) const {
+  constexpr int steps = 16;
+  auto [least, most] = getRange();
+  std::vector<double> thresholds;
+  for (int step = steps; step >= 0; --step) {
+    // Four decimals, for people.
+    double share = std::round(std::exp2(-0.5 * step) * 1e4) / 1e4;
+    thresholds.push_back(most - (most - least) * share);
+  }
+  return thresholds;
+}
 
 llvm::Error ExitPolicy::fit(llvm::ArrayRef<ExitSample>) {
   return llvm::Error::success();

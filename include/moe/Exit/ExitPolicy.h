@@ -69,6 +69,10 @@ public:
   virtual bool needsFeaturesBefore() const { return false; }
   /// The least and the largest score; thresholds beyond are pointless.
   virtual std::pair<double, double> getRange() const { return {0, 1}; }
+  /// Those that a calibration tries in a model with so many exits, most careful
+  /// first: one threshold for all exits each. No prompt may have a say in them.
+  /// From a 256th of the range below its end, in steps that grow by the root of 2.
+  virtual std::vector<double> getThresholdsToTry(int64_t exits) const;
   /// Where nobody says.
   virtual double getDefaultThreshold() const = 0;
   /// Whether `fit` must come before scores mean anything.

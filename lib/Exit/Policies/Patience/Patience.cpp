@@ -18,6 +18,12 @@ public:
   std::pair<double, double> getRange() const override {
     return {1, mostExits};
   }
+  std::vector<double> getThresholdsToTry(int64_t exits) const override {
+    std::vector<double> streaks;
+    for (int64_t streak = exits; streak > 0; --streak)
+      streaks.push_back(double(streak));
+    return streaks;
+  }
   double getDefaultThreshold() const override { return 2; }
 
   /// State: the token, and how often in a row it was that.
