@@ -60,15 +60,19 @@ static llvm::Error buildPolicy(OpPassManager &manager,
   auto exits = ExitOptions::parse(options, registry);
   if (!exits)
     return exits.takeError();
-  if (exits->isLeaving())
-    manager.nest<ModelOp>().addPass(exits->createPass(registry));
   llvm::Expected<bool> fetches = fetchesExperts(options, registry);
-  if (!fetches || !*fetches)
+  if (!fetches)
     return fetches.takeError();
   auto prefetch = PrefetchOptions::parse(options, registry);
   if (!prefetch)
     return prefetch.takeError();
+  if (!exits->isLeaving() && !*fetches)
+    return llvm::Error::success();
   OpPassManager &model = manager.nest<ModelOp>();
+  if (exits->isLeaving())
+    model.addPass(exits->createPass(registry));
+  if (!*fetches)
+    return llvm::Error::success();
   model.addPass(sched::createInsertFetchesPass(prefetch->getFetches()));
   if (prefetch->isGuessing())
     model.addPass(
