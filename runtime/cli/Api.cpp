@@ -97,6 +97,12 @@ moert_session_stats_t Session::stats() const {
   return stats;
 }
 
+std::vector<int64_t> Session::exitCounts() const {
+  std::vector<int64_t> counts(size_t(module.info.exits) + 1);
+  check(moert_session_exit_counts(session.get(), counts.data()), module.path);
+  return counts;
+}
+
 void Session::startTrace() {
   check(moert_session_trace_start(session.get()), module.path);
 }

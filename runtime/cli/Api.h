@@ -70,6 +70,8 @@ public:
   void forward(const moert_batch_t &batch);
   int32_t threads() const { return moert_session_threads(session.get()); }
   moert_session_stats_t stats() const;
+  /// Tokens that left at each exit; last, those that ran through all layers.
+  std::vector<int64_t> exitCounts() const;
   void startTrace();
   void writeTrace(const std::string &file);
   void startRouting(const std::string &file);

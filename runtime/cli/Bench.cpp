@@ -38,6 +38,8 @@ private:
   void chooseTokens();
   double prefillRate();
   double decodeRate();
+  double generateRate();
+  bool generates() const;
   void repeat();
   /// Whether products are sums of 8-bit integers.
   bool isCoded() const { return setup.module.info.coded_weights > 0; }
@@ -47,9 +49,11 @@ private:
   Setup setup;
   int64_t prefillTokens, decodeTokens;
   uint64_t probe;
-  std::vector<int32_t> tokens;
+  std::vector<int32_t> tokens, prompt;
   RowBatch batch;
   Sampler greedy;
+  ExitFigures figures; ///< of decoded tokens
+  int64_t exitChecks = 0;
   Samples prefill, decode, bandwidth, peak, dotPeak;
 };
 
@@ -58,7 +62,8 @@ private:
 Benchmark::Benchmark(const Options &options)
     : setup(options), prefillTokens(options.prefillTokens),
       decodeTokens(options.decodeTokens), probe(probeBytes()),
-      batch(setup.module.info.vocabulary), greedy(setup.makeSampler()) {
+      batch(setup.makeBatch(/*whole=*/false)), greedy(setup.makeSampler()),
+      figures(setup.module.info.layers) {
   if (!options.prefillGiven)
     prefillTokens = std::min(prefillTokens, setup.context);
   if (!options.decodeGiven)
@@ -70,7 +75,18 @@ Benchmark::Benchmark(const Options &options)
     fail(setup.module.path, "--tg is ", decodeTokens, ", the context has ",
          setup.context);
   chooseTokens();
-  setup.start(std::max(prefillTokens, decodeTokens), 1);
+  int64_t positions = std::max(prefillTokens, decodeTokens);
+  if (generates())
+    positions = std::max(positions, int64_t(prompt.size()) + decodeTokens - 1);
+  setup.start(positions, 1);
+}
+
+/// Drafts of tokens that are given would be accepted by chance: such a module
+/// decodes what it says itself, also where it is to be compared with itself
+/// without exits.
+bool Benchmark::generates() const {
+  return setup.checksDrafts() ||
+         std::string_view(setup.module.info.exit_state) == "verify";
 }
 
 /// What the user gave, from its start again if it is too short. Else the same
@@ -95,6 +111,11 @@ void Benchmark::chooseTokens() {
   for (size_t i = 0; i < tokens.size(); ++i)
     tokens[i] = given.empty() ? int32_t(random() % uint64_t(vocabulary))
                               : given[i % given.size()];
+  const int64_t room = setup.context - decodeTokens + 1;
+  if (given.empty())
+    given.push_back(tokens.front());
+  prompt.assign(given.begin(),
+                given.begin() + std::min(int64_t(given.size()), room));
 }
 
 double Benchmark::prefillRate() {
@@ -106,15 +127,37 @@ double Benchmark::prefillRate() {
   return double(prefillTokens) / secondsSince(start);
 }
 
+/// What follows the tokens that were given, or a random one.
+double Benchmark::generateRate() {
+  std::vector<Request> requests(1);
+  requests[0].prompt = prompt;
+  requests[0].most = decodeTokens;
+  requests[0].sampler = setup.makeSampler();
+  Runner runner = setup.makeRunner();
+  runner.isEos = nullptr;
+  runner.run(requests);
+  figures.add(requests[0]);
+  exitChecks += runner.exitChecks;
+  return runner.decode.seconds > 0 ? runner.decode.perSecond() : 0;
+}
+
 /// From an empty context, one token after the other, each picked and thrown
 /// away.
 double Benchmark::decodeRate() {
+  if (generates())
+    return generateRate();
   Forward forward = setup.forward();
   Clock::time_point start = Clock::now();
   for (int64_t p = 0; p < decodeTokens; ++p) {
     batch.clear();
-    batch.add(tokens[size_t(p)], 0, p, true);
+    batch.add(tokens[size_t(p)], 0, p, true,
+              setup.replay() ? setup.replay()->leaveAfter(size_t(p))
+                             : RowBatch::ByScore);
     batch.run(forward);
+    if (setup.module.info.exits > 0) {
+      figures.add(batch.layersOf(0));
+      exitChecks += checksIn(batch.scoresOf(0));
+    }
     int32_t picked = 0;
     check(moert_sampler_pick(greedy.get(), batch.logitsOf(0),
                              setup.module.info.vocabulary, &picked),
@@ -185,6 +228,8 @@ Json Benchmark::report() {
     addFraction(result, "prefill_int8_peak_fraction", prefill,
                 2 * double(info.macs_per_token), dotPeak);
   }
+  if (setup.module.info.exits > 0)
+    figures.addTo(result, exitChecks, setup.module.info);
   result["prefill_tokens"] = prefillTokens;
   result["decode_tokens"] = decodeTokens;
   result["repetitions"] = decode.size();
@@ -229,7 +274,16 @@ void Benchmark::print(const Json &result) const {
                 "without the head.\n",
                 double(info.active_bytes_per_token) / 1e6,
                 2 * double(info.macs_per_token) / 1e6);
-  writeOut(text + line);
+  text += line;
+  if (info.exits > 0 && !result["average_layers"].is_null()) {
+    std::snprintf(line, sizeof(line),
+                  "It ran through %.2f of %d layers, %.2f with the heads of "
+                  "exits.\n",
+                  result["average_layers"].get<double>(), info.layers,
+                  result["average_layers_with_heads"].get<double>());
+    text += line;
+  }
+  writeOut(text);
 }
 
 int Benchmark::run() {
@@ -237,6 +291,8 @@ int Benchmark::run() {
   Progress progress("benchmark", options.repetitions + 1);
   prefillRate(); // brings the weights and the KV state into memory
   decodeRate();
+  figures = ExitFigures(setup.module.info.layers);
+  exitChecks = 0;
   for (int64_t i = 0; i < options.repetitions && !interrupted(); ++i) {
     progress.update(i + 1);
     repeat();

@@ -1,5 +1,6 @@
 //===- Evaluate.cpp - exact-match accuracy on a file of tasks -------------===//
 #include "Evaluate.h"
+#include "ExitSweep.h"
 #include "Interrupt.h"
 #include "Modes.h"
 #include "Setup.h"
@@ -67,6 +68,84 @@ std::string_view moert::cli::answerIn(std::string_view text) {
   return text.substr(first, text.find_last_not_of(space) - first + 1);
 }
 
+//===-- One run over all tasks --------------------------------------------===//
+
+namespace {
+
+/// Listens to a runner, and judges what it writes.
+class Answers {
+public:
+  struct Score {
+    int64_t correct = 0, total = 0;
+  };
+
+  Answers(const Module &module, const std::vector<EvalItem> &items)
+      : module(module), items(items), decoders(items.size()),
+        texts(items.size()), pieces(items.size()), correct(items.size()) {}
+  Answers(const Answers &) = delete;
+  Answers &operator=(const Answers &) = delete;
+
+  /// The runner must not run longer than this lives.
+  void connect(Runner &runner);
+  Score all() const;
+  std::map<std::string, Score> tasks() const;
+  /// What each token of a task added, and whether it was solved; none: the user
+  /// interrupted before.
+  const std::vector<std::string> &piecesOf(size_t i) const { return pieces[i]; }
+  std::optional<bool> isCorrect(size_t i) const { return correct[i]; }
+
+private:
+  void take(size_t i, std::string_view piece);
+
+  const Module &module;
+  const std::vector<EvalItem> &items;
+  std::vector<std::optional<Decoder>> decoders;
+  std::vector<std::string> texts;
+  std::vector<std::vector<std::string>> pieces;
+  std::vector<std::optional<bool>> correct;
+};
+
+} // namespace
+
+void Answers::connect(Runner &runner) {
+  runner.onToken = [this](size_t i, int32_t token) {
+    if (!decoders[i])
+      decoders[i].emplace(module.makeDecoder(/*skipSpecial=*/true));
+    std::string_view piece = decoders[i]->push(token);
+    texts[i] += piece;
+    pieces[i].emplace_back(piece);
+    return piece.find('\n') == std::string_view::npos;
+  };
+  runner.onEnd = [this](size_t i) {
+    if (decoders[i])
+      texts[i] += decoders[i]->finish();
+    decoders[i].reset();
+    if (!interrupted())
+      correct[i] = answerIn(texts[i]) == items[i].answer;
+  };
+}
+
+Answers::Score Answers::all() const {
+  Score sum;
+  for (const auto &[name, score] : tasks()) {
+    sum.correct += score.correct;
+    sum.total += score.total;
+  }
+  return sum;
+}
+
+std::map<std::string, Answers::Score> Answers::tasks() const {
+  std::map<std::string, Score> result;
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (!correct[i])
+      continue;
+    Score &task = result[items[i].task];
+    ++task.total;
+    task.correct += *correct[i];
+  }
+  return result;
+}
+
 //===-- The mode ----------------------------------------------------------===//
 
 namespace {
@@ -79,30 +158,25 @@ public:
   int run();
 
 private:
-  struct Score {
-    int64_t correct = 0, total = 0;
-  };
-  void makeRequests();
-  void connect(Runner &runner);
-  void judge(size_t i);
-  int report(const Runner &runner);
-  void print() const;
+  std::vector<Request> makeRequests() const;
+  void start();
+  void finishExits(const Answers &answers, const Runner &runner);
+  Json resultOf(const Answers &answers) const;
+  void addLayers(Json &result, const Runner &runner) const;
+  void print(const Answers &answers, const Json &result) const;
 
   Setup setup;
   std::vector<EvalItem> items;
   std::vector<Request> requests;
-  std::vector<std::optional<Decoder>> decoders;
-  std::vector<std::string> texts;
-  Score all;
-  std::map<std::string, Score> tasks;
+  std::optional<OutputFile> record;
 };
 
 } // namespace
 
-void Evaluation::makeRequests() {
-  int64_t capacity = 1;
+std::vector<Request> Evaluation::makeRequests() const {
+  std::vector<Request> result;
   for (const EvalItem &item : items) {
-    Request request;
+    Request &request = result.emplace_back();
     request.prompt = setup.module.encode(item.prompt, true);
     int64_t size = int64_t(request.prompt.size());
     if (size == 0)
@@ -113,55 +187,114 @@ void Evaluation::makeRequests() {
            size, " tokens, the context has ", setup.context);
     request.most = std::min(mostAnswerTokens, setup.context - size + 1);
     request.sampler = setup.makeSampler();
-    capacity = std::max(capacity, size + request.most - 1);
-    requests.push_back(std::move(request));
   }
-  texts.resize(items.size());
-  decoders.resize(items.size());
+  return result;
+}
+
+void Evaluation::start() {
+  requests = makeRequests();
+  int64_t capacity = 1;
+  for (const Request &request : requests)
+    capacity =
+        std::max(capacity, int64_t(request.prompt.size()) + request.most - 1);
   setup.start(capacity, std::min(mostSlots, int64_t(items.size())));
-}
-
-void Evaluation::connect(Runner &runner) {
-  runner.onToken = [this](size_t i, int32_t token) {
-    if (!decoders[i])
-      decoders[i].emplace(setup.module.makeDecoder(/*skipSpecial=*/true));
-    std::string_view piece = decoders[i]->push(token);
-    texts[i] += piece;
-    return piece.find('\n') == std::string_view::npos;
-  };
-  runner.onEnd = [this](size_t i) {
-    if (decoders[i])
-      texts[i] += decoders[i]->finish();
-    decoders[i].reset();
-    if (!interrupted())
-      judge(i);
-  };
-}
-
-void Evaluation::judge(size_t i) {
-  Score &task = tasks[items[i].task];
-  ++task.total;
-  ++all.total;
-  if (answerIn(texts[i]) != items[i].answer)
-    return;
-  ++task.correct;
-  ++all.correct;
+  if (!setup.options.recordExits.empty())
+    record.emplace(setup.options.recordExits);
 }
 
 int Evaluation::run() {
-  makeRequests();
+  start();
+  Answers answers(setup.module, items);
   Runner runner = setup.makeRunner();
-  connect(runner);
+  answers.connect(runner);
   Progress progress("evaluation", int64_t(items.size()));
   runner.onStep = [&] { progress.update(runner.requestsDone); };
   runner.run(requests);
   progress.clear();
-  return report(runner);
+
+  Json result = resultOf(answers);
+  addLayers(result, runner);
+  setup.finish(result, &runner);
+  finishExits(answers, runner);
+  int code = Setup::exitCode(result);
+  if (setup.options.json)
+    writeJson(result);
+  else
+    print(answers, result);
+  return code;
 }
 
-void Evaluation::print() const {
+/// Writes where tokens left.
+void Evaluation::finishExits(const Answers &answers, const Runner &runner) {
+  if (interrupted())
+    return;
+  if (record) {
+    const std::string lines = exitLines(requests);
+    record->append(lines.data(), lines.size());
+    record->finish();
+  }
+  if (setup.options.exitReport.empty())
+    return;
+  std::vector<ReportText> texts(items.size());
+  for (size_t i = 0; i < items.size(); ++i) {
+    texts[i].prompt = items[i].prompt;
+    texts[i].tokens = reportTokens(requests[i], answers.piecesOf(i));
+    texts[i].task = items[i].task;
+    texts[i].answer = items[i].answer;
+    texts[i].correct = answers.isCorrect(i);
+  }
+  auto scoreOf = [](const Answers &some) {
+    return TaskScore{some.all().correct, some.all().total};
+  };
+  ExitSweep sweep(setup, std::move(texts), requests, scoreOf(answers), runner);
+  sweep.run([&](Runner &other, std::vector<Request> &copies) {
+    copies = makeRequests();
+    Answers others(setup.module, items);
+    others.connect(other);
+    other.run(copies);
+    return scoreOf(others);
+  });
+}
+
+Json Evaluation::resultOf(const Answers &answers) const {
+  Json perTask = Json::object();
+  for (const auto &[name, score] : answers.tasks())
+    perTask[name] = {{"correct", score.correct}, {"total", score.total}};
+  const Answers::Score all = answers.all();
+  return {{"accuracy",
+           all.total ? Json(double(all.correct) / double(all.total)) : Json()},
+          {"correct", all.correct},
+          {"total", all.total},
+          {"tasks", perTask}};
+}
+
+/// The newline, or end of text, that closes an answer is easy: it is also
+/// reported apart.
+void Evaluation::addLayers(Json &result, const Runner &runner) const {
+  const moert_module_info_t &info = setup.module.info;
+  ExitFigures all(info.layers), inside(info.layers), closing(info.layers);
+  for (const Request &request : requests) {
+    all.add(request);
+    const bool isClosed =
+        request.stop == Stop::Caller || request.stop == Stop::EndOfText;
+    for (size_t j = 0; j < request.sources.size(); ++j) {
+      const bool closes = isClosed && j + 1 == request.sources.size();
+      (closes ? closing : inside).add(request.sources[j].layers);
+    }
+  }
+  all.addTo(result, runner.exitChecks, info);
+  auto add = [&](const char *where, const ExitFigures &figures) {
+    result[std::string("average_layers_") + where] =
+        figures.tokens() ? Json(figures.averageLayers()) : Json();
+    result[std::string("tokens_") + where] = figures.tokens();
+  };
+  add("before_newline", inside);
+  add("of_newline", closing);
+}
+
+void Evaluation::print(const Answers &answers, const Json &result) const {
   char line[256];
-  auto row = [&](const char *name, const Score &score) {
+  auto row = [&](const char *name, const Answers::Score &score) {
     std::snprintf(line, sizeof(line), "| %-24s | %7lld | %5lld | %7.2f %% |\n",
                   name, static_cast<long long>(score.correct),
                   static_cast<long long>(score.total),
@@ -170,32 +303,25 @@ void Evaluation::print() const {
   };
   std::string text = "| task                     | correct | total | accuracy "
                      " |\n| --- | ---: | ---: | ---: |\n";
-  for (const auto &[name, score] : tasks)
+  for (const auto &[name, score] : answers.tasks())
     text += row(name.c_str(), score);
+  const Answers::Score all = answers.all();
   if (all.total > 0)
     text += row("all", all);
+  auto number = [&](const char *key) {
+    return result[key].is_null() ? 0 : result[key].get<double>();
+  };
+  if (setup.module.info.exits > 0 && all.total > 0) {
+    std::snprintf(
+        line, sizeof(line),
+        "\nA token ran through %.2f of %d layers (%.2f with the heads "
+        "of exits), one before\nthe closing newline through %.2f.\n",
+        number("average_layers"), setup.module.info.layers,
+        number("average_layers_with_heads"),
+        number("average_layers_before_newline"));
+    text += line;
+  }
   writeOut(text);
-}
-
-int Evaluation::report(const Runner &runner) {
-  Json perTask = Json::object();
-  for (const auto &[name, score] : tasks)
-    perTask[name] = {{"correct", score.correct}, {"total", score.total}};
-  Json result = {
-      {"accuracy",
-       all.total ? Json(double(all.correct) / double(all.total)) : Json()},
-      {"correct", all.correct},
-      {"total", all.total},
-      // No module of this version can leave early.
-      {"average_layers", double(setup.module.info.layers)},
-      {"tasks", perTask}};
-  int code = Setup::exitCode(result);
-  setup.finish(result, &runner);
-  if (setup.options.json)
-    writeJson(result);
-  else
-    print();
-  return code;
 }
 
 int moert::cli::evaluate(const Options &options) {

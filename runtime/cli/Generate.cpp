@@ -1,5 +1,6 @@
 //===- Generate.cpp - continues prompts -----------------------------------===//
 #include "Generate.h"
+#include "ExitSweep.h"
 #include "Interrupt.h"
 #include "Modes.h"
 #include "Setup.h"
@@ -71,6 +72,9 @@ private:
   void openStreams();
   void appendText(size_t i, std::string_view piece);
   void connect(Runner &runner);
+  void finishExits(const Runner &runner);
+  TaskScore runAgain(Runner &runner, std::vector<Request> &copies) const;
+  ReportText reportText(size_t i) const;
   bool showsText() const;
   int report(const Runner &runner);
   Json resultOf(size_t i) const;
@@ -81,8 +85,10 @@ private:
   std::vector<Request> requests;
   std::vector<std::optional<Decoder>> decoders; ///< none without a tokenizer
   std::vector<std::string> texts;
-  std::optional<TextStreams> streams; ///< none with --json
+  std::vector<std::vector<std::string>> pieces; ///< of these, by token
+  std::optional<TextStreams> streams;           ///< none with --json
   std::optional<NpyWriter> logits;
+  std::optional<OutputFile> record;
 };
 
 } // namespace
@@ -140,6 +146,9 @@ void Generation::makeRequests() {
 
 void Generation::openStreams() {
   texts.resize(requests.size());
+  pieces.resize(requests.size());
+  if (!setup.options.recordExits.empty())
+    record.emplace(setup.options.recordExits);
   decoders.resize(requests.size());
   // A text that goes on after its end shows where that was.
   if (setup.module.tokenizer())
@@ -161,16 +170,22 @@ void Generation::appendText(size_t i, std::string_view piece) {
 
 void Generation::connect(Runner &runner) {
   runner.onToken = [this](size_t i, int32_t token) {
+    const size_t before = texts[i].size();
     if (decoders[i])
       appendText(i, decoders[i]->push(token));
     else // ids that --tokens takes
       appendText(i, (requests[i].tokens.size() > 1 ? "," : "") +
                         std::to_string(token));
+    pieces[i].push_back(texts[i].substr(before));
     return true;
   };
   runner.onEnd = [this](size_t i) {
-    if (decoders[i])
-      appendText(i, decoders[i]->finish());
+    if (decoders[i]) {
+      std::string_view rest = decoders[i]->finish();
+      appendText(i, rest);
+      if (!pieces[i].empty())
+        pieces[i].back() += rest;
+    }
     if (streams)
       streams->end(i);
   };
@@ -245,14 +260,56 @@ static Json rateOf(const Rate &rate) {
   return rate.tokens > 0 && rate.seconds > 0 ? Json(rate.perSecond()) : Json();
 }
 
+TaskScore Generation::runAgain(Runner &runner,
+                               std::vector<Request> &copies) const {
+  for (const Request &request : requests) {
+    Request &copy = copies.emplace_back();
+    copy.prompt = request.prompt;
+    copy.most = request.most;
+    copy.sampler = setup.makeSampler();
+  }
+  runner.run(copies);
+  return {};
+}
+
+ReportText Generation::reportText(size_t i) const {
+  ReportText text;
+  text.tokens = reportTokens(requests[i], pieces[i]);
+  if (!decoders[i]) {
+    for (int32_t token : requests[i].prompt)
+      text.prompt += (text.prompt.empty() ? "" : ",") + std::to_string(token);
+    return text;
+  }
+  Decoder prompt = setup.module.makeDecoder(/*skipSpecial=*/false);
+  for (int32_t token : requests[i].prompt)
+    text.prompt += prompt.push(token);
+  text.prompt += prompt.finish();
+  return text;
+}
+
+/// Writes where tokens left.
+void Generation::finishExits(const Runner &runner) {
+  if (record) {
+    const std::string lines = exitLines(requests);
+    record->append(lines.data(), lines.size());
+    record->finish();
+  }
+  if (setup.options.exitReport.empty())
+    return;
+  std::vector<ReportText> reported;
+  for (size_t i = 0; i < requests.size(); ++i)
+    reported.push_back(reportText(i));
+  ExitSweep sweep(setup, std::move(reported), requests, {}, runner);
+  sweep.run([this](Runner &other, std::vector<Request> &copies) {
+    return runAgain(other, copies);
+  });
+}
+
 int Generation::report(const Runner &runner) {
   Json result = Json::object();
   int code = Setup::exitCode(result);
   if (logits && code == 0)
     logits->finish();
-  bool any = false;
-  for (const Request &request : requests)
-    any |= !request.tokens.empty();
   if (requests.size() == 1) {
     result.update(resultOf(0));
   } else {
@@ -262,11 +319,16 @@ int Generation::report(const Runner &runner) {
   }
   result["decode_tokens_per_second"] = rateOf(runner.decode);
   result["prefill_tokens_per_second"] = rateOf(runner.prefill);
-  // No module of this version can leave early.
-  result["average_layers"] =
-      any ? Json(double(setup.module.info.layers)) : Json();
+  ExitFigures figures(setup.module.info.layers);
+  for (const Request &request : requests)
+    figures.add(request);
+  figures.addTo(result, runner.exitChecks, setup.module.info);
   noteFullContext();
   setup.finish(result, &runner);
+  if (code == 0) {
+    finishExits(runner);
+    code = Setup::exitCode(result);
+  }
   if (setup.options.json)
     writeJson(result);
   return code;

@@ -101,6 +101,41 @@ static std::string describeSchedule(const Json &json) {
   return text + "\n";
 }
 
+/// Where tokens may leave early, and what is known of that.
+static std::string describeExits(const Module &module, const Json &json) {
+  const moert_module_info_t &info = module.info;
+  if (info.exits == 0)
+    return "";
+  std::string text = format(
+      "exits     %s, %s head, %s; a check reads %.3f MB, a layer %.3f "
+      "MB\n",
+      info.exit_policy, info.exit_head, info.exit_state,
+      double(info.exit_head_bytes) / 1e6, double(info.exit_layer_bytes) / 1e6);
+  for (int32_t i = 0; i < info.exits; ++i) {
+    moert_exit_info_t exit = {};
+    exit.size = sizeof(exit);
+    check(moert_module_exit(module.get(), i, &exit), module.path);
+    text += format("  after %-4d threshold %g", exit.layers, exit.threshold);
+    if (exit.taken >= 0)
+      text += format(", taken by %.1f %%", 100 * exit.taken);
+    text += "\n";
+  }
+  const Json certificate =
+      json.value(Json::json_pointer("/exits/certificate"), Json());
+  if (!certificate.is_object())
+    return text + "  no certificate\n";
+  return text +
+         format("  certificate: P(%s > %g) <= %g, of %lld prompts (data hash "
+                "%s), risk %.4f there, p-value %.3g\n",
+                certificate.value("risk", "").c_str(),
+                certificate.value("delta", 0.0),
+                certificate.value("epsilon", 0.0),
+                certificate.value("prompts", 0ll),
+                certificate.value("data_hash", "").c_str(),
+                certificate.value("empirical_risk", 0.0),
+                certificate.value("p_value", 0.0));
+}
+
 static std::string summary(const Module &module, const Json &json) {
   const moert_module_info_t &info = module.info;
   std::string text = module.path + ": " + stringIn(json, "/producer") +
@@ -126,7 +161,7 @@ static std::string summary(const Module &module, const Json &json) {
                  "without the head\n",
                  double(info.active_bytes_per_token) / 1e6,
                  double(info.macs_per_token) / 1e6);
-  text += describeSchedule(json) + "sections\n";
+  text += describeSchedule(json) + describeExits(module, json) + "sections\n";
   for (const Json &section : json["sections"])
     text += format("  %-12s %14llu bytes at %llu\n",
                    section.value("name", "?").c_str(),

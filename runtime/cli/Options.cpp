@@ -19,6 +19,7 @@ constexpr Modes generating = in(Mode::Generate);
 constexpr Modes running =
     generating | in(Mode::Perplexity) | in(Mode::Evaluate) | in(Mode::Bench);
 constexpr Modes tracing = running & ~in(Mode::Bench);
+constexpr Modes decoding = running & ~in(Mode::Perplexity);
 constexpr Modes feeding = generating | in(Mode::Bench);
 
 enum Repeats { Once, Often };
@@ -48,10 +49,12 @@ private:
   void addRun();
   void addOutput();
   void addOffload();
+  void addExits();
 
   void runParser(int argc, const char *const *argv);
   void chooseMode();
   void checkMeaning() const;
+  void checkExits() const;
   void checkPrompt() const;
   void checkSampling() const;
 
@@ -63,7 +66,7 @@ private:
   Options options;
   std::vector<Entry> entries;
   bool inspect = false, bench = false, listDevices = false;
-  bool noVerify = false, exact = false, noExit = false;
+  bool noVerify = false, exact = false;
 };
 
 /// "--seed" of "-s,--seed".
@@ -85,6 +88,17 @@ T parseNumber(const std::string &name, const std::string &text, T least,
   if (error != std::errc() || stop != end || !(value >= least && value <= most))
     fail(commandLine, name, " is '", text, "' when it should be a number from ",
          least, " to ", most);
+  return value;
+}
+
+/// Of whatever a policy calls a score.
+double parseThreshold(const std::string &text) {
+  double value = 0;
+  const char *end = text.data() + text.size();
+  auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end || std::isnan(value))
+    fail(commandLine, "--exit-threshold is '", text,
+         "' when it should be a number or inf");
   return value;
 }
 
@@ -196,6 +210,7 @@ Parser::Parser()
   addRun();
   addOutput();
   addOffload();
+  addExits();
   app.set_help_flag("-h,--help", "Print this help and exit");
   app.set_version_flag("--version", std::string("moe-run ") + moert_version(),
                        "Print the version and exit");
@@ -258,7 +273,8 @@ void Parser::addSampling() {
 void Parser::addOtherModes() {
   const char *group = "Other modes";
   note(text("--perplexity", options.perplexityFile,
-            "Measure the perplexity of a text file"),
+            "Measure the perplexity of a text file; tokens leave early, where "
+            "the module lets them unchecked"),
        group, in(Mode::Perplexity));
   note(number<int64_t>("--window", options.window, 2, INT32_MAX,
                        "Tokens per perplexity window (the context size)"),
@@ -373,14 +389,53 @@ void Parser::addOffload() {
             "Write which experts each token chooses, for moe-cache-sim and "
             "moe-compile --trace"),
        group, running);
-  note(flag("--no-exit", noExit, "Run every layer for every token"), group,
-       running);
-  note(taking("--exit-threshold", "X", "Confidence that lets a token leave",
+}
+
+void Parser::addExits() {
+  const char *group = "Experts on disk, early exits";
+  note(flag("--no-exit", options.noExit, "Run every layer for every token"),
+       group, running);
+  note(taking("--exit-threshold", "X",
+              "Least score that lets a token leave, at every exit; inf: none "
+              "does (the module's; its certificate holds for those only)",
               [this](const std::string &v) {
-                parseNumber<double>("--exit-threshold", v, 0, 1e6);
+                options.exitThreshold = parseThreshold(v);
                 options.exitFlags.push_back("--exit-threshold");
               }),
        group, running);
+  note(taking("--verify-drafts", "N",
+              "Most tokens that left early and wait until the full model has "
+              "checked them; 0: they are not checked (of a module that checks "
+              "its exits: 4, as long as that is measured to pay)",
+              [this](const std::string &v) {
+                options.verifyDrafts =
+                    parseNumber<int32_t>("--verify-drafts", v, 0, 64);
+                options.exitFlags.push_back("--verify-drafts");
+              }),
+       group, decoding);
+  auto file = [&](const char *name, std::string &value, const char *meaning,
+                  Modes modes) {
+    note(taking(name, "FILE", meaning,
+                [this, name, &value](const std::string &v) {
+                  if (v.empty()) // would mean that it is not given
+                    fail(commandLine, name, " is '' when it should be a file");
+                  value = v;
+                  options.exitFlags.push_back(name);
+                }),
+         group, modes);
+  };
+  file("--record-exits", options.recordExits,
+       "Write after how many layers each token left, and its score at each "
+       "exit, one JSON object a line",
+       decoding & ~in(Mode::Bench));
+  file("--exit-replay", options.exitReplay,
+       "Let tokens leave where this file says: one of --record-exits, or a "
+       "JSON array of numbers of layers",
+       decoding);
+  file("--exit-report", options.exitReport,
+       "Write a page that shows where tokens left, and what other thresholds "
+       "would do (runs the prompts several times)",
+       decoding & ~in(Mode::Bench));
 }
 
 //===-- Meaning -----------------------------------------------------------===//
@@ -441,6 +496,18 @@ void Parser::checkSampling() const {
       fail(commandLine, name, " needs --temp: without it decoding is greedy");
 }
 
+/// Only one of them can say when tokens leave; a report tries thresholds.
+void Parser::checkExits() const {
+  const std::pair<const char *, const char *> pairs[] = {
+      {"--no-exit", "--exit-threshold"},
+      {"--no-exit", "--exit-replay"},
+      {"--exit-threshold", "--exit-replay"},
+      {"--exit-replay", "--exit-report"}};
+  for (const auto &[one, other] : pairs)
+    if (app.count(one) != 0 && app.count(other) != 0)
+      fail(commandLine, one, " and ", other, " exclude each other");
+}
+
 void Parser::checkMeaning() const {
   std::vector<std::string> rest = app.remaining();
   if (!rest.empty() && rest.front().size() > 1 && rest.front()[0] == '-')
@@ -451,6 +518,7 @@ void Parser::checkMeaning() const {
     fail(commandLine, "no module given (see --help)");
   if (!options.reference.empty() && !options.klReference.empty())
     fail(commandLine, "--reference and --kl-reference exclude each other");
+  checkExits();
   if (feeding & in(options.mode))
     checkPrompt();
   if (options.mode == Mode::Generate)

@@ -68,6 +68,12 @@ struct Options {
 
   std::string profile; ///< file of --measure-profile
 
+  bool noExit = false;
+  std::optional<double> exitThreshold; ///< may be infinite; none: the module's
+  std::optional<int32_t> verifyDrafts; ///< none: the module's way
+  /// Files; empty: none.
+  std::string recordExits, exitReplay, exitReport;
+
   /// Options for modules with experts that can be fetched, with guesses of
   /// them, or with exits, as written; only a look at the module tells whether
   /// it has any.

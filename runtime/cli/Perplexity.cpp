@@ -17,11 +17,11 @@ using namespace moert::cli;
 
 WindowScorer::WindowScorer(Forward forward, int64_t vocabulary,
                            int64_t batchRows, int64_t window,
-                           std::string origin)
+                           std::string origin, int32_t exits)
     : forward(std::move(forward)), vocabulary(vocabulary),
       batchRows(std::min(batchRows, mostLogitRows(vocabulary))), window(window),
       sequences(sequencesFor(batchRows, window)), origin(std::move(origin)),
-      batch(vocabulary) {}
+      batch(vocabulary, exits) {}
 
 int64_t WindowScorer::sequencesFor(int64_t batchRows, int64_t window) {
   // A batch may end one window, hold whole ones and begin another.
@@ -74,6 +74,8 @@ void WindowScorer::run(const std::vector<int32_t> &ids) {
       return;
     batch.run(forward);
     score();
+    if (onBatch)
+      onBatch(batch);
     if (onLogits)
       onLogits(batch.logitsOf(0), batch.rows());
     if (reference)
@@ -128,7 +130,7 @@ public:
   virtual const std::string &origin() const = 0;
 };
 
-/// A module that runs on the same windows.
+/// A module that runs on the same windows, every token through all layers.
 class ReferenceModule : public Reference {
 public:
   ReferenceModule(const Setup &setup, const ScoredText &text)
@@ -150,7 +152,8 @@ public:
     session.emplace(module, wanted);
   }
   void read(const RowBatch &batch, std::vector<float> &logits) override {
-    batch.run([this](const moert_batch_t &b) { session->forward(b); }, logits);
+    batch.runWhole([this](const moert_batch_t &b) { session->forward(b); },
+                   logits);
   }
   const std::string &origin() const override { return module.path; }
 
@@ -205,6 +208,13 @@ static void printPerplexity(const WindowScorer &scorer, const Json &result) {
                 static_cast<long long>(scorer.windows),
                 result["window_tokens"].get<long long>());
   writeOut(text);
+  if (result.contains("average_layers_with_heads")) {
+    std::snprintf(text, sizeof(text),
+                  "average layers %.2f, %.2f with the heads of exits\n",
+                  result["average_layers"].get<double>(),
+                  result["average_layers_with_heads"].get<double>());
+    writeOut(text);
+  }
   if (!scorer.reference)
     return;
   std::snprintf(text, sizeof(text),
@@ -258,7 +268,8 @@ int moert::cli::perplexity(const Options &options) {
       WindowScorer::sequencesFor(mostBatchRows, text.window);
   setup.start(capacity, sequences);
   WindowScorer scorer(setup.forward(), setup.module.info.vocabulary,
-                      mostBatchRows, text.window, setup.module.path);
+                      mostBatchRows, text.window, setup.module.path,
+                      setup.module.info.exits);
   if (reference) {
     reference->start(capacity, sequences);
     scorer.referenceOrigin = reference->origin();
@@ -270,6 +281,15 @@ int moert::cli::perplexity(const Options &options) {
     scorer.onLogits = [&](const float *logits, int64_t rows) {
       saved->append(logits, rows);
     };
+  ExitFigures figures(setup.module.info.layers);
+  int64_t exitChecks = 0;
+  if (setup.module.info.exits > 0)
+    scorer.onBatch = [&](const RowBatch &batch) {
+      for (int64_t i = 0; i < batch.wantedRows(); ++i) {
+        figures.add(batch.layersOf(i));
+        exitChecks += checksIn(batch.scoresOf(i));
+      }
+    };
   Progress progress("perplexity", size);
   scorer.onProgress = [&](int64_t done) { progress.update(done); };
   Clock::time_point start = Clock::now();
@@ -277,6 +297,8 @@ int moert::cli::perplexity(const Options &options) {
   progress.clear();
 
   Json result = resultOf(scorer, text.window, secondsSince(start));
+  if (setup.module.info.exits > 0)
+    figures.addTo(result, exitChecks, setup.module.info);
   int code = Setup::exitCode(result);
   setup.finish(result);
   // Logits of a part of the text belong to nothing that a header could name.

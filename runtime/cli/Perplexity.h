@@ -16,8 +16,9 @@ namespace moert::cli {
 /// batch, so that short ones are as fast as long ones.
 class WindowScorer {
 public:
+  /// Of a model with so many exits.
   WindowScorer(Forward forward, int64_t vocabulary, int64_t batchRows,
-               int64_t window, std::string origin);
+               int64_t window, std::string origin, int32_t exits = 0);
   /// KV states that a scorer of so many rows per batch needs.
   static int64_t sequencesFor(int64_t batchRows, int64_t window);
 
@@ -25,6 +26,8 @@ public:
   /// rows of a batch; called in the order of the text. None: no comparison.
   std::function<void(const RowBatch &, std::vector<float> &)> reference;
   std::string referenceOrigin; ///< for messages
+  /// Looks at each batch that ran.
+  std::function<void(const RowBatch &)> onBatch;
   /// Takes the logits of the next `rows` scored positions.
   std::function<void(const float *logits, int64_t rows)> onLogits;
   /// Called with the number of tokens that were dealt with.

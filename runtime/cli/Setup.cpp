@@ -22,6 +22,7 @@ Setup::Setup(const Options &options)
     : options(options), module(options.module, purpose()),
       context(options.context ? options.context : module.info.context) {
   checkFlags();
+  checkExitFlags();
   if (context > module.info.context)
     fail(module.path, "--ctx-size is ", context,
          ", but the model has room for ", module.info.context, " positions");
@@ -40,10 +41,65 @@ void Setup::checkFlags() const {
   if (!options.guessFlags.empty() && !*module.info.predictor)
     fail(module.path, options.guessFlags.front(),
          " given, but this module does not guess experts");
-  if (!options.exitFlags.empty())
+}
+
+void Setup::checkExitFlags() const {
+  if (!options.exitFlags.empty() && module.info.exits == 0)
     fail(module.path, options.exitFlags.front(),
          " given, but this module has no exits");
+  if (options.verifyDrafts.value_or(0) > 0 && !module.info.exits_park)
+    fail(module.path,
+         "--verify-drafts given, but tokens that leave this module "
+         "cannot go on, as exits of the state ",
+         module.info.exit_state, " do");
+  if (dropsCertificate())
+    std::fprintf(stderr,
+                 "warning: %s: %s given, so the certificate of its exits no "
+                 "longer holds\n",
+                 module.path.c_str(),
+                 options.exitThreshold ? "--exit-threshold" : "--exit-replay");
 }
+
+//===-- Exits -------------------------------------------------------------===//
+
+bool Setup::dropsCertificate() const {
+  return module.info.exits_calibrated &&
+         (options.exitThreshold || !options.exitReplay.empty());
+}
+
+/// Null if it does not hold.
+Json Setup::certificate() const {
+  if (dropsCertificate())
+    return Json();
+  char *made = nullptr;
+  check(moert_module_describe(module.get(), &made), module.path);
+  Text description(made);
+  Json json = Json::parse(description.get(), nullptr,
+                          /*allow_exceptions=*/false);
+  const Json::json_pointer where("/exits/certificate");
+  return json.is_object() && json.contains(where) ? json[where] : Json();
+}
+
+bool Setup::checksDrafts() const {
+  return module.info.exits_park && !options.noExit &&
+         options.verifyDrafts.value_or(
+             std::string_view(module.info.exit_state) == "verify") > 0;
+}
+
+/// What is checked gives what the full model gives, so a text that is only read
+/// is read by the full model.
+ExitChoice Setup::exitChoice() const {
+  const bool reads = options.mode == Mode::Perplexity;
+  return {options.noExit || (reads && checksDrafts()), options.exitThreshold};
+}
+
+RowBatch Setup::makeBatch(bool whole) const {
+  RowBatch batch(module.info.vocabulary, module.info.exits);
+  batch.wholeDistributions = whole;
+  return batch;
+}
+
+//===-- Sessions ----------------------------------------------------------===//
 
 /// What the runtime calls the budget.
 int64_t Setup::budgetBytes() const {
@@ -63,18 +119,15 @@ int64_t Setup::budgetBytes() const {
   return MOERT_BUDGET_AUTO;
 }
 
-/// Says before the run that its trace cannot be written behind it.
-static void verifyTrace(const std::string &path) {
+/// Says before the run that a file cannot be written behind it.
+static void verifyWritable(const std::string &path) {
   std::error_code ignored;
   if (std::filesystem::is_other(path, ignored))
     fail(path, "cannot write: is not a regular file");
   OutputFile writable(path);
 }
 
-void Setup::start(int64_t capacity, int64_t wantedSequences) {
-  if (!options.trace.empty())
-    verifyTrace(options.trace);
-  sequences = wantedSequences;
+void Setup::makeSession(const ExitChoice &choice) {
   SessionOptions wanted;
   wanted.threads = options.threads;
   wanted.context = capacity;
@@ -83,12 +136,30 @@ void Setup::start(int64_t capacity, int64_t wantedSequences) {
   if (!options.cachePolicy.empty())
     wanted.cache_policy = options.cachePolicy.c_str();
   wanted.prefetch = int32_t(options.prefetch);
+  wanted.exits = choice.off ? MOERT_EXITS_OFF : MOERT_EXITS_ON;
+  if (choice.threshold)
+    wanted.exit_threshold = *choice.threshold;
+  running.reset(); // first: two may not fit into memory
   running = std::make_unique<Session>(module, wanted);
+}
+
+void Setup::start(int64_t wantedCapacity, int64_t wantedSequences) {
+  for (const std::string &file : {options.trace, options.exitReport})
+    if (!file.empty())
+      verifyWritable(file);
+  if (!options.exitReplay.empty())
+    replayed.emplace(readFile(options.exitReplay), options.exitReplay,
+                     module.info.layers);
+  capacity = wantedCapacity;
+  sequences = wantedSequences;
+  makeSession(exitChoice());
   if (!options.trace.empty())
     running->startTrace();
   if (!options.recordRouting.empty())
     running->startRouting(options.recordRouting);
 }
+
+void Setup::restart(const ExitChoice &choice) { makeSession(choice); }
 
 Forward Setup::forward() {
   return [session = running.get()](const moert_batch_t &batch) {
@@ -96,10 +167,24 @@ Forward Setup::forward() {
   };
 }
 
+/// Checks of more drafts at once save more, but more drafts are thrown away.
+static constexpr int32_t usualDrafts = 4;
+
 Runner Setup::makeRunner() {
+  ExitUse exits;
+  exits.layers = module.info.layers;
+  exits.exits = module.info.exits;
+  exits.wholeDistributions = options.temperature > 0 || !options.logits.empty();
+  exits.checks = checksDrafts();
+  exits.drafts = options.verifyDrafts.value_or(usualDrafts);
+  exits.measuresDrafts = exits.checks && !options.verifyDrafts;
+  if (replay())
+    exits.leaveAfter = [this](size_t i, size_t j) {
+      return replay()->leaveAfter(i, j);
+    };
   Runner runner(forward(),
                 {module.info.vocabulary, sequences, running->batchRows},
-                module.path);
+                module.path, exits);
   if (!options.ignoreEos)
     runner.isEos = [this](int32_t token) { return module.isEos(token); };
   return runner;
@@ -135,6 +220,19 @@ Json moert::cli::statsOf(const Session &session, const Runner *runner) {
   result["weight_bytes"] = stats.weight_bytes;
   result["kv_bytes"] = stats.kv_bytes;
   result["workspace_bytes"] = stats.workspace_bytes;
+  if (session.module.info.exits > 0) {
+    result["exit_tokens"] = stats.exit_tokens;
+    result["exit_layers"] = stats.exit_layers;
+    result["exit_checks"] = stats.exit_checks;
+    result["exit_counts"] = session.exitCounts();
+    result["rows_resumed"] = stats.rows_resumed;
+  }
+  if (runner && runner->checksDrafts()) {
+    result["drafts"] = runner->draftsMade;
+    result["drafts_accepted"] = runner->draftsAccepted;
+    result["draft_checks"] = runner->draftChecks;
+    result["drafts_stopped"] = runner->draftsStopped();
+  }
   if (stats.expert_capacity > 0) {
     result["expert_capacity"] = stats.expert_capacity;
     result["expert_bytes"] = stats.expert_bytes;
@@ -157,6 +255,8 @@ void Setup::finish(Json &result, const Runner *runner) {
     running->writeTrace(options.trace);
   if (!options.recordRouting.empty())
     running->writeRouting();
+  if (module.info.exits_calibrated && !options.noExit)
+    result["certificate"] = certificate();
   if (!options.stats)
     return;
   Json stats = statsOf(*running, runner);

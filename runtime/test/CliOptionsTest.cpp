@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <limits>
 
 using namespace moert::cli;
 using testing::ElementsAre;
@@ -237,9 +238,69 @@ TEST(CliOptions, RejectsMalformedOffloading) {
         << bad;
   EXPECT_EQ(failure({"m", "-p", "a", "--cache-policy", ""}),
             "command line: --cache-policy is '' when it should be a name");
-  EXPECT_EQ(failure({"m", "-p", "a", "--exit-threshold", "high"}),
-            "command line: --exit-threshold is 'high' when it should be a "
-            "number from 0 to 1e+06");
+}
+
+TEST(CliOptions, Exits) {
+  auto threshold = [](const char *text) {
+    return *parse({"m", "-p", "a", "--exit-threshold", text}).exitThreshold;
+  };
+  EXPECT_EQ(threshold("0.9"), 0.9);
+  EXPECT_EQ(threshold("-0.25"), -0.25); // a policy's score may be anything
+  EXPECT_EQ(threshold("inf"), std::numeric_limits<double>::infinity());
+  EXPECT_FALSE(parse({"m", "-p", "a"}).exitThreshold);
+  Options options = parse({"m", "--eval", "e", "--record-exits", "r.jsonl",
+                           "--exit-report=r.html", "--verify-drafts", "0"});
+  EXPECT_EQ(options.recordExits, "r.jsonl");
+  EXPECT_EQ(options.exitReport, "r.html");
+  EXPECT_EQ(*options.verifyDrafts, 0);
+  EXPECT_THAT(
+      options.exitFlags,
+      ElementsAre("--verify-drafts", "--record-exits", "--exit-report"));
+  EXPECT_EQ(parse({"m", "--bench", "--exit-replay", "r"}).exitReplay, "r");
+  EXPECT_TRUE(parse({"m", "--bench", "--no-exit"}).noExit);
+}
+
+TEST(CliOptions, RejectsMalformedExits) {
+  for (const char *bad : {"high", "nan", "0.9x", ""})
+    EXPECT_EQ(failure({"m", "-p", "a", "--exit-threshold", bad}),
+              "command line: --exit-threshold is '" + std::string(bad) +
+                  "' when it should be a number or inf");
+  for (const char *bad : {"-1", "65", "x"})
+    EXPECT_EQ(failure({"m", "-p", "a", "--verify-drafts", bad}),
+              "command line: --verify-drafts is '" + std::string(bad) +
+                  "' when it should be a number from 0 to 64");
+  for (const char *name : {"--record-exits", "--exit-replay", "--exit-report"})
+    EXPECT_EQ(failure({"m", "-p", "a", name, ""}),
+              "command line: " + std::string(name) +
+                  " is '' when it should be a file");
+}
+
+TEST(CliOptions, OnlyOneOptionSaysWhenTokensLeave) {
+  const std::pair<const char *, const char *> pairs[] = {
+      {"--no-exit", "--exit-threshold=1"},
+      {"--no-exit", "--exit-replay=r"},
+      {"--exit-threshold=1", "--exit-replay=r"},
+      {"--exit-replay=r", "--exit-report=h"}};
+  auto name = [](std::string text) { return text.substr(0, text.find('=')); };
+  for (auto [one, other] : pairs)
+    EXPECT_EQ(failure({"m", "-p", "a", other, one}),
+              "command line: " + name(one) + " and " + name(other) +
+                  " exclude each other");
+}
+
+TEST(CliOptions, ExitsInModes) {
+  EXPECT_EQ(failure({"m", "--perplexity", "f", "--record-exits", "r"}),
+            "command line: --record-exits has no meaning with --perplexity");
+  EXPECT_EQ(failure({"m", "--bench", "--record-exits", "r"}),
+            "command line: --record-exits has no meaning with --bench");
+  EXPECT_EQ(failure({"m", "--bench", "--exit-report", "r"}),
+            "command line: --exit-report has no meaning with --bench");
+  EXPECT_EQ(failure({"m", "--perplexity", "f", "--exit-replay", "r"}),
+            "command line: --exit-replay has no meaning with --perplexity");
+  EXPECT_EQ(failure({"m", "--perplexity", "f", "--verify-drafts", "2"}),
+            "command line: --verify-drafts has no meaning with --perplexity");
+  EXPECT_EQ(failure({"m", "--inspect", "--no-exit"}),
+            "command line: --no-exit has no meaning with --inspect");
 }
 
 TEST(CliOptions, MemoryBudget) {
