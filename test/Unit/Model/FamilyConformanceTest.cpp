@@ -7,6 +7,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
+#include "moe/Analysis/DecoderStack.h"
 #include "moe/Dialect/MoE/IR/Moe.h"
 #include "moe/Driver/Registry.h"
 #include "moe/Model/ModelFamily.h"
@@ -74,6 +75,26 @@ TEST_P(FamilyConformance, BuildsVerifiedIR) {
   context.loadDialect<MoeDialect, mlir::func::FuncDialect>();
   EXPECT_TRUE(
       bool(mlir::parseSourceString<mlir::ModuleOp>(result.text, &context)));
+}
+
+/// So that passes which ask for layers, as --exit-policy does, find them.
+TEST_P(FamilyConformance, LayersAreToldApart) {
+  makeCheckpoint();
+  Imported result = import(directory);
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  context.loadDialect<MoeDialect, mlir::func::FuncDialect>();
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(result.text, &context);
+  ASSERT_TRUE(bool(module));
+  ModelOp model = *module->getOps<ModelOp>().begin();
+  llvm::Expected<DecoderStack> stack = DecoderStack::find(model);
+  // A family without attention has no layers.
+  if (result.text.find("moe.attention") == std::string::npos) {
+    EXPECT_THAT(messageOf(stack.takeError()), HasSubstr("0 store keys"));
+    return;
+  }
+  ASSERT_TRUE(bool(stack)) << llvm::toString(stack.takeError());
+  EXPECT_EQ(stack->layers.size(), 2u);
+  EXPECT_FALSE(stack->output.getDefiningOp<NormOp>());
 }
 
 TEST_P(FamilyConformance, MissesEveryTensor) {

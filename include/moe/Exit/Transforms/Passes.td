@@ -18,8 +18,38 @@ def InsertExitsPass : Pass<"moe-insert-exits", "::moe::ModelOp"> {
     its features are kept with the state (`moe.park`), and it runs on, exactly as
     without exits, when a row of its sequence goes deeper (`moe.resume`).
 
+    Layers are found by structure: in front of each, one value is all that is known
+    of a row, keys and values of the layers before apart, and the head begins with
+    a pick of the wanted rows. What a layer is made of stays as it is.
+
     Declined is a model that has exits already, one whose layers, final norm or head
     are not found, and an exit that does not lie between two layers.
+
+    Before:
+    ```mlir
+    %k = moe.linear %x by @layers.2.k : tensor<?x256xf32> -> tensor<?x64xf32>
+    %v = moe.linear %x by @layers.2.v : tensor<?x256xf32> -> tensor<?x64xf32>
+    %kv2 = moe.kv_append %k, %v into %kv1 layer 2 at %sequences, %positions : ...
+    ```
+    After `layers=2 thresholds=0.9`:
+    ```mlir
+    %rows = moe.pick %wanted rows %asking : tensor<?xi32>, tensor<?xi32> -> tensor<?xi32>
+    %c = moe.pick %x rows %rows : tensor<?x256xf32>, tensor<?xi32> -> tensor<?x256xf32>
+    %n = moe.norm rms %c by @norm epsilon 1.0e-06 groups 1 : tensor<?x256xf32>
+    %logits = moe.linear %n by @head : tensor<?x256xf32> -> tensor<?x2048xf32>
+    %sure = moe.confidence top1 %logits : tensor<?x2048xf32> -> tensor<?x1xf32>
+    %running.2, %gone.2, %due.2, %kept.2, %leaving.2 = moe.exit %sure by "top1" above 0.9 after 2
+      asking %asking running %running due %due of %wanted at %sequences, %positions : tensor<?x1xf32>
+    %out = moe.place %logits rows %asking into %zeros : ...
+    %x1 = moe.pick %x rows %running.2 : ...
+    %xg = moe.pick %x rows %gone.2 : ...
+    %k = moe.linear %x1 by @layers.2.k : ...
+    %v = moe.linear %x1 by @layers.2.v : ...
+    %kg = moe.linear %xg by @layers.2.k : ...
+    %vg = moe.linear %xg by @layers.2.v : ...
+    %kvg = moe.kv_append %kg, %vg into %kv1 layer 2 at %sg, %pg : ...
+    %kv2 = moe.kv_append %k, %v into %kvg layer 2 at %s1, %p1 : ...
+    ```
   }];
   let constructor = "nullptr";
   let options = [
