@@ -44,7 +44,8 @@ static std::string certificateOf(const Module &module) {
   char *described = nullptr;
   check(moert_module_describe(module.get(), &described), module.path);
   Text owner(described);
-  Json description = Json::parse(described, nullptr, /*allow_exceptions=*/false);
+  Json description =
+      Json::parse(described, nullptr, /*allow_exceptions=*/false);
   const Json::json_pointer where("/exits/certificate");
   if (description.is_discarded() || !description.contains(where) ||
       !description[where].is_object())

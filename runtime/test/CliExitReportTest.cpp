@@ -34,7 +34,8 @@ ExitReport makeReport() {
   report.layers = 3;
   report.exits = {{1, infinite}, {2, 0.5}};
   report.certificate = R"({"delta": 0.05})";
-  report.texts = {{"<script>", {{7, "</script>", 2, {0.25f, 0.75f}}}, "", "", {}}};
+  report.texts = {
+      {"<script>", {{7, "</script>", 2, {0.25f, 0.75f}}}, "", "", {}}};
   report.settings = {{.shown = true, .right = 3, .total = 4},
                      {.threshold = infinite, .full = true, .bytesRead = 12}};
   return report;
@@ -97,7 +98,8 @@ TEST(CliExitReport, TextIsNeverMarkup) {
 TEST(CliExitReport, BytesThatAreNotUtf8AreReplaced) {
   ExitReport report = makeReport();
   report.texts[0].prompt = "\xff";
-  EXPECT_EQ(dataIn(exitReportPage(report))["texts"][0]["prompt"], "\xef\xbf\xbd");
+  EXPECT_EQ(dataIn(exitReportPage(report))["texts"][0]["prompt"],
+            "\xef\xbf\xbd");
 }
 
 TEST(CliExitReport, MarksInTheDataStay) {
@@ -130,9 +132,8 @@ TEST(CliExitReport, AppearsWhole) {
   TempFolder folder;
   writeExitReport(makeReport(), folder.path("page.html"));
   EXPECT_EQ(readFile(folder.path("page.html")), exitReportPage(makeReport()));
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path("")),
-                          std::filesystem::directory_iterator()),
-            1);
+  std::filesystem::directory_iterator files(folder.path(""));
+  EXPECT_EQ(std::distance(begin(files), end(files)), 1);
 }
 
 TEST(CliExitReport, SaysWhereItCannotBeWritten) {

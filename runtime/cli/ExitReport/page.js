@@ -51,7 +51,8 @@ function showSummary() {
     : `${shown.right} of ${shown.total} tokens`);
   const [now, before] = [secondsPerToken(shown), secondsPerToken(full)];
   if (now && before)
-    addTile('Time per token', duration(now), `full model ${duration(before)}: ${fixed(before / now)} times the speed`);
+    addTile('Time per token', duration(now),
+      `full model ${duration(before)}: ${fixed(before / now)} times the speed`);
   if (skippedBytesPerToken > 0)
     addTile('Expert bytes not needed', percent(skippedBytesPerToken / expertBytesPerToken),
       `${bytes(skippedBytesPerToken)} of ${bytes(expertBytesPerToken)} per token`);
