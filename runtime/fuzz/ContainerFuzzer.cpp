@@ -9,6 +9,7 @@
 #include "code/Code.h"
 #include "moert/abi/container.h"
 #include "moert/moert.h"
+#include "session/Exits.h"
 #include "session/Module.h"
 #include <algorithm>
 #include <cstring>
@@ -100,6 +101,12 @@ static void use(std::unique_ptr<Container> container) {
     parameter.size = sizeof(parameter);
     moert_status_free(moert_module_parameter(module.get(), i, &parameter));
   }
+  for (int32_t i = 0; i < info.exits; ++i) {
+    moert_exit_info_t exit = {};
+    exit.size = sizeof(exit);
+    moert_status_free(moert_module_exit(module.get(), i, &exit));
+  }
+  (void)ExitPlan(module->metadata());
   for (auto *driver = moert_drivers(); *driver; ++driver)
     (void)checkRunnable(*module, **driver).ok();
 }

@@ -313,6 +313,29 @@ TEST(ExitRows, NotANumberStays) {
   EXPECT_EQ(exitRows.layersOf(1), 1);
 }
 
+/// A light head's best word is certain if no other can be better.
+TEST(ExitRows, SettlesRowsThatAreCertain) {
+  ExitPlan plan;
+  plan.layers = {1};
+  plan.thresholds = {0};
+  ExitRows exitRows(plan, 1);
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float surplus[] = {0.5f, 0, -1, nan, 1e-30f};
+  for (bool whole : {false, true}) {
+    ExitBatch batch;
+    batch.wholeDistributions = whole;
+    exitRows.begin(batch);
+    List certain(5), unsure(5);
+    int64_t counts[2];
+    exitRows.abi()->settle(exitRows.abi(), 5, surplus, certain.data(),
+                           unsure.data(), counts);
+    certain.resize(size_t(counts[0]));
+    unsure.resize(size_t(counts[1]));
+    EXPECT_EQ(certain, whole ? List() : List({0, 4}));
+    EXPECT_EQ(unsure, whole ? List({0, 1, 2, 3, 4}) : List({1, 2, 3}));
+  }
+}
+
 TEST(ExitRows, CodeThatAsksForAnotherExit) {
   ExitPlan plan;
   plan.layers = {1};

@@ -410,6 +410,16 @@ TEST(ExitSession, NoMoreThan256RowsWait) {
   expectLogits(f, 0, fullFeatures(tokens)[257][4]);
 }
 
+/// Experts of all rows are numbered with 32 bits, also of those that run along.
+TEST(ExitSession, BatchRowsOfManyExperts) {
+  ModuleSpec spec = ModuleSpec::leaving(true);
+  spec.experts = spec.expertsPerToken = 4096;
+  Fixture f(spec);
+  f.options.batch_rows = 1 << 19;
+  EXPECT_EQ(f.create(), f.error("batches of 524288 rows requested, must be "
+                                "between 1 and 524031"));
+}
+
 /// Rows that wait never make a batch larger than all positions are.
 TEST(ExitSession, WorkspaceOfASmallContext) {
   Leaving f(true);

@@ -42,6 +42,11 @@ ExitRows::ExitRows(const ExitPlan &plan, int64_t sequences)
                       const float *features) {
     of(exits).park(columns, features);
   };
+  functions.settle = [](const moert_abi_exits_t *exits, int64_t count,
+                        const float *surplus, int32_t *certain, int32_t *unsure,
+                        int64_t *counts) {
+    of(exits).settle(count, surplus, certain, unsure, counts);
+  };
 }
 
 void ExitRows::begin(const ExitBatch &batch) {
@@ -155,7 +160,7 @@ void ExitRows::leave(int64_t exit, const float *shown, int64_t numbers,
   }
   const int32_t here = plan.layers[size_t(exit)];
   noteScores(size_t(exit), shown, numbers, shownNumbers);
-  std::vector<int32_t> goOn;
+  size_t stay = 0;
   for (size_t place = 0; place < asks.size(); ++place) {
     const int32_t entry = asks[place];
     if (leaves(entry, size_t(exit), shown[place])) {
@@ -163,10 +168,10 @@ void ExitRows::leave(int64_t exit, const float *shown, int64_t numbers,
       leftAfter[size_t(entry)] = here;
     } else {
       kept[counts[3]++] = int32_t(place);
-      goOn.push_back(entry);
+      asks[stay++] = entry;
     }
   }
-  asks = std::move(goOn);
+  asks.resize(stay);
 
   if (plan.parks)
     decideSequences();
@@ -190,6 +195,16 @@ void ExitRows::leave(int64_t exit, const float *shown, int64_t numbers,
 void ExitRows::park(int64_t columns, const float *features) {
   parkedColumns = columns;
   parked.assign(features, features + int64_t(rows.size()) * columns);
+}
+
+void ExitRows::settle(int64_t count, const float *surplus, int32_t *certain,
+                      int32_t *unsure, int64_t *counts) const {
+  counts[0] = counts[1] = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const bool isCertain = !given.wholeDistributions && surplus[i] > 0;
+    int32_t *to = isCertain ? certain : unsure;
+    to[counts[isCertain ? 0 : 1]++] = int32_t(i);
+  }
 }
 
 //===----------------------------------------------------------------------===//

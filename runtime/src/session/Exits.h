@@ -37,7 +37,8 @@ struct ExitBatch {
   /// As moert_batch_t::leave_after; empty: by score.
   std::span<const int32_t> leaveAfter;
   bool mayLeave = true;
-  bool watches = false; ///< numbers for who records are kept
+  bool wholeDistributions = false; ///< as of moert_batch_t
+  bool watches = false;            ///< numbers for who records are kept
 };
 
 /// Decides, as moe.enter, moe.exit, moe.resume and moe.park of the dialect say,
@@ -97,6 +98,8 @@ private:
              const float *const *watched, int32_t *running, int32_t *gone,
              int32_t *due, int32_t *kept, int32_t *leaving, int64_t *counts);
   void park(int64_t columns, const float *features);
+  void settle(int64_t count, const float *surplus, int32_t *certain,
+              int32_t *unsure, int64_t *counts) const;
 
   const ExitPlan &plan;
   moert_abi_exits_t functions = {};

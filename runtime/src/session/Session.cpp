@@ -350,6 +350,7 @@ Status moert_session_t::runPiece(const moert_batch_t &batch,
       leaving.leaveAfter = {batch.leave_after + firstEntry,
                             size_t(piece.entries())};
     leaving.mayLeave = mayLeave(batch);
+    leaving.wholeDistributions = batch.whole_distributions != 0;
     leaving.watches = exitRecorder != nullptr;
     exitRows->begin(leaving);
     args.exits = exitRows->abi();

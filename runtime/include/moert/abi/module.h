@@ -112,6 +112,12 @@ struct moert_abi_exits_t {
   /* Last: features [rows][columns] of all rows, of which those that are gone are
    * kept. Only of code that parks. */
   void (*park)(const moert_abi_exits_t *exits, int64_t columns, const float *features);
+  /* Rows whose best word is certain if their surplus is above 0: writes the places
+   * of those that are, and of the others; counts[0] and [1] say how many. All are
+   * others when somebody wants whole distributions. Only of code whose exits have
+   * a light head. */
+  void (*settle)(const moert_abi_exits_t *exits, int64_t rows, const float *surplus,
+                 int32_t *certain, int32_t *unsure, int64_t *counts);
 };
 
 typedef struct moert_abi_forward_t {
@@ -169,7 +175,8 @@ MOERT_ABI_ASSERT(offsetof(struct moert_abi_exits_t, enter) == 16);
 MOERT_ABI_ASSERT(offsetof(struct moert_abi_exits_t, resume) == 24);
 MOERT_ABI_ASSERT(offsetof(struct moert_abi_exits_t, leave) == 32);
 MOERT_ABI_ASSERT(offsetof(struct moert_abi_exits_t, park) == 40);
-MOERT_ABI_ASSERT(sizeof(struct moert_abi_exits_t) == 48);
+MOERT_ABI_ASSERT(offsetof(struct moert_abi_exits_t, settle) == 48);
+MOERT_ABI_ASSERT(sizeof(struct moert_abi_exits_t) == 56);
 MOERT_ABI_ASSERT(offsetof(struct moert_abi_offload_t, record) == 16);
 MOERT_ABI_ASSERT(offsetof(struct moert_abi_offload_t, prefetch) == 24);
 MOERT_ABI_ASSERT(offsetof(struct moert_abi_offload_t, demand) == 32);
