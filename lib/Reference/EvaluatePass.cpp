@@ -6,6 +6,7 @@
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 #include <algorithm>
+#include <cmath>
 
 namespace moe {
 #define GEN_PASS_DEF_EVALUATEPASS
@@ -21,7 +22,10 @@ using llvm::raw_ostream;
 static void print(raw_ostream &out, const reference::Value &value,
                   mlir::Type type) {
   if (auto *kv = std::get_if<KvState>(&value)) {
-    out << "kv " << kv->table->size() << " entries\n";
+    out << "kv " << kv->table->size() << " entries";
+    if (!kv->parked->empty())
+      out << ", " << kv->parked->size() << " rows wait";
+    out << '\n';
     return;
   }
   auto shaped = cast<RankedTensorType>(type);
@@ -77,7 +81,8 @@ static llvm::Error runFunction(ModelOp model, StringRef name,
 static llvm::Error runForward(ModelOp model, ArrayRef<int32_t> tokens,
                               StringRef file, EvaluatorOptions options,
                               raw_ostream &out) {
-  llvm::Expected<Matrix> logits = evaluateTokens(model, tokens, options);
+  Evaluator evaluator(model, nullptr, options);
+  llvm::Expected<Matrix> logits = evaluator.evaluateTokens(tokens);
   if (!logits)
     return logits.takeError();
   if (!file.empty())
@@ -88,6 +93,11 @@ static llvm::Error runForward(ModelOp model, ArrayRef<int32_t> tokens,
     out << ' ' << std::max_element(row, row + logits->columns) - row;
   }
   out << '\n';
+  if (!evaluator.getLayersRun().empty()) {
+    out << "layers: ";
+    llvm::interleave(evaluator.getLayersRun(), out, " ");
+    out << '\n';
+  }
   return llvm::Error::success();
 }
 
@@ -109,6 +119,9 @@ struct EvaluatePass : moe::impl::EvaluatePassBase<EvaluatePass> {
       return signalPassFailure();
     }
     EvaluatorOptions options{effort, keepWeights};
+    options.exits.exits = exits;
+    if (!std::isnan(double(exitThreshold)))
+      options.exits.threshold = double(exitThreshold);
     llvm::Error error =
         tokens.empty()
             ? runFunction(models.front(), function, options, llvm::outs())

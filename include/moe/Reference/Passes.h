@@ -5,6 +5,8 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 #include "moe/Quant/QuantScheme.h"
+#include "moe/Reference/Evaluator.h"
+#include <limits>
 
 namespace moe {
 

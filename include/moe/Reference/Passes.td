@@ -35,7 +35,9 @@ def EvaluatePass : Pass<"moe-evaluate", "::mlir::ModuleOp"> {
 
     With `tokens=1,2,3` the function `@forward` computes the logits of that
     sequence. `logits=FILE.npy` writes them as float32 [tokens, vocabulary];
-    without it the most likely next token of each row is printed.
+    without it the most likely next token of each row is printed and, of a model
+    with exits, how many layers made its logits. `exits=off` lets no token leave
+    early, `exit-threshold` stands in for the threshold of every exit.
   }];
   let options = [
     Option<"function", "function", "std::string", /*default=*/"\"main\"",
@@ -52,7 +54,16 @@ def EvaluatePass : Pass<"moe-evaluate", "::mlir::ModuleOp"> {
                clEnumValN(::moe::Effort::Normal, "normal", "as usual"),
                clEnumValN(::moe::Effort::Max, "max", "as well as possible"))}]>,
     Option<"keepWeights", "keep-weights", "bool", /*default=*/"true",
-           "Whether weights stay in memory for the next operation">];
+           "Whether weights stay in memory for the next operation">,
+    Option<"exits", "exits", "::moe::reference::Exits",
+           /*default=*/"::moe::reference::Exits::On",
+           "Whether tokens may leave early",
+           [{::llvm::cl::values(
+               clEnumValN(::moe::reference::Exits::On, "on", "as exits say"),
+               clEnumValN(::moe::reference::Exits::Off, "off", "never"))}]>,
+    Option<"exitThreshold", "exit-threshold", "double",
+           /*default=*/"std::numeric_limits<double>::quiet_NaN()",
+           "Least score that leaves, at every exit">];
 }
 
 #endif // MOE_REFERENCE_PASSES_TD

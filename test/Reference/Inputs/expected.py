@@ -182,5 +182,19 @@ def coded():
     show("coded experts", 0.5 * other + 0.25 * gated(x[0], gate, up, down), gated(x[1], gate, up, down))
 
 
-for section in (rows, rope, attention, mlp, route, experts, predictions, quantize, coded):
+def exits():
+    logits = np.array([[1, 2, 3, 3], [0, 0, 0, 0], [-50, 2, 1, 50.0]])
+    p = softmax(logits)
+    order = np.sort(p)[:, ::-1]
+    logs = np.log(np.maximum(p, 1e-300))
+    show("confidence", order[:, 0])
+    show("confidence", order[:, 0] - order[:, 1])
+    show("confidence", 1 + (p * logs).sum(-1) / np.log(4))
+    other = np.array([[4, 0, 1, 1], [1, 1, 1, 1], [100, -4, -2, -100.0]])
+    lengths = np.sqrt((logits**2).sum(-1) * (other**2).sum(-1))
+    show("similarity", (logits * other).sum(-1) / np.where(lengths, lengths, 1))
+    show("logistic", sigmoid(2 * np.array([5, 6, 7]) - 0.5 * np.array([0.5, -0.25, -1]) - 4.875))
+
+
+for section in (rows, rope, attention, mlp, route, experts, predictions, quantize, coded, exits):
     section()

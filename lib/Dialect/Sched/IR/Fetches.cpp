@@ -7,13 +7,22 @@ using namespace mlir;
 using namespace moe;
 using namespace moe::sched;
 
-static PrefetchOp getFetch(TypedValue<TokenType> token) {
-  return token.getDefiningOp<PrefetchOp>();
+PrefetchOp sched::getFetchOf(Value token) {
+  Operation *after = nullptr;
+  while (auto cancel = token ? token.getDefiningOp<CancelOp>() : CancelOp()) {
+    // Before dominance was verified, cancels might form a ring.
+    if (after && (after->getBlock() != cancel->getBlock() ||
+                  !cancel->isBeforeInBlock(after)))
+      return nullptr;
+    after = cancel;
+    token = cancel.getToken();
+  }
+  return token ? token.getDefiningOp<PrefetchOp>() : PrefetchOp();
 }
 
 // token_c1
 static LogicalResult verifyToken(Operation *op, TypedValue<TokenType> token) {
-  if (getFetch(token))
+  if (getFetchOf(token))
     return success();
   return op->emitOpError(
       "takes a token that is not the result of a sched.prefetch");
@@ -52,7 +61,7 @@ static LogicalResult verifyJoined(PrefetchOp op) {
     return op.emitOpError("is a guess when only a wanted fetch joins another");
   if (failed(verifyToken(op, op.getGuess())))
     return failure();
-  PrefetchOp guess = getFetch(op.getGuess());
+  PrefetchOp guess = getFetchOf(op.getGuess());
   if (guess.isGuess() && guess.getLayer() == op.getLayer())
     return success();
   InFlightDiagnostic error = op.emitOpError();
@@ -121,18 +130,18 @@ Operation *sched::findEnd(PrefetchOp fetch) {
   return end == users.end() ? nullptr : *end;
 }
 
-/// Every user is one that awaits or ends the token, in the block of the fetch:
-/// then they come one after the other.
-static LogicalResult verifyUsers(PrefetchOp fetch) {
-  for (Operation *user : fetch.getToken().getUsers()) {
+/// Every user is one that awaits or ends the token, in the block of the
+/// `source` that it comes from: then they come one after the other.
+static LogicalResult verifyUsers(Operation *source, Value token) {
+  for (Operation *user : token.getUsers()) {
     if (!isEnd(user) && !isa<AwaitOp>(user))
       return user->emitOpError("takes a token, which is only awaited and "
                                "released, launched, joined or cancelled");
-    if (user->getBlock() == fetch->getBlock())
+    if (user->getBlock() == source->getBlock())
       continue;
     InFlightDiagnostic error =
         user->emitOpError("lies in another block than the fetch of its token");
-    error.attachNote(fetch.getLoc()) << "fetched here";
+    error.attachNote(source->getLoc()) << "fetched here";
     return error;
   }
   return success();
@@ -153,26 +162,27 @@ static LogicalResult verifyGuess(PrefetchOp fetch,
 }
 
 // prefetch_c4
-static LogicalResult verifyLife(PrefetchOp fetch) {
-  if (failed(verifyUsers(fetch)))
+static LogicalResult verifyLife(PrefetchOp fetch, Operation *source,
+                                Value token) {
+  if (failed(verifyUsers(source, token)))
     return failure();
-  auto users = llvm::to_vector(fetch.getToken().getUsers());
+  auto users = llvm::to_vector(token.getUsers());
   llvm::sort(users,
              [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
   int64_t ends = llvm::count_if(users, isEnd);
   int64_t awaits = llvm::count_if(users, llvm::IsaPred<AwaitOp>);
-  Operation *end = findEnd(fetch);
-  bool isReleased = !awaits || isa_and_present<ReleaseOp>(end);
+  auto end = llvm::find_if(users, isEnd);
+  bool isReleased = !awaits || (ends && isa<ReleaseOp>(*end));
   if (ends == 1 && awaits <= 1 && isReleased)
     return fetch.isGuess() ? verifyGuess(fetch, users) : success();
-  InFlightDiagnostic error = fetch.emitOpError();
+  InFlightDiagnostic error = source->emitOpError();
   if (ends != 1)
     error << "token ends " << ends << " times when it should end once";
   else if (awaits > 1)
     error << "token is awaited " << awaits
           << " times when it should be awaited once";
   else
-    error << "token is awaited and ends with " << end->getName()
+    error << "token is awaited and ends with " << (*end)->getName()
           << " when it should end with sched.release";
   for (Operation *user : users)
     error.attachNote(user->getLoc()) << "used here";
@@ -185,7 +195,7 @@ LogicalResult PrefetchOp::verify() {
       failed(verifyConfidence(*this)) || failed(verifyPredicted(*this)) ||
       failed(verifyJoined(*this)))
     return failure();
-  return verifyLife(*this);
+  return verifyLife(*this, *this, getToken());
 }
 
 void PrefetchOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
@@ -203,7 +213,7 @@ LogicalResult ReleaseOp::verify() {
   if (failed(verifyToken(*this, getToken())))
     return failure();
   // release_c1
-  AwaitOp await = findAwait(getFetch(getToken()));
+  AwaitOp await = findAwait(getFetchOf(getToken()));
   if (await && await->getBlock() == (*this)->getBlock() &&
       await->isBeforeInBlock(*this))
     return success();
@@ -214,12 +224,51 @@ LogicalResult ReleaseOp::verify() {
   return error;
 }
 
-LogicalResult CancelOp::verify() { return verifyToken(*this, getToken()); }
+LogicalResult CancelOp::verify() {
+  if (failed(verifyToken(*this, getToken())))
+    return failure();
+  // cancel_c1
+  if (bool(getRows()) != bool(getLeft()))
+    return emitOpError() << "has " << getNumResults() << " results and "
+                         << int(bool(getRows())) << " sets of rows";
+  if (!getLeft())
+    return success();
+  // cancel_c2
+  PrefetchOp fetch = getFetchOf(getToken());
+  if (fetch.isGuess())
+    return verifyLife(fetch, *this, getLeft());
+  InFlightDiagnostic error =
+      emitOpError("takes a wanted fetch when rows may keep only a guess");
+  error.attachNote(fetch.getLoc()) << "fetched here";
+  return error;
+}
+
+void CancelOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
+  if (!getLeft())
+    return;
+  PrefetchOp fetch = getFetchOf(getToken());
+  setName(getLeft(), fetch ? ("guess." + Twine(fetch.getLayer())).str()
+                           : std::string("guess"));
+}
+
+/// Dropped only if no row goes on, and then in any case.
+static LogicalResult dropInAnyCase(CancelOp op, CancelOp before,
+                                   PatternRewriter &rewriter) {
+  rewriter.modifyOpInPlace(
+      op, [&] { op.getTokenMutable().assign(before.getToken()); });
+  rewriter.eraseOp(before);
+  return success();
+}
 
 LogicalResult CancelOp::canonicalize(CancelOp op, PatternRewriter &rewriter) {
-  PrefetchOp fetch = getFetch(op.getToken());
-  if (!fetch || fetch->getNextNode() != op)
+  Operation *before = op.getToken().getDefiningOp();
+  if (op.getRows())
+    return rewriter.notifyMatchFailure(op, "the fetch may be kept");
+  if (!before || before->getNextNode() != op)
     return rewriter.notifyMatchFailure(op, "the fetch had time to begin");
+  if (auto cancel = dyn_cast<CancelOp>(before))
+    return dropInAnyCase(op, cancel, rewriter);
+  auto fetch = cast<PrefetchOp>(before);
   if (fetch.getGuess())
     return rewriter.notifyMatchFailure(op, "the fetch ends a guess");
   rewriter.eraseOp(op);
@@ -240,7 +289,7 @@ LogicalResult LaunchOp::verifyRegions() {
   if (experts.size() != 1)
     return emitOpError() << "has " << experts.size()
                          << " moe.experts in its body when it should have 1";
-  PrefetchOp fetch = getFetch(getToken());
+  PrefetchOp fetch = getFetchOf(getToken());
   if (experts[0].getExperts() != fetch.getExperts()) {
     InFlightDiagnostic error =
         experts[0].emitOpError("makes another choice than the fetch that it is "
@@ -264,7 +313,7 @@ LogicalResult LaunchOp::verifyRegions() {
 void LaunchOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
   if (getResults().empty())
     return;
-  PrefetchOp fetch = getFetch(getToken());
+  PrefetchOp fetch = getFetchOf(getToken());
   setName(getResult(0), fetch ? ("experts." + Twine(fetch.getLayer())).str()
                               : std::string("experts"));
 }

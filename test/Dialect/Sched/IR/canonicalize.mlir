@@ -45,6 +45,38 @@ moe.model @m family "null" context 16 vocabulary 8 from "." {
     return
   }
 
+  // Dropped only if no row goes on, and at once in any case: never made. Not so
+  // where something lies between, or where rows may keep it.
+  // CHECK-LABEL: func.func @unless
+  // CHECK-SAME: %[[ROWS:[^:]+]]: tensor<?xi32>)
+  // CHECK-NEXT: %[[A:.+]] = sched.prefetch
+  // CHECK-NEXT: %[[LEFT:.+]] = sched.cancel %[[A]] unless %[[ROWS]]
+  // CHECK-NEXT: sched.record
+  // CHECK-NEXT: sched.cancel %[[LEFT]]{{$}}
+  // CHECK-NEXT: %[[B:.+]] = sched.prefetch
+  // CHECK-NEXT: %[[KEPT:.+]] = sched.cancel %[[B]] unless %[[ROWS]]
+  // CHECK-NEXT: %[[TWICE:.+]] = sched.cancel %[[KEPT]] unless %[[ROWS]]
+  // CHECK-NEXT: %[[WANTED:.+]] = sched.prefetch {{.*}} joining %[[TWICE]]
+  // CHECK-NEXT: sched.await %[[WANTED]]
+  // CHECK-NEXT: sched.release %[[WANTED]]
+  // CHECK-NEXT: return
+  func.func @unless(%logits: tensor<?x8xf32>, %ids: tensor<?x2xi32>, %w: tensor<?x2xf32>, %rows: tensor<?xi32>) {
+    %never = sched.prefetch %ids confident %w above 0.5 of layer 4 in @experts : tensor<?x2xi32>, tensor<?x2xf32>
+    %never_left = sched.cancel %never unless %rows : !sched.token
+    sched.cancel %never_left
+    %a = sched.prefetch %ids confident %w above 0.5 of layer 4 in @experts : tensor<?x2xi32>, tensor<?x2xf32>
+    %left = sched.cancel %a unless %rows : !sched.token
+    sched.record %logits, %ids, %w of layer 3 : tensor<?x8xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+    sched.cancel %left
+    %b = sched.prefetch %ids confident %w above 0.5 of layer 4 in @experts : tensor<?x2xi32>, tensor<?x2xf32>
+    %kept = sched.cancel %b unless %rows : !sched.token
+    %twice = sched.cancel %kept unless %rows : !sched.token
+    %c = sched.prefetch %ids of layer 4 in @experts joining %twice : tensor<?x2xi32>
+    sched.await %c
+    sched.release %c
+    return
+  }
+
   // Equal predictions are one, equal fetches are two: between them, what came
   // may have left.
   // CHECK-LABEL: func.func @twice

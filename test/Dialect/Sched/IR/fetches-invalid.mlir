@@ -584,3 +584,145 @@ moe.model @types_choice family "null" context 16 vocabulary 8 from "." {
 
 // expected-error @+1 {{'sched.cache' op expects parent op 'moe.model'}}
 sched.cache @experts policy "lru"
+
+// -----
+
+// A cancel passes on only what comes from a fetch.
+moe.model @token_c1_left family "null" context 16 vocabulary 8 from "." {
+  sched.cache @experts policy "lru"
+  func.func @f(%ids: tensor<?x2xi32>, %w: tensor<?x2xf32>, %rows: tensor<?xi32>, %t: !sched.token) {
+    // expected-error @+1 {{'sched.cancel' op takes a token that is not the result of a sched.prefetch}}
+    %a = sched.cancel %t unless %rows : !sched.token
+    sched.cancel %a
+    return
+  }
+}
+
+// -----
+
+// Nor do cancels that pass a token around.
+moe.model @token_c1_ring family "null" context 16 vocabulary 8 from "." {
+  sched.cache @experts policy "lru"
+  func.func @f(%ids: tensor<?x2xi32>, %w: tensor<?x2xf32>, %rows: tensor<?xi32>) {
+    // expected-error @+1 {{'sched.cancel' op takes a token that is not the result of a sched.prefetch}}
+    %a = sched.cancel %b unless %rows : !sched.token
+    %b = sched.cancel %a unless %rows : !sched.token
+    return
+  }
+}
+
+// -----
+
+// A guess that rows may keep is joined by a fetch of its own layer.
+moe.model @prefetch_c2_layer_left family "null" context 16 vocabulary 8 from "." {
+  sched.cache @experts policy "lru"
+  func.func @f(%ids: tensor<?x2xi32>, %w: tensor<?x2xf32>, %rows: tensor<?xi32>) {
+    // expected-note @+1 {{joined fetch}}
+    %g = sched.prefetch %ids confident %w above 0.5 of layer 3 in @experts : tensor<?x2xi32>, tensor<?x2xf32>
+    %h = sched.cancel %g unless %rows : !sched.token
+    // expected-error @+1 {{'sched.prefetch' op of layer 4 joins a guess of layer 3}}
+    %u = sched.prefetch %ids of layer 4 in @experts joining %h : tensor<?x2xi32>
+    sched.cancel %u
+    return
+  }
+}
+
+// -----
+
+// What is left of a guess ends, too.
+moe.model @prefetch_c4_left_endless family "null" context 16 vocabulary 8 from "." {
+  sched.cache @experts policy "lru"
+  func.func @f(%ids: tensor<?x2xi32>, %w: tensor<?x2xf32>, %rows: tensor<?xi32>) {
+    %g = sched.prefetch %ids confident %w above 0.5 of layer 3 in @experts : tensor<?x2xi32>, tensor<?x2xf32>
+    // expected-error @+1 {{'sched.cancel' op token ends 0 times when it should end once}}
+    %h = sched.cancel %g unless %rows : !sched.token
+    return
+  }
+}
+
+// -----
+
+moe.model @prefetch_c4_left_twice family "null" context 16 vocabulary 8 from "." {
+  sched.cache @experts policy "lru"
+  func.func @f(%ids: tensor<?x2xi32>, %w: tensor<?x2xf32>, %rows: tensor<?xi32>) {
+    %g = sched.prefetch %ids confident %w above 0.5 of layer 3 in @experts : tensor<?x2xi32>, tensor<?x2xf32>
+    // expected-error @+1 {{'sched.cancel' op token ends 2 times when it should end once}}
+    %h = sched.cancel %g unless %rows : !sched.token
+    // expected-note @+1 {{used here}}
+    %i = sched.cancel %h unless %rows : !sched.token
+    // expected-note @+1 {{used here}}
+    sched.cancel %h
+    sched.cancel %i
+    return
+  }
+}
+
+// -----
+
+moe.model @prefetch_c4_left_and_fetch family "null" context 16 vocabulary 8 from "." {
+  sched.cache @experts policy "lru"
+  func.func @f(%ids: tensor<?x2xi32>, %w: tensor<?x2xf32>, %rows: tensor<?xi32>) {
+    // expected-error @+1 {{'sched.prefetch' op token ends 2 times when it should end once}}
+    %g = sched.prefetch %ids confident %w above 0.5 of layer 3 in @experts : tensor<?x2xi32>, tensor<?x2xf32>
+    // expected-note @+1 {{used here}}
+    %h = sched.cancel %g unless %rows : !sched.token
+    // expected-note @+1 {{used here}}
+    sched.cancel %g
+    sched.cancel %h
+    return
+  }
+}
+
+// -----
+
+moe.model @prefetch_c4_left_awaited family "null" context 16 vocabulary 8 from "." {
+  sched.cache @experts policy "lru"
+  func.func @f(%ids: tensor<?x2xi32>, %w: tensor<?x2xf32>, %rows: tensor<?xi32>) {
+    // expected-note @+1 {{guessed here}}
+    %g = sched.prefetch %ids confident %w above 0.5 of layer 3 in @experts : tensor<?x2xi32>, tensor<?x2xf32>
+    %h = sched.cancel %g unless %rows : !sched.token
+    // expected-error @+1 {{'sched.await' op takes a guess when it should take a wanted fetch}}
+    sched.await %h
+    sched.release %h
+    return
+  }
+}
+
+// -----
+
+moe.model @cancel_c1_result family "null" context 16 vocabulary 8 from "." {
+  sched.cache @experts policy "lru"
+  func.func @f(%ids: tensor<?x2xi32>, %w: tensor<?x2xf32>, %rows: tensor<?xi32>) {
+    %g = sched.prefetch %ids confident %w above 0.5 of layer 3 in @experts : tensor<?x2xi32>, tensor<?x2xf32>
+    // expected-error @+1 {{'sched.cancel' op has 0 results and 1 sets of rows}}
+    "sched.cancel"(%g, %rows) : (!sched.token, tensor<?xi32>) -> ()
+    return
+  }
+}
+
+// -----
+
+moe.model @cancel_c1_rows family "null" context 16 vocabulary 8 from "." {
+  sched.cache @experts policy "lru"
+  func.func @f(%ids: tensor<?x2xi32>, %w: tensor<?x2xf32>) {
+    %g = sched.prefetch %ids confident %w above 0.5 of layer 3 in @experts : tensor<?x2xi32>, tensor<?x2xf32>
+    // expected-error @+1 {{'sched.cancel' op has 1 results and 0 sets of rows}}
+    %h = "sched.cancel"(%g) : (!sched.token) -> !sched.token
+    sched.cancel %h
+    return
+  }
+}
+
+// -----
+
+moe.model @cancel_c2 family "null" context 16 vocabulary 8 from "." {
+  sched.cache @experts policy "lru"
+  func.func @f(%ids: tensor<?x2xi32>, %w: tensor<?x2xf32>, %rows: tensor<?xi32>) {
+    // expected-note @+1 {{fetched here}}
+    %t = sched.prefetch %ids of layer 3 in @experts : tensor<?x2xi32>
+    // expected-error @+1 {{'sched.cancel' op takes a wanted fetch when rows may keep only a guess}}
+    %h = sched.cancel %t unless %rows : !sched.token
+    sched.cancel %h
+    return
+  }
+}

@@ -71,6 +71,21 @@ moe.model @tiny family "null" context 16 vocabulary 8 from "." {
     }
     return %all#0 : tensor<3x4xf32>
   }
+
+  // A guess that is kept where rows go on keeps its name.
+  // CHECK: func.func @left
+  func.func @left(%ids: tensor<?x2xi32>, %w: tensor<?x2xf32>, %rows: tensor<?xi32>) {
+    %0 = sched.prefetch %ids confident %w above 0.5 of layer 4 in @experts : tensor<?x2xi32>, tensor<?x2xf32>
+    // CHECK: %guess.4_0 = sched.cancel %guess.4 unless %{{.+}} : !sched.token
+    %1 = sched.cancel %0 unless %rows : !sched.token
+    // CHECK: %guess.4_1 = sched.cancel %guess.4_0 unless %{{.+}} : !sched.token
+    %2 = sched.cancel %1 unless %rows : !sched.token
+    // CHECK: joining %guess.4_1 : tensor<?x2xi32>
+    %3 = sched.prefetch %ids of layer 4 in @experts joining %2 : tensor<?x2xi32>
+    // CHECK: sched.cancel %wanted.4{{$}}
+    sched.cancel %3
+    return
+  }
 }
 
 // CHECK: moe.model @dense

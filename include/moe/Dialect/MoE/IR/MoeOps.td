@@ -396,12 +396,12 @@ def Moe_ExitOp : Moe_Op<"exit", [Pure, AttrSizedOperandSegments,
     `asking[j]` leaves if `scores[j] >= threshold`; a caller may give thresholds of
     its own for an exit or an entry. An entry that leaves is due no longer.
 
-    Without a state, the row of an entry that leaves is gone, and the others go
-    on. With a state, the rows of a sequence go on together, so that none misses
-    keys and values of another: if a row of the sequence that ran from the first
-    layer on is wanted by nobody or its entry has not left, or if the sequence has no
-    row that ran from the first layer on, then all its rows that run go on, and its
-    rows that wait behind this layer run from here on; else all its rows are gone.
+    A row is *served* when somebody wants it and all entries that do have left,
+    here or before. Without a state, the rows that run go on unless they are
+    served. With a state, the rows of a sequence go on together, so that none
+    misses keys and values of another: if it has rows that ran from the first layer
+    on and all of these are served, all its rows are gone; else all its rows that
+    run go on, and its rows that wait behind this layer run from here on.
 
     `gone` are all rows that do not run on. `due` are the entries still due whose row
     runs on or may still join behind a later layer. `kept` and `leaving` are places
@@ -418,6 +418,9 @@ def Moe_ExitOp : Moe_Op<"exit", [Pure, AttrSizedOperandSegments,
     * (exit_c3) the share lies in [0, 1].
     * (exit_c4) an exit that follows another, by the rows that run, stands behind a
       later layer.
+    * (exit_c5) scores and watched numbers have the same number of rows.
+    * (exit_c6) there is a state if and only if the `moe.enter` or the exit that the
+      rows that run come from has one.
 
     Example:
     ```mlir
@@ -461,9 +464,6 @@ def Moe_ResumeOp : Moe_ComputeOp<"resume", [{"resumed"}], [
     Row r becomes what `moe.park` stored for its position, if it did; the other
     rows stay.
 
-    Constraints:
-    * (resume_c1) input and positions have the same number of rows.
-
     Example:
     ```mlir
     %x1 = moe.resume %x at %sequences, %positions from %kv : tensor<?x256xf32>, !moe.kv<6 x 2 x 32 x f32>
@@ -478,7 +478,6 @@ def Moe_ResumeOp : Moe_ComputeOp<"resume", [{"resumed"}], [
     $input `at` $sequences `,` $positions `from` $kv attr-dict
     `:` type($input) `,` qualified(type($kv))
   }];
-  let hasVerifier = 1;
 }
 
 def Moe_ParkOp : Moe_ComputeOp<"park", [{"kv.parked"}], [
@@ -490,7 +489,7 @@ def Moe_ParkOp : Moe_ComputeOp<"park", [{"kv.parked"}], [
     positions is dropped, for they have run through all layers.
 
     Constraints:
-    * (park_c1) input and positions have the same number of rows.
+    * (park_c1) if the rows come from a `moe.exit`, that has a state.
 
     Example:
     ```mlir
@@ -620,6 +619,7 @@ def Moe_LogisticOp : Moe_ScoreOp<"logistic", [{"likelihood"}]> {
     Constraints:
     * (logistic_c1) there is at least one feature, and one finite weight for each.
     * (logistic_c2) the bias is finite.
+    * (logistic_c3) all features and the result have the same number of rows.
 
     Example:
     ```mlir
@@ -634,6 +634,88 @@ def Moe_LogisticOp : Moe_ScoreOp<"logistic", [{"likelihood"}]> {
   let assemblyFormat = [{
     $features `by` custom<Reals>($weights) `bias` custom<Real>($bias) attr-dict
     `:` type($features) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Moe_SurplusOp : Moe_WeightUser<"surplus", [{"surplus"}], [
+    Moe_SameType<"features", "near">]> {
+  let summary = "by how much the best word of a shortlist certainly wins";
+  let description = [{
+    The logits of the words of a shortlist are known, `inside`; of the others only
+    estimates are, `outside`, made of weights with errors. With a row x of the
+    features that inside is made of, a row y near it that outside is made of, and the
+    rows s of the slack:
+    `result[r] = max_k inside[r, k] - max_j (outside[r, j] + s[j, 0] |x| + s[j, 1] |x - y|)`.
+
+    If s[j, 0] bounds the length of the error of the weights w[j] that outside is made
+    of, and s[j, 1] the length of those weights, then by Cauchy and Schwarz no logit
+    outside is above its bound, and a surplus above 0 says that the best word
+    of all is in the shortlist.
+
+    Constraints:
+    * (surplus_c1) all operands and the result have the same number of rows.
+    * (surplus_c2) the slack is a weight of columns of outside x 2, not stored as a
+      code.
+
+    Example:
+    ```mlir
+    %s = moe.surplus %inside over %outside within @slack of %x near %y
+      : tensor<?x512xf32>, tensor<?x1536xf32>, tensor<?x256xf32> -> tensor<?x1xf32>
+    ```
+  }];
+  let arguments = (ins Arg<Moe_Rows, "logits of the shortlist">:$inside,
+    Arg<Moe_Rows, "estimated logits of the other words">:$outside,
+    Arg<FlatSymbolRefAttr, "weight: how far estimates may be off">:$slack,
+    Arg<Moe_Rows, "features that logits are made of">:$features,
+    Arg<Moe_Rows, "features that estimates are made of">:$near);
+  let results = (outs Res<Moe_Scores, "one number per row">:$result);
+  let assemblyFormat = [{
+    $inside `over` $outside `within` $slack `of` $features `near` $near attr-dict
+    `:` type($inside) `,` type($outside) `,` type($features) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Moe_CertainOp : Moe_Op<"certain", [Pure,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
+  let summary = "which rows a shortlist suffices for";
+  let description = [{
+    Place j is certain if `surplus[j] > 0` and nobody wants more than the best word: a
+    caller may want whole distributions, and then no place is. The others are
+    unsure. Both results ascend.
+
+    Example:
+    ```mlir
+    %certain, %unsure = moe.certain %s : tensor<?x1xf32>
+    ```
+  }];
+  let arguments = (ins Arg<Moe_Scores, "of each row, by how much it is certain">:$surplus);
+  let results = (outs Res<Moe_RowSet, "places of rows that are certain">:$certain,
+    Res<Moe_RowSet, "places of the others">:$unsure);
+  let assemblyFormat = "$surplus attr-dict `:` type($surplus)";
+}
+
+def Moe_SpreadOp : Moe_ComputeOp<"spread", [{"spread"}]> {
+  let summary = "put columns into a wider table, with nothing beside them";
+  let description = [{
+    `result[r, columns[i]] = input[r, i]`; the other columns are -inf.
+
+    Constraints:
+    * (spread_c1) there is one number for each column of the input; they ascend, and
+      lie in [0, columns of the result).
+    * (spread_c2) input and result have the same number of rows.
+
+    Example:
+    ```mlir
+    %logits = moe.spread %inside to [0, 3, 5] : tensor<?x3xf32> -> tensor<?x8xf32>
+    ```
+  }];
+  let arguments = (ins Arg<Moe_Rows, "columns to place">:$input,
+    Arg<DenseI32ArrayAttr, "place of each">:$columns);
+  let results = (outs Res<Moe_Rows, "all columns">:$result);
+  let assemblyFormat = [{
+    $input `to` $columns attr-dict `:` type($input) `->` type($result)
   }];
   let hasVerifier = 1;
 }

@@ -21,4 +21,10 @@ struct CacheResource
 #define GET_OP_CLASSES
 #include "moe/Dialect/Sched/IR/SchedOps.h.inc"
 
+namespace moe::sched {
+/// The fetch that a token stands for, through cancels that may have left it; null
+/// for null, and where there is none.
+PrefetchOp getFetchOf(mlir::Value token);
+} // namespace moe::sched
+
 #endif // MOE_DIALECT_SCHED_IR_SCHED_H

@@ -46,7 +46,8 @@ def Sched_TokenType : TypeDef<Sched_Dialect, "Token"> {
     Stands for the entries of a cache that one `sched.prefetch` asked for.
 
     Constraints:
-    * (token_c1) a token that is used is the result of a `sched.prefetch`.
+    * (token_c1) a token that is used is the result of a `sched.prefetch`, or what
+      a `sched.cancel` left of one.
 
     Example: `!sched.token`.
   }];

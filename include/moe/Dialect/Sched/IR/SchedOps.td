@@ -243,8 +243,8 @@ def Sched_PrefetchOp : Sched_NamingCacheUser<"prefetch", [AttrSizedOperandSegmen
       entries it has, holds the wanted experts of one row.
     * (prefetch_c4) the token ends exactly once, in the block of the fetch:
       awaited and released, launched, joined or cancelled; only a wanted fetch is
-      awaited or launched. Cancelled where no row goes on, it goes on as the result
-      of the cancel.
+      awaited or launched. Cancelled unless rows go on, it lives on as the result of
+      the cancel, which ends likewise.
     * (prefetch_c5) the layer is not negative.
     * (prefetch_c6) what a `sched.predict` guessed is fetched of the layer that it
       guessed for.
@@ -307,14 +307,14 @@ def Sched_ReleaseOp : Sched_CacheUser<"release"> {
   let hasVerifier = 1;
 }
 
-def Sched_CancelOp : Sched_CacheUser<"cancel"> {
+def Sched_CancelOp : Sched_NamingCacheUser<"cancel"> {
   let summary = "drop a fetch";
   let description = [{
     What has not begun is not read; what has arrived stays until it is evicted.
     A fetch that is dropped at once was never made: both go.
 
-    Behind an exit, `unless` rows go on, the fetch is dropped if there are none; the
-    result is what is left of it.
+    With `unless`, behind an exit say, the fetch is dropped only if no row goes on;
+    the result is what is left of it, which may be nothing.
 
     Constraints:
     * (cancel_c1) there is a result if and only if there are rows.
