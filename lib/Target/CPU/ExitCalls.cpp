@@ -69,6 +69,16 @@ SmallVector<Value> ExitCalls::leave(KernelBuilder &b, int64_t exit, Value scores
   return loadCounts(b, sets.size());
 }
 
+SmallVector<Value> ExitCalls::settle(KernelBuilder &b, Value surplus,
+                                     ValueRange sets) const {
+  SmallVector<Value> arguments = {table, rowCount(b, surplus),
+                                  addressOf(b, surplus)};
+  llvm::append_range(arguments, sets);
+  arguments.push_back(counts);
+  callWith(b, load(b, offsetof(moert_abi_exits_t, settle)), arguments);
+  return loadCounts(b, sets.size());
+}
+
 void ExitCalls::callWithFeatures(KernelBuilder &b, int64_t field,
                                  Value features) const {
   callWith(b, load(b, field),

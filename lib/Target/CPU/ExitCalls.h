@@ -27,6 +27,8 @@ public:
                                        mlir::Value scores,
                                        mlir::ValueRange watched,
                                        mlir::ValueRange sets) const;
+  mlir::SmallVector<mlir::Value> settle(KernelBuilder &b, mlir::Value surplus,
+                                        mlir::ValueRange sets) const;
   /// `features` <?xDxf32> are of all rows.
   void resume(KernelBuilder &b, mlir::Value features) const;
   void park(KernelBuilder &b, mlir::Value features) const;

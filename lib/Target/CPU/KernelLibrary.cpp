@@ -36,15 +36,28 @@ std::string KernelLibrary::nameOf(CodeAttr code) {
 
 Value KernelLibrary::getTable(KernelBuilder &b, StringRef name,
                               ArrayRef<float> values) {
-  auto type = MemRefType::get({int64_t(values.size())}, b.getF32Type());
+  auto type =
+      RankedTensorType::get({int64_t(values.size())}, b.getF32Type());
+  return getTable(b, name, DenseElementsAttr::get(type, values));
+}
+
+Value KernelLibrary::getTable(KernelBuilder &b, StringRef name,
+                              ArrayRef<int32_t> values) {
+  auto type =
+      RankedTensorType::get({int64_t(values.size())}, b.getI32Type());
+  return getTable(b, name, DenseElementsAttr::get(type, values));
+}
+
+Value KernelLibrary::getTable(KernelBuilder &b, StringRef name,
+                              DenseElementsAttr values) {
+  ShapedType shape = values.getType();
+  auto type = MemRefType::get(shape.getShape(), shape.getElementType());
   auto [it, isNew] = tables.try_emplace(name);
   if (isNew) {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(module.getBody());
-    auto data = DenseElementsAttr::get(
-        RankedTensorType::get(type.getShape(), b.getF32Type()), values);
     it->second = memref::GlobalOp::create(
-        b, name, b.getStringAttr("private"), type, data, /*constant=*/true,
+        b, name, b.getStringAttr("private"), type, values, /*constant=*/true,
         b.getI64IntegerAttr(MOERT_ABI_ALIGNMENT));
   }
   return memref::GetGlobalOp::create(b, type, it->second.getSymName());

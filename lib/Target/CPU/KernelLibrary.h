@@ -23,14 +23,19 @@ public:
   /// A short name for a code: its own, unless another code took it before.
   std::string nameOf(CodeAttr code);
 
-  /// Constant f32 numbers, aligned to a cache line.
+  /// Constant numbers of one name, f32 or i32, aligned to a cache line.
   mlir::Value getTable(KernelBuilder &b, llvm::StringRef name,
                        llvm::ArrayRef<float> values);
+  mlir::Value getTable(KernelBuilder &b, llvm::StringRef name,
+                       llvm::ArrayRef<int32_t> values);
 
   SimdLevel getSimdLevel() const { return level; }
   int64_t size() const { return functions.size(); }
 
 private:
+  mlir::Value getTable(KernelBuilder &b, llvm::StringRef name,
+                       mlir::DenseElementsAttr values);
+
   mlir::ModuleOp module;
   mlir::Location loc;
   SimdLevel level;

@@ -54,6 +54,12 @@ void emitBest(KernelBuilder &b, mlir::ValueRange arguments);
 /// best <?xi32>, [the same before <?xi32>, streak before <?x1xf32>,] result
 /// <?x1xf32>
 void emitStreak(KernelBuilder &b, mlir::ValueRange arguments);
+/// env, inside <?xKxf32>, outside <?xRxf32>, slack <Rx2xT>, features, near
+/// <?xDxf32>, result <?x1xf32>
+void emitSurplus(KernelBuilder &b, mlir::ValueRange arguments);
+/// env, input <?xKxf32>, result <?xVxf32>; `name` is that of the columns
+void emitSpread(KernelBuilder &b, KernelLibrary &library, llvm::StringRef name,
+                llvm::ArrayRef<int32_t> columns, mlir::ValueRange arguments);
 /// features <?x1xf32>, one for each weight, result <?x1xf32>
 void emitLogistic(KernelBuilder &b, mlir::ArrayRef<double> weights, double bias,
                   mlir::ValueRange arguments);

@@ -16,6 +16,7 @@
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
+#include "llvm/Support/xxhash.h"
 
 namespace moe::cpu {
 #define GEN_PASS_DEF_LOWERMODELPASS
@@ -460,7 +461,7 @@ private:
     }
     if (auto pick = dyn_cast<PickOp>(op))
       rows = rowsOf(pick.getRows());
-    if (!rows || rows == batchRows || isa<EnterOp, ExitOp, sched::CancelOp>(op))
+    if (!rows || rows == batchRows || isa<EnterOp, ExitOp, CertainOp, sched::CancelOp>(op))
       return {};
     return b.less(b.index(0), rows);
   }
@@ -515,7 +516,8 @@ private:
               "run sched-launch-early before");
         })
         .Case<PickOp, PlaceOp, ZerosOp, EnterOp, ExitOp, ResumeOp,
-              ParkOp, ConfidenceOp, SimilarityOp, BestOp, StreakOp, LogisticOp>(
+              ParkOp, ConfidenceOp, SimilarityOp, BestOp, StreakOp, LogisticOp,
+              SurplusOp, CertainOp, SpreadOp>(
             [&](auto o) {
               lowerOp(o);
               return success();
@@ -955,6 +957,38 @@ private:
   void lowerOp(ParkOp op) {
     beginOperation(op, "");
     exits.park(b, bufferOf(op.getInput()));
+  }
+
+  void lowerOp(SurplusOp op) {
+    beginOperation(op, "");
+    call("surplus",
+         {env, bufferOf(op.getInside()), bufferOf(op.getOutside()),
+          weight(op.getSlackAttr()), bufferOf(op.getFeatures()),
+          bufferOf(op.getNear()),
+          result(op.getResult(), rowsOf(op.getInside()))},
+         emitSurplus);
+  }
+
+  void lowerOp(CertainOp op) {
+    beginOperation(op, "");
+    Value surplus = bufferOf(op.getSurplus());
+    defineSets(op, [&](ValueRange sets) {
+      return exits.settle(b, surplus, sets);
+    });
+  }
+
+  void lowerOp(SpreadOp op) {
+    beginOperation(op, "");
+    SmallVector<int32_t> columns(op.getColumns());
+    StringRef bytes(reinterpret_cast<const char *>(columns.data()),
+                    columns.size() * sizeof(int32_t));
+    std::string name = "spread_" + llvm::utohexstr(llvm::xxh3_64bits(bytes));
+    call(name,
+         {env, bufferOf(op.getInput()),
+          result(op.getResult(), rowsOf(op.getInput()))},
+         [&](KernelBuilder &k, ValueRange args) {
+           emitSpread(k, library, name + "_columns", columns, args);
+         });
   }
 
   void lowerOp(ConfidenceOp op) {

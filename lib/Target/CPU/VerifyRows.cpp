@@ -28,6 +28,7 @@ LogicalResult RowVerifier::verify(Operation *op) {
       .Case([&](PlaceOp o) { return verifyPlace(o); })
       .Case([&](EnterOp o) { return verifyEnter(o); })
       .Case([&](ExitOp o) { return verifyExit(o); })
+      .Case([&](CertainOp o) { return noteCertain(o); })
       .Case([&](ResumeOp o) { return verifyResume(o); })
       .Case([&](ParkOp o) { return verifyPark(o); })
       .Default([&](Operation *) { return verifyAlike(op); });
@@ -128,6 +129,14 @@ LogicalResult RowVerifier::verifyExit(ExitOp op) {
   named[op.getRunningOn()] = named[op.getGone()] = batch();
   named[op.getStillDue()] = wanted();
   named[op.getKept()] = named[op.getLeaving()] = rows.lookup(op.getAsking());
+  return success();
+}
+
+LogicalResult RowVerifier::noteCertain(CertainOp op) {
+  for (Value result : op.getResults()) {
+    rows[result] = result;
+    named[result] = rows.lookup(op.getSurplus());
+  }
   return success();
 }
 

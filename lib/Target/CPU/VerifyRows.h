@@ -37,6 +37,7 @@ private:
   mlir::LogicalResult verifyPlace(PlaceOp op);
   mlir::LogicalResult verifyEnter(EnterOp op);
   mlir::LogicalResult verifyExit(ExitOp op);
+  mlir::LogicalResult noteCertain(CertainOp op);
   mlir::LogicalResult verifyResume(ResumeOp op);
   mlir::LogicalResult verifyPark(ParkOp op);
   /// All tables and lists have one kind of rows, which the results get.

@@ -254,6 +254,83 @@ void moe::cpu::emitStreak(KernelBuilder &b, ValueRange args) {
   });
 }
 
+//===----------------------------------------------------------------------===//
+// Whether a shortlist suffices
+//===----------------------------------------------------------------------===//
+
+/// The length of a row, or of the difference to another.
+static Value lengthOf(KernelBuilder &b, Value buffer, Value row,
+                      Value other = {}) {
+  int64_t columns = columnsOf(buffer), whole = columns / kLanes * kLanes;
+  auto squares = [&](Value column, int64_t lanes) {
+    Value x = b.load({buffer, row}, column, lanes);
+    if (other)
+      x = b.fsub(x, b.load({other, row}, column, lanes));
+    return b.fmul(x, x);
+  };
+  Value sum = b.zeros(kLanes);
+  if (whole > 0)
+    sum = b.loop(b.index(0), b.index(whole), kLanes, sum,
+                 [&](Value i, ValueRange carried) -> SmallVector<Value> {
+                   return {b.fadd(carried.front(), squares(i, kLanes))};
+                 })
+              .front();
+  if (columns > whole)
+    sum = b.fadd(sum, b.padded(squares(b.index(whole), columns - whole)));
+  return math::SqrtOp::create(b, b.sumLanes(sum));
+}
+
+void moe::cpu::emitSurplus(KernelBuilder &b, ValueRange args) {
+  Value inside = args[1], outside = args[2], slack = args[3];
+  Value features = args[4], near = args[5], result = args[6];
+  forRows(b, args[0], inside, [&](Value row) {
+    Distribution shortlist{b, {inside, row}, columnsOf(inside)};
+    Value best = shortlist.findLargest().first;
+    Value length = lengthOf(b, features, row);
+    Value distance = lengthOf(b, features, row, near);
+    auto bound = [&](Value j) {
+      Value ofError =
+          b.fmul(b.loadScalar({slack, j}, b.index(0)), length);
+      Value ofFeatures =
+          b.fmul(b.loadScalar({slack, j}, b.index(1)), distance);
+      return b.fadd(b.loadScalar({outside, row}, j),
+                    b.fadd(ofError, ofFeatures));
+    };
+    // Four at a time: each maximum waits for the one before it.
+    int64_t count = columnsOf(outside), whole = count / 4 * 4;
+    SmallVector<Value> most(4, b.f32(lowest));
+    most = b.loop(b.index(0), b.index(whole), 4, most,
+                  [&](Value j, ValueRange carried) {
+                    SmallVector<Value> next;
+                    for (auto [i, value] : llvm::enumerate(carried))
+                      next.push_back(b.fmax(value, bound(b.add(j, i))));
+                    return next;
+                  });
+    for (int64_t j = whole; j < count; ++j)
+      most[0] = b.fmax(most[0], bound(b.index(j)));
+    Value rival = b.fmax(b.fmax(most[0], most[1]), b.fmax(most[2], most[3]));
+    b.store(b.fsub(best, rival), {result, row}, b.index(0));
+  });
+}
+
+void moe::cpu::emitSpread(KernelBuilder &b, KernelLibrary &library,
+                          StringRef name, ArrayRef<int32_t> columns,
+                          ValueRange args) {
+  Value input = args[1], result = args[2];
+  forRows(b, args[0], input, [&](Value row) {
+    forColumns(b, columnsOf(result), [&](Value column, int64_t lanes) {
+      Value none =
+          b.like(b.zeros(lanes), -std::numeric_limits<double>::infinity());
+      b.store(none, {result, row}, column);
+    });
+    Value places = library.getTable(b, name, columns);
+    b.loop(b.index(0), b.index(columns.size()), 1, [&](Value i) {
+      b.store(b.loadScalar({input, row}, i), {result, row},
+              b.loadInt(places, i));
+    });
+  });
+}
+
 void moe::cpu::emitLogistic(KernelBuilder &b, ArrayRef<double> weights,
                             double bias, ValueRange args) {
   Value result = args.back(), zero = b.index(0);

@@ -9,6 +9,8 @@ moe.model @scores family "null" context 64 vocabulary 37 from "." {
   moe.weight @entropy : tensor<37x1xf32> from [#moe.random<5, 1.0 : f32>]
   moe.weight @similarity : tensor<37x1xf32> from [#moe.random<6, 1.0 : f32>]
   moe.weight @streak : tensor<37x1xf32> from [#moe.random<7, 1.0 : f32>]
+  moe.weight @slack : tensor<37x2xf32> from [#moe.random<10, 0.3 : f32>]
+  moe.weight @surplus : tensor<37x1xf32> from [#moe.random<11, 1.0 : f32>]
   moe.weight @logistic : tensor<37x1xf32> from [#moe.random<8, 1.0 : f32>]
   func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
                      %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
@@ -51,8 +53,11 @@ moe.model @scores family "null" context 64 vocabulary 37 from "." {
     %t3 = moe.add %t2, %r4 : tensor<?x37xf32>
     %t4 = moe.add %t3, %r5 : tensor<?x37xf32>
     %t5 = moe.add %t4, %r6 : tensor<?x37xf32>
+    %surplus = moe.surplus %l1 over %l0 within @slack of %before near %p : tensor<?x37xf32>, tensor<?x37xf32>, tensor<?x24xf32> -> tensor<?x1xf32>
+    %r7 = moe.linear %surplus by @surplus : tensor<?x1xf32> -> tensor<?x37xf32>
+    %t6 = moe.add %t5, %r7 : tensor<?x37xf32>
     %zeros = moe.zeros like %wanted : tensor<?xi32> -> tensor<?x37xf32>
-    %logits = moe.add %zeros, %t5 : tensor<?x37xf32>
+    %logits = moe.add %zeros, %t6 : tensor<?x37xf32>
     return %logits, %kv1 : tensor<?x37xf32>, !moe.kv<1 x 1 x 24 x f32>
   }
 }
