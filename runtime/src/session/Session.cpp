@@ -9,7 +9,6 @@
 #include "session/Weights.h"
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <limits>
 
 using namespace moert;
@@ -72,22 +71,6 @@ Status moert_session_t::resolveOptions() {
   int threads;
   MOERT_RETURN_IF_ERROR(chooseThreads(options.threads, &threads));
   options.threads = threads;
-  return Status();
-}
-
-Status moert_session_t::resolveExits() {
-  if (options.exits < MOERT_EXITS_ON || options.exits > MOERT_EXITS_OFF)
-    return makeStatus(MOERT_INVALID_ARGUMENT, module.origin(), ": exits is ",
-                      options.exits, ", must be between ", int(MOERT_EXITS_ON),
-                      " and ", int(MOERT_EXITS_OFF));
-  if (!std::isnan(options.exit_threshold))
-    std::fill(exitPlan.thresholds.begin(), exitPlan.thresholds.end(),
-              options.exit_threshold);
-  exitCounts.assign(size_t(exitPlan.exits()) + 1, 0);
-  if (exitPlan.exits())
-    exitRows = std::make_unique<ExitRows>(exitPlan, options.sequences);
-  if (exitPlan.parks)
-    parked = std::make_unique<Parked>(options.sequences);
   return Status();
 }
 
@@ -319,10 +302,6 @@ Status moert_session_t::runForward(const moert_abi_forward_t &described) {
   return status;
 }
 
-bool moert_session_t::mayLeave(const moert_batch_t &batch) const {
-  return options.exits == MOERT_EXITS_ON && batch.exits == MOERT_EXITS_ON;
-}
-
 /// Runs the piece, whose entries begin at `firstEntry` of the batch.
 Status moert_session_t::runPiece(const moert_batch_t &batch,
                                  int64_t firstEntry) {
@@ -341,18 +320,7 @@ Status moert_session_t::runPiece(const moert_batch_t &batch,
   args.logits =
       batch.logits + firstEntry * module.metadata().model()->vocabulary();
   if (exitRows) {
-    ExitBatch leaving;
-    leaving.sequences = piece.sequences;
-    leaving.wanted = piece.wantedRows;
-    leaving.waiting = piece.waiting;
-    leaving.features = piece.features;
-    if (batch.leave_after)
-      leaving.leaveAfter = {batch.leave_after + firstEntry,
-                            size_t(piece.entries())};
-    leaving.mayLeave = mayLeave(batch);
-    leaving.wholeDistributions = batch.whole_distributions != 0;
-    leaving.watches = exitRecorder != nullptr;
-    exitRows->begin(leaving);
+    beginExits(batch, firstEntry);
     args.exits = exitRows->abi();
   }
 
@@ -372,64 +340,9 @@ Status moert_session_t::runPiece(const moert_batch_t &batch,
   return exitRecorder ? exitRecorder->note(piece, *exitRows) : Status();
 }
 
-/// Rows that are gone wait from now on, with what they left with.
-void moert_session_t::keepWaiting() {
-  for (int64_t row = 0; row < piece.rows(); ++row) {
-    const int32_t sequence = piece.sequences[row];
-    const int32_t position = piece.positions[row];
-    const int32_t layers = exitRows->depthOf(row);
-    stats.rows_resumed += exitRows->isResumed(row);
-    if (exitRows->runsAtEnd(row)) {
-      parked->drop(sequence, position);
-    } else if (layers != piece.waiting[row]) {
-      std::span<const float> features = exitRows->featuresOf(row);
-      parked->keep(sequence, position,
-                   {piece.tokens[row],
-                    layers,
-                    {features.begin(), features.end()}});
-    }
-  }
-}
-
-/// Rows that wait run through all layers, so that no more than a few do.
-Status moert_session_t::finishWaiting() {
-  moert_batch_t nobody;
-  moert_batch_init(&nobody);
-  nobody.exits = MOERT_EXITS_OFF;
-  while (parked->count() > Parked::most) {
-    piece.takeWaiting(*parked, parked->fullest());
-    MOERT_RETURN_IF_ERROR(runPiece(nobody, 0));
-  }
-  return Status();
-}
-
-/// Notes through how many layers each entry of the piece went.
-void moert_session_t::countExits(const moert_batch_t &batch,
-                                 int64_t firstEntry) {
-  const int64_t exits = exitPlan.exits();
-  for (int64_t entry = 0; entry < piece.entries(); ++entry) {
-    const int32_t layers =
-        exitRows ? exitRows->layersOf(entry) : exitPlan.allLayers;
-    if (batch.layers_run)
-      batch.layers_run[firstEntry + entry] = layers;
-    if (batch.exit_scores && exits)
-      std::copy_n(exitRows->scoresOf(entry).begin(), exits,
-                  batch.exit_scores + (firstEntry + entry) * exits);
-    if (layers < 0)
-      continue;
-    auto at = std::find(exitPlan.layers.begin(), exitPlan.layers.end(), layers);
-    ++exitCounts[size_t(at - exitPlan.layers.begin())];
-    ++stats.exit_tokens;
-    stats.exit_layers += layers;
-  }
-  if (exitRows)
-    stats.exit_checks += exitRows->checks();
-}
-
 Status moert_session_t::forward(const moert_batch_t &batch) {
   BatchLimits limits = {module.metadata().model()->vocabulary(),
-                        options.context, options.sequences,
-                        exitPlan.allLayers};
+                        options.context, options.sequences, exitPlan.allLayers};
   Status status = checkBatch(batch, limits, computed);
   if (status)
     return makeStatus(status.code(), module.origin(), ": ", status.message());
@@ -498,20 +411,5 @@ Status moert_session_t::writeRouting() {
     return makeStatus(MOERT_INVALID_ARGUMENT, module.origin(),
                       ": no recording of routing was started");
   std::unique_ptr<RoutingRecorder> finished = std::move(recorder);
-  return finished->finish();
-}
-
-Status moert_session_t::startExits(const std::string &path) {
-  if (!exitRows)
-    return makeStatus(MOERT_INVALID_ARGUMENT, module.origin(),
-                      ": has no exits to record");
-  return ExitRecorder::create(path, &exitRecorder);
-}
-
-Status moert_session_t::writeExits() {
-  if (!exitRecorder)
-    return makeStatus(MOERT_INVALID_ARGUMENT, module.origin(),
-                      ": no recording of exits was started");
-  std::unique_ptr<ExitRecorder> finished = std::move(exitRecorder);
   return finished->finish();
 }

@@ -82,9 +82,8 @@ private:
                               const void **out);
   moert::Status runForward(const moert_abi_forward_t &args);
   moert::Status resolveExits();
-  bool mayLeave(const moert_batch_t &batch) const;
+  void beginExits(const moert_batch_t &batch, int64_t firstEntry);
   moert::Status runPiece(const moert_batch_t &batch, int64_t firstEntry);
-  moert::Status runWaiting();
   moert::Status finishWaiting();
   void keepWaiting();
   void countExits(const moert_batch_t &batch, int64_t firstEntry);
@@ -102,9 +101,9 @@ private:
       weights; ///< a copy of all or of those that are no experts
   moert::DeviceMemory states, workspace;
   std::vector<moert::DeviceMemory> ropeTables;
-  std::vector<const void *> parameters;    ///< in the module's order
-  std::vector<void *> kv;                  ///< state of each sequence
-  std::vector<int64_t> computed;           ///< positions of each sequence
+  std::vector<const void *> parameters; ///< in the module's order
+  std::vector<void *> kv;               ///< state of each sequence
+  std::vector<int64_t> computed;        ///< positions of each sequence
   moert::ExitPlan exitPlan;
   std::unique_ptr<moert::ExitRows> exitRows; ///< null: nobody can leave
   std::unique_ptr<moert::Parked> parked;     ///< null: nobody waits
