@@ -9,8 +9,8 @@ using namespace moe;
 using llvm::createStringError;
 
 namespace {
-/// Which values that say something of rows are alive in front of each operation:
-/// made before, used there or later.
+/// Which values that say something of rows are alive in front of each
+/// operation: made before, used there or later.
 class Cuts {
 public:
   explicit Cuts(Block &block);
@@ -60,7 +60,8 @@ static llvm::Error cannot(const llvm::Twine &what) {
   return createStringError("layers cannot be told apart: " + what);
 }
 
-/// What makes the values of `known`, in order: no state, and nothing with regions.
+/// What makes the values of `known`, in order: no state, and nothing with
+/// regions.
 static llvm::Expected<std::vector<Operation *>>
 findMakers(ValueRange values, ArrayRef<Value> known) {
   llvm::SetVector<Operation *> found;
@@ -95,9 +96,9 @@ static llvm::Error findAppends(DecoderStack &stack) {
   for (auto append : stack.forward.getBody().front().getOps<KvAppendOp>()) {
     int64_t number = stack.layers.size();
     if (int64_t(append.getLayer()) != number)
-      return cannot("keys and values of layer " +
-                    llvm::Twine(append.getLayer()) + " are stored where layer " +
-                    llvm::Twine(number) + " is expected");
+      return cannot(
+          "keys and values of layer " + llvm::Twine(append.getLayer()) +
+          " are stored where layer " + llvm::Twine(number) + " is expected");
     if (append.getSequences() != stack.getSequences() ||
         append.getPositions() != stack.getPositions())
       return cannot("layer " + llvm::Twine(number) +
@@ -112,8 +113,8 @@ static llvm::Error findAppends(DecoderStack &stack) {
   return llvm::Error::success();
 }
 
-/// A layer begins where, before its keys and values are stored, for the last time
-/// one value is all that is known.
+/// A layer begins where, before its keys and values are stored, for the last
+/// time one value is all that is known.
 static llvm::Error findInputs(DecoderStack &stack, const Cuts &cuts) {
   int64_t end = 0; // of the layer before, at the earliest
   for (auto [number, layer] : llvm::enumerate(stack.layers)) {
@@ -135,10 +136,10 @@ static llvm::Error findInputs(DecoderStack &stack, const Cuts &cuts) {
 static llvm::Error findKeysAndValues(DecoderStack &stack) {
   for (auto [number, layer] : llvm::enumerate(stack.layers)) {
     KvAppendOp append = layer.append;
-    llvm::Expected<std::vector<Operation *>> found = findMakers(
-        {append.getKeys(), append.getValues()},
-        {layer.input, stack.getTokens(), stack.getSequences(),
-         stack.getPositions()});
+    llvm::Expected<std::vector<Operation *>> found =
+        findMakers({append.getKeys(), append.getValues()},
+                   {layer.input, stack.getTokens(), stack.getSequences(),
+                    stack.getPositions()});
     if (!found)
       return cannot("what stores keys and values of layer " +
                     llvm::Twine(number) + " " +

@@ -34,6 +34,5 @@ Value moe::buildStreak(ImplicitLocOpBuilder &builder, Value best, Value before,
 Value moe::buildLogistic(ImplicitLocOpBuilder &builder, ValueRange features,
                          ArrayRef<double> weights, double bias) {
   return LogisticOp::create(builder, getScoresType(features.front()), features,
-                            builder.getF64ArrayAttr(weights),
-                            APFloat(bias));
+                            builder.getF64ArrayAttr(weights), APFloat(bias));
 }

@@ -49,8 +49,8 @@ llvm::Error ExitOptions::verifyUses(const Registry &registry) const {
       {"exit-head", options->exitHead.getValue() != "full"}};
   for (auto [flag, isGiven] : given)
     if (isGiven)
-      return llvm::createStringError(
-          "--" + flag + ": has no use when --exit-policy is none");
+      return llvm::createStringError("--" + flag +
+                                     ": has no use when --exit-policy is none");
   return llvm::Error::success();
 }
 
@@ -103,8 +103,7 @@ std::unique_ptr<Pass> ExitOptions::createPass(const Registry &registry) const {
                              options->exitThresholds.end());
   result.taken.assign(options->exitTaken.begin(), options->exitTaken.end());
   // A draft is a token that left and waits, so the code is the same.
-  result.state =
-      options->exitState == "propagate" ? "propagate" : "recompute";
+  result.state = options->exitState == "propagate" ? "propagate" : "recompute";
   result.head = options->exitHead;
   if (options->fittedExitPolicy)
     return createInsertExitsPass(options->fittedExitPolicy, result);

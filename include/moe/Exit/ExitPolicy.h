@@ -21,8 +21,8 @@ namespace moe {
 /// that asks there; whoever builds the exits keeps those that go on.
 using ExitState = llvm::SmallVector<mlir::Value, 2>;
 
-/// An exit, as far as it is known where a row is judged. All values have one row
-/// for each entry that asks.
+/// An exit, as far as it is known where a row is judged. All values have one
+/// row for each entry that asks.
 struct ExitSite {
   ModelOp model;
   int64_t index = 0;  ///< of the exit, from 0
@@ -41,8 +41,8 @@ struct ExitSite {
 struct ExitScores {
   mlir::Value scores; ///< tensor<?x1xf32>
   ExitState state;    ///< for the next exit
-  /// Numbers that a recording should have, tensor<?x1xf32> each; a policy that is
-  /// fitted finds them in the samples that it is fitted on.
+  /// Numbers that a recording should have, tensor<?x1xf32> each; a policy that
+  /// is fitted finds them in the samples that it is fitted on.
   llvm::SmallVector<mlir::Value, 4> watched;
 };
 
@@ -62,8 +62,8 @@ public:
   virtual llvm::StringRef getName() const = 0;
   /// One line for --help.
   virtual llvm::StringRef getSummary() const = 0;
-  /// Whether scores need logits at every exit. Else the head is run only for rows
-  /// that leave.
+  /// Whether scores need logits at every exit. Else the head is run only for
+  /// rows that leave.
   virtual bool needsLogits() const { return true; }
   /// Whether ExitSite::featuresBefore is needed.
   virtual bool needsFeaturesBefore() const { return false; }
@@ -71,17 +71,19 @@ public:
   virtual std::pair<double, double> getRange() const { return {0, 1}; }
   /// Those that a calibration tries in a model with so many exits, most careful
   /// first: one threshold for all exits each. No prompt may have a say in them.
-  /// From a 256th of the range below its end, in steps that grow by the root of 2.
+  /// From a 256th of the range below its end, in steps that grow by the root
+  /// of 2.
   virtual std::vector<double> getThresholdsToTry(int64_t exits) const;
   /// Where nobody says.
   virtual double getDefaultThreshold() const = 0;
   /// Whether `fit` must come before scores mean anything.
   virtual bool needsFit() const { return false; }
-  /// Learns from samples of a module that was compiled with the policy as it is.
-  /// Deterministic.
+  /// Learns from samples of a module that was compiled with the policy as it
+  /// is. Deterministic.
   virtual llvm::Error fit(llvm::ArrayRef<ExitSample> samples);
-  /// What `fit` found, for a policy that is made later: a certificate of a fitted
-  /// policy holds only together with these numbers. Empty: nothing is fitted.
+  /// What `fit` found, for a policy that is made later: a certificate of a
+  /// fitted policy holds only together with these numbers. Empty: nothing is
+  /// fitted.
   virtual std::vector<double> getFit() const { return {}; }
   /// Takes them back; fails if they are not such.
   virtual llvm::Error setFit(llvm::ArrayRef<double> numbers);

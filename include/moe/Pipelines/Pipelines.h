@@ -89,22 +89,26 @@ struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
       llvm::cl::desc("How sure a guess must be, 0 to 1 (0.5)"),
       llvm::cl::value_desc("number"), llvm::cl::init("")};
 
-  // Where the driver calibrates, it compiles twice: first with exits that nobody
-  // takes, whose scores it records, then with what it made of them (below).
+  // Where the driver calibrates, it compiles twice: first with exits that
+  // nobody takes, whose scores it records, then with what it made of them
+  // (below).
   Option<std::string> exitPolicy{
       *this, "exit-policy",
-      llvm::cl::desc("Who says how sure a token is, which may then leave behind "
-                     "some of the layers (none)"),
+      llvm::cl::desc(
+          "Who says how sure a token is, which may then leave behind "
+          "some of the layers (none)"),
       llvm::cl::value_desc("name"), llvm::cl::init("none")};
   Option<std::string> exitLayers{
       *this, "exit-layers",
-      llvm::cl::desc("Numbers of layers behind which tokens may leave (each but "
-                     "the last)"),
+      llvm::cl::desc(
+          "Numbers of layers behind which tokens may leave (each but "
+          "the last)"),
       llvm::cl::value_desc("2,4"), llvm::cl::init("")};
   Option<std::string> exitThreshold{
       *this, "exit-threshold",
-      llvm::cl::desc("Least score that leaves: one, or one for each exit, which "
-                     "must not grow with depth (the policy's)"),
+      llvm::cl::desc(
+          "Least score that leaves: one, or one for each exit, which "
+          "must not grow with depth (the policy's)"),
       llvm::cl::value_desc("number"), llvm::cl::init("")};
   Option<std::string> exitState{
       *this, "exit-state",
@@ -113,13 +117,12 @@ struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
                      "(propagate)"),
       llvm::cl::value_desc("name"), llvm::cl::init("propagate")};
   Option<std::string> exitHead{
-      *this, "exit-head",
-      llvm::cl::desc("What makes logits at exits (full)"),
+      *this, "exit-head", llvm::cl::desc("What makes logits at exits (full)"),
       llvm::cl::value_desc("name"), llvm::cl::init("full")};
 
   /// What a calibration says in place of the options; null or empty: they hold.
-  /// The policy as it was fitted, one threshold for each exit, and which share of
-  /// the tokens that ask there left.
+  /// The policy as it was fitted, one threshold for each exit, and which share
+  /// of the tokens that ask there left.
   std::shared_ptr<const ExitPolicy> fittedExitPolicy;
   std::vector<double> exitThresholds, exitTaken;
 

@@ -75,8 +75,8 @@ void ExitInserter::enter() {
   running = enter.getRunning();
   due = enter.getDue();
   asking = enter.getAsking();
-  logits = ZerosOp::create(builder, stack.getLogits().getType(),
-                           stack.getWanted());
+  logits =
+      ZerosOp::create(builder, stack.getLogits().getType(), stack.getWanted());
   if (!state)
     return;
   all = ResumeOp::create(builder, first.input, stack.getSequences(),
@@ -143,8 +143,8 @@ void ExitInserter::insertExit(size_t number) {
   }
   letRun(next);
   if (!state)
-    storeGone(exit.layers, isLast ? stack.layers.size()
-                                  : plan.exits[number + 1].layers);
+    storeGone(exit.layers,
+              isLast ? stack.layers.size() : plan.exits[number + 1].layers);
 }
 
 void ExitInserter::storeGone(int64_t begin, int64_t end) {
@@ -168,8 +168,7 @@ void ExitInserter::storeGone(int64_t begin, int64_t end) {
       builder.clone(*op, made);
     }
     Value stored = KvAppendOp::create(
-        builder, layer.append.getType(),
-        made.lookup(layer.append.getKeys()),
+        builder, layer.append.getType(), made.lookup(layer.append.getKeys()),
         made.lookup(layer.append.getValues()), layer.append.getKv(),
         layer.append.getLayer(), sequences, positions);
     layer.append.getKvMutable().assign(stored);
@@ -184,9 +183,9 @@ void ExitInserter::leave() {
   Value last = buildFullHead(builder, stack, pickWanted(now, due));
   end.setOperand(0, place(last, due, logits));
   if (state)
-    end.setOperand(1, ParkOp::create(builder, now, gone, end.getOperand(1),
-                                     stack.getSequences(),
-                                     stack.getPositions()));
+    end.setOperand(1,
+                   ParkOp::create(builder, now, gone, end.getOperand(1),
+                                  stack.getSequences(), stack.getPositions()));
   for (Operation *op : llvm::reverse(stack.head))
     if (op->use_empty())
       op->erase();

@@ -8,8 +8,9 @@
 namespace moe {
 
 /// Rows between two exits are close together: `running` says which of the
-/// batch's they are. What is known of rows by their numbers in the batch lies in
-/// tables. The layers' own operations stay as they are, their operands change.
+/// batch's they are. What is known of rows by their numbers in the batch lies
+/// in tables. The layers' own operations stay as they are, their operands
+/// change.
 class ExitInserter {
 public:
   ExitInserter(ModelOp model, DecoderStack stack, const ExitPlan &plan,

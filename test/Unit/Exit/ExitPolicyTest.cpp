@@ -1,8 +1,8 @@
 //===- ExitPolicyTest.cpp - what every exit policy must do ----------------===//
+#include "moe/Exit/ExitPolicy.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
 #include "moe/Driver/Registry.h"
-#include "moe/Exit/ExitPolicy.h"
 #include "moe/Reference/Evaluator.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -63,10 +63,10 @@ protected:
     model = ModelOp::create(b, "m", "null", 8, words, ".");
     b.createBlock(&model.getBody());
     mlir::Type rows = rowsType(features), logits = rowsType(words);
-    std::vector<mlir::Type> inputs = {rows, rows, logits, rows, rows, logits,
-                                      getRowSetType(&context)};
-    function = mlir::func::FuncOp::create(b, "f",
-                                          b.getFunctionType(inputs, {}));
+    std::vector<mlir::Type> inputs = {
+        rows, rows, logits, rows, rows, logits, getRowSetType(&context)};
+    function =
+        mlir::func::FuncOp::create(b, "f", b.getFunctionType(inputs, {}));
     b.setInsertionPointToEnd(function.addEntryBlock());
     ExitSite site;
     site.model = model;
@@ -109,9 +109,13 @@ protected:
   std::pair<std::vector<double>, std::vector<double>>
   run(const Seen &atFirst, const Seen &atSecond, std::vector<int32_t> kept) {
     Integers rows{int64_t(kept.size()), 1, kept};
-    std::vector<Value> arguments = {atFirst.before,  atFirst.after,
-                                    atFirst.logits,  atSecond.before,
-                                    atSecond.after,  atSecond.logits, rows};
+    std::vector<Value> arguments = {atFirst.before,
+                                    atFirst.after,
+                                    atFirst.logits,
+                                    atSecond.before,
+                                    atSecond.after,
+                                    atSecond.logits,
+                                    rows};
     auto results = evaluate(model, function, std::move(arguments));
     if (!results) {
       ADD_FAILURE() << llvm::toString(results.takeError());
@@ -186,8 +190,8 @@ TEST_P(ExitPolicyTest, ScoresVerify) {
 TEST_P(ExitPolicyTest, ScoresLieInRange) {
   auto [least, most] = policy->getRange();
   for (double scale : {0.0, 0.1, 3.0, 100.0}) {
-    auto [one, two] = run(randomSeen(32, scale, 1), randomSeen(32, scale, 7),
-                          count(32));
+    auto [one, two] =
+        run(randomSeen(32, scale, 1), randomSeen(32, scale, 7), count(32));
     one.insert(one.end(), two.begin(), two.end());
     ASSERT_EQ(one.size(), 64u);
     for (double score : one) {
@@ -242,7 +246,8 @@ TEST_P(ExitPolicyTest, FitIsTakenBack) {
   ASSERT_FALSE(policy->fit(samples));
   std::vector<double> numbers = policy->getFit();
   EXPECT_EQ(numbers.empty(), !policy->needsFit());
-  std::unique_ptr<ExitPolicy> other = getRegistry().exitPolicies.at(GetParam())();
+  std::unique_ptr<ExitPolicy> other =
+      getRegistry().exitPolicies.at(GetParam())();
   ASSERT_FALSE(other->setFit(numbers));
   EXPECT_EQ(other->getFit(), numbers);
   llvm::Error error = other->setFit({1.0});

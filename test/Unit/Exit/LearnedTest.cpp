@@ -8,7 +8,6 @@
 #include <random>
 
 using namespace moe;
-using testing::Each;
 using testing::SizeIs;
 
 namespace {
@@ -117,13 +116,20 @@ TEST_F(LearnedTest, SamplesThatDoNotFitAreRefused) {
   samples = draw(4);
   samples[7].exits[1].watched.pop_back();
   EXPECT_EQ(fail(samples), "a token has 3 numbers at an exit, expected 4");
+  samples = draw(4);
+  samples[7].exits[1].watched[2] = NAN;
+  EXPECT_EQ(fail(samples),
+            "a token has a number at an exit that is not finite");
 }
 
 TEST_F(LearnedTest, NumbersThatAreNoFitAreRefused) {
   EXPECT_EQ(llvm::toString(create()->setFit(std::vector<double>(7))),
             "7 numbers of a policy that has 5 for each exit");
-  EXPECT_EQ(llvm::toString(getRegistry().exitPolicies.at("top1")()->setFit({1})),
-            "exit policy 'top1' is given 1 fitted numbers, it has 0");
+  EXPECT_EQ(llvm::toString(create()->setFit(std::vector<double>(5, INFINITY))),
+            "a number of a policy is not finite");
+  EXPECT_EQ(
+      llvm::toString(getRegistry().exitPolicies.at("top1")()->setFit({1})),
+      "exit policy 'top1' is given 1 fitted numbers, it has 0");
 }
 
 } // namespace

@@ -8,6 +8,7 @@
 #include "moe/Driver/Registry.h"
 #include "moe/Exit/ExitBuilder.h"
 #include "llvm/ADT/STLExtras.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace moe;
@@ -41,9 +42,15 @@ private:
 };
 } // namespace
 
+static bool areFinite(ArrayRef<double> numbers) {
+  return llvm::all_of(numbers,
+                      [](double value) { return std::isfinite(value); });
+}
+
 llvm::Error Learned::fit(ArrayRef<ExitSample> samples) {
   if (samples.empty())
-    return llvm::createStringError("no tokens to learn from, expected 1 or more");
+    return llvm::createStringError(
+        "no tokens to learn from, expected 1 or more");
   size_t exits = samples.front().exits.size();
   std::vector<std::vector<LogisticSample>> byExit(exits);
   for (const ExitSample &sample : samples) {
@@ -56,6 +63,9 @@ llvm::Error Learned::fit(ArrayRef<ExitSample> samples) {
         return llvm::createStringError(
             "a token has " + llvm::Twine(exit.watched.size()) +
             " numbers at an exit, expected " + llvm::Twine(features));
+      if (!areFinite(exit.watched))
+        return llvm::createStringError(
+            "a token has a number at an exit that is not finite");
       place.push_back({exit.watched, exit.agrees});
     }
   }
@@ -79,6 +89,8 @@ llvm::Error Learned::setFit(ArrayRef<double> numbers) {
     return llvm::createStringError(
         llvm::Twine(numbers.size()) + " numbers of a policy that has " +
         llvm::Twine(features + 1) + " for each exit");
+  if (!areFinite(numbers))
+    return llvm::createStringError("a number of a policy is not finite");
   models.clear();
   for (; !numbers.empty(); numbers = numbers.drop_front(features + 1)) {
     ArrayRef<double> weights = numbers.take_front(features);

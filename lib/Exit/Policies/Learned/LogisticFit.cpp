@@ -53,8 +53,8 @@ struct Scaling {
 };
 } // namespace
 
-/// Solves a x = b by Cholesky's decomposition; a is symmetric and, thanks to the
-/// penalty, positive definite.
+/// Solves a x = b by Cholesky's decomposition; a is symmetric and, thanks to
+/// the penalty, positive definite.
 static Vector solve(Rows a, Vector b) {
   size_t size = b.size();
   for (size_t i = 0; i < size; ++i) {
@@ -96,8 +96,7 @@ static double getLoss(const std::vector<LogisticSample> &samples,
 
 /// From where Newton's method goes in one step.
 static Vector getStep(const std::vector<LogisticSample> &samples,
-                      const Rows &rows, const Vector &weights,
-                      double penalty) {
+                      const Rows &rows, const Vector &weights, double penalty) {
   size_t size = weights.size();
   Vector gradient(size);
   Rows curvature(size, Vector(size));

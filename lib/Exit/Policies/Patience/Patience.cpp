@@ -15,9 +15,7 @@ public:
   StringRef getSummary() const override {
     return "exits in a row whose likeliest token is the same";
   }
-  std::pair<double, double> getRange() const override {
-    return {1, mostExits};
-  }
+  std::pair<double, double> getRange() const override { return {1, mostExits}; }
   std::vector<double> getThresholdsToTry(int64_t exits) const override {
     std::vector<double> streaks;
     for (int64_t streak = exits; streak > 0; --streak)

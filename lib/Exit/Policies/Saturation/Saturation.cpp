@@ -19,7 +19,7 @@ public:
   bool needsLogits() const override { return false; }
   bool needsFeaturesBefore() const override { return true; }
   std::pair<double, double> getRange() const override { return {-1, 1}; }
-  double getDefaultThreshold() const override { return 0.95; }
+  double getDefaultThreshold() const override { return 0.99; }
 
   ExitScores buildScores(ImplicitLocOpBuilder &b,
                          const ExitSite &site) const override {
