@@ -25,6 +25,10 @@
 //                         layers; tells `offload` what it routes, guesses of
 //                         layer 1 what is true, asks and takes; 56 bytes of
 //                         workspace for each row
+//   conformance_leaving   the same with an exit between the layers, whose score
+//                         is token / 4; a row that is gone has the sum over
+//                         the first layer; drops guesses if no row runs on; 132
+//                         bytes of workspace for each row
 //   conformance_exits     four layers, state as above with as many; feature
 //                         x = token + 1; a layer l stores key = x, then x =
 //                         (3 x + l + sum of keys up to the row's position) mod

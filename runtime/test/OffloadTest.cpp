@@ -107,6 +107,59 @@ TEST(Offload, Batches) {
   }
 }
 
+//===-- Tokens that leave early -------------------------------------------===//
+
+/// Tokens 3 leave behind the first of two layers.
+ModuleSpec leaving() {
+  ModuleSpec spec = guessing();
+  spec.entry = "conformance_leaving";
+  spec.workspacePerRow = 132;
+  spec.exits.emplace();
+  spec.exits->places = {{1, 0.75}};
+  return spec;
+}
+
+std::vector<float> logitsOfLeaving(int32_t token, int32_t position) {
+  int first = token % 4, second = (first + 1 + position % 3) % 4;
+  return token == 3 ? logitsOf(3 * float(first + second + 2))
+                    : logitsOfRow(token, position);
+}
+
+/// No expert of a layer is wanted by rows that left, and no forward waits for
+/// one, whatever was guessed.
+TEST(Offload, RowsThatLeftWantNothing) {
+  for (int64_t experts : {2, 3, 8})
+    for (int32_t prefetch : {MOERT_PREFETCH_ON, MOERT_PREFETCH_OFF}) {
+      Offloaded f(experts, leaving());
+      f.options.prefetch = prefetch;
+      ASSERT_EQ(f.create(), "ok");
+      ASSERT_EQ(message(moert_session_trace_start(f.session)), "ok");
+      for (int32_t p = 0; p < 12; ++p) {
+        const int32_t token = p % 3 == 0 ? 1 : 3;
+        ASSERT_EQ(f.forward({{token, 0, p}}), "ok");
+        EXPECT_EQ(f.row(0), logitsOfLeaving(token, p)) << p;
+      }
+      moert_session_stats_t stats = f.stats();
+      EXPECT_EQ(stats.expert_hits + stats.expert_misses, 12 * 2 + 4 * 2);
+      EXPECT_EQ(stats.exit_layers, 12 + 4);
+      ASSERT_EQ(f.forward({{3, 0, 12}, {2, 0, 13}, {3, 0, 14}, {0, 0, 15}}),
+                "ok");
+      for (int32_t i = 0; i < 4; ++i)
+        EXPECT_EQ(f.row(i),
+                  logitsOfLeaving(std::array{3, 2, 3, 0}[size_t(i)], 12 + i));
+      // Reads and waits end, in the order of time.
+      const std::string path = f.folder.path("trace.json");
+      ASSERT_EQ(message(moert_session_trace_write(f.session, path.c_str())),
+                "ok");
+      std::ifstream file(path);
+      Json events = Json::parse(file)["traceEvents"];
+      EXPECT_GT(events.size(), 30u);
+      for (const Json &event : events)
+        if (event["ph"] == "X")
+          EXPECT_GE(event["dur"].get<double>(), 0) << event;
+    }
+}
+
 TEST(Offload, InMemoryNothingIsCounted) {
   for (int64_t budget : {MOERT_BUDGET_AUTO, MOERT_BUDGET_ALL}) {
     Offloaded f;

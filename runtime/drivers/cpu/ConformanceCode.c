@@ -160,46 +160,134 @@ static void guess(const moert_abi_forward_t *args,
                     routing->weights, 0.5f);
 }
 
+static struct Routing routingIn(char *space, int64_t rows) {
+  struct Routing routing;
+  routing.ids = (int32_t *)space;
+  routing.logits = (float *)(space + rows * 8);
+  routing.weights = (float *)(space + rows * 24);
+  routing.sums = (float *)(space + rows * 32);
+  return routing;
+}
+
+static void runExperts(const moert_abi_forward_t *args, struct Routing *routing,
+                       int32_t layer) {
+  const moert_abi_offload_t *offload = args->offload;
+  route(args, routing, layer);
+  if (offload && offload->record)
+    offload->record(offload, layer, args->rows, EXPERTS, routing->logits,
+                    CHOSEN, routing->ids, routing->weights);
+  if (!offload || !offload->take) {
+    for (int32_t expert = 0; expert < EXPERTS; ++expert)
+      compute(args, routing, layer, expert);
+    return;
+  }
+  int32_t ready[EXPERTS];
+  int64_t count;
+  offload->demand(offload, layer, args->rows, CHOSEN, routing->ids);
+  while ((count = offload->take(offload, layer, ready)) > 0)
+    for (int64_t i = 0; i < count; ++i)
+      compute(args, routing, layer, ready[i]);
+}
+
+static float sumOfLayer(const struct Routing *routing, int64_t row,
+                        int32_t layer) {
+  const float *sums = routing->sums + (row * LAYERS + layer) * CHOSEN;
+  return sums[0] + sums[1];
+}
+
+static void showSum(const moert_abi_forward_t *args, int64_t entry, float sum) {
+  const float *bias = (const float *)args->parameters[0];
+  for (int64_t v = 0; v < VOCABULARY; ++v)
+    args->logits[entry * VOCABULARY + v] = bias[v] + sum * (float)(v + 1);
+}
+
 EXPORT int32_t conformance_experts(const moert_abi_env_t *env,
                                    const moert_abi_forward_t *args) {
   const moert_abi_offload_t *offload = args->offload;
-  char *space = (char *)args->workspace;
-  struct Routing routing;
-  routing.ids = (int32_t *)space;
-  routing.logits = (float *)(space + args->rows * 8);
-  routing.weights = (float *)(space + args->rows * 24);
-  routing.sums = (float *)(space + args->rows * 32);
+  struct Routing routing = routingIn((char *)args->workspace, args->rows);
   for (int32_t layer = 0; layer < LAYERS; ++layer) {
     if (env->trace)
       env->trace(env, layer);
     if (layer == 0 && offload && offload->prefetch)
       guess(args, offload, &routing);
-    route(args, &routing, layer);
-    if (offload && offload->record)
-      offload->record(offload, layer, args->rows, EXPERTS, routing.logits,
-                      CHOSEN, routing.ids, routing.weights);
-    if (!offload || !offload->take) {
-      for (int32_t expert = 0; expert < EXPERTS; ++expert)
-        compute(args, &routing, layer, expert);
-      continue;
-    }
-    int32_t ready[EXPERTS];
-    int64_t count;
-    offload->demand(offload, layer, args->rows, CHOSEN, routing.ids);
-    while ((count = offload->take(offload, layer, ready)) > 0)
-      for (int64_t i = 0; i < count; ++i)
-        compute(args, &routing, layer, ready[i]);
+    runExperts(args, &routing, layer);
   }
   if (env->trace)
     env->trace(env, -1);
-  const float *bias = (const float *)args->parameters[0];
-  for (int64_t i = 0; i < args->wanted_rows; ++i) {
-    float sum = 0;
-    for (int32_t c = 0; c < LAYERS * CHOSEN; ++c)
-      sum += routing.sums[args->wanted[i] * LAYERS * CHOSEN + c];
-    for (int64_t v = 0; v < VOCABULARY; ++v)
-      args->logits[i * VOCABULARY + v] = bias[v] + sum * (float)(v + 1);
+  for (int64_t i = 0; i < args->wanted_rows; ++i)
+    showSum(args, i,
+            sumOfLayer(&routing, args->wanted[i], 0) +
+                sumOfLayer(&routing, args->wanted[i], 1));
+  return 0;
+}
+
+/* The lists of a forward whose rows may leave, of 40 bytes a row. */
+struct Sets {
+  int32_t *running, *gone, *due, *asking, *kept, *leaving, *tokens, *positions;
+  float *scores;
+};
+
+static struct Sets setsIn(char *space, int64_t rows) {
+  int32_t *lists = (int32_t *)space;
+  struct Sets sets = {lists,
+                      lists + rows,
+                      lists + 2 * rows,
+                      lists + 3 * rows,
+                      lists + 4 * rows,
+                      lists + 5 * rows,
+                      lists + 6 * rows,
+                      lists + 7 * rows,
+                      (float *)(lists + 8 * rows)};
+  return sets;
+}
+
+/* Returns how many rows run on. */
+static int64_t leaveByToken(const moert_abi_forward_t *args,
+                            const struct Routing *routing,
+                            const struct Sets *sets) {
+  int64_t counts[5];
+  args->exits->enter(args->exits, sets->running, sets->due, sets->asking,
+                     counts);
+  const int64_t asking = counts[2];
+  for (int64_t i = 0; i < asking; ++i)
+    sets->scores[i] =
+        (float)args->tokens[args->wanted[sets->asking[i]]] * 0.25f;
+  args->exits->leave(args->exits, 0, sets->scores, 0, 0, sets->running,
+                     sets->gone, sets->due, sets->kept, sets->leaving, counts);
+  for (int64_t i = 0; i < counts[4]; ++i) {
+    const int32_t entry = sets->asking[sets->leaving[i]];
+    showSum(args, entry, sumOfLayer(routing, args->wanted[entry], 0));
   }
+  for (int64_t i = 0; i < counts[0]; ++i) {
+    sets->tokens[i] = args->tokens[sets->running[i]];
+    sets->positions[i] = args->positions[sets->running[i]];
+  }
+  return counts[0];
+}
+
+EXPORT int32_t conformance_leaving(const moert_abi_env_t *env,
+                                   const moert_abi_forward_t *args) {
+  const moert_abi_offload_t *offload = args->offload;
+  char *space = (char *)args->workspace;
+  struct Routing all = routingIn(space, args->rows);
+  struct Routing some = routingIn(space + args->rows * 48, args->rows);
+  struct Sets sets = setsIn(space + args->rows * 96, args->rows);
+  (void)env;
+  if (offload && offload->prefetch)
+    guess(args, offload, &all);
+  runExperts(args, &all, 0);
+  moert_abi_forward_t rest = *args;
+  rest.rows = leaveByToken(args, &all, &sets);
+  rest.tokens = sets.tokens;
+  rest.positions = sets.positions;
+  if (offload && offload->cancel && rest.rows == 0)
+    offload->cancel(offload, 1);
+  runExperts(&rest, &some, 1);
+  for (int64_t i = 0; i < args->wanted_rows; ++i)
+    for (int64_t j = 0; j < rest.rows; ++j)
+      if (sets.running[j] == args->wanted[i])
+        showSum(args, i,
+                sumOfLayer(&all, args->wanted[i], 0) + sumOfLayer(&some, j, 1));
   return 0;
 }
 
@@ -219,8 +307,8 @@ static float *keysOf(const moert_abi_forward_t *args, int64_t row,
   return keys(args, row) + 2 * layer * args->kv_capacity;
 }
 
-static void showRow(const moert_abi_forward_t *args,
-                    const struct Leaving *rows, int32_t entry) {
+static void showRow(const moert_abi_forward_t *args, const struct Leaving *rows,
+                    int32_t entry) {
   const float *bias = (const float *)args->parameters[0];
   const float feature = rows->features[args->wanted[entry]];
   for (int64_t v = 0; v < VOCABULARY; ++v)
@@ -266,9 +354,14 @@ static int32_t leaveEarly(const moert_abi_forward_t *args, int parks) {
   const int64_t count = args->rows;
   float *space = (float *)args->workspace;
   int32_t *lists = (int32_t *)space + 2 * count;
-  const struct Leaving rows = {
-      space,     space + count,     lists,           lists + count,
-      lists + 2 * count, lists + 3 * count, lists + 4 * count, lists + 5 * count};
+  const struct Leaving rows = {space,
+                               space + count,
+                               lists,
+                               lists + count,
+                               lists + 2 * count,
+                               lists + 3 * count,
+                               lists + 4 * count,
+                               lists + 5 * count};
   int64_t entered[3];
   args->exits->enter(args->exits, rows.running, rows.due, rows.asking, entered);
   int64_t counts[5] = {entered[0], 0, entered[1], entered[2], 0};
