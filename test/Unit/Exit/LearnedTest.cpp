@@ -1,7 +1,11 @@
 //===- LearnedTest.cpp - the exit policy that learns ----------------------===//
 #include "LogisticFit.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
 #include "moe/Driver/Registry.h"
 #include "moe/Exit/ExitPolicy.h"
+#include "moe/Exit/Transforms/Passes.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include <cmath>
@@ -97,6 +101,34 @@ TEST_F(LearnedTest, EachExitLearnsWhatCounts) {
   };
   EXPECT_NEAR(getMiddle(0), 0.7, 0.05);
   EXPECT_NEAR(getMiddle(5), 0.4, 0.05);
+}
+
+/// A pass may be given a policy that was fitted before.
+TEST_F(LearnedTest, FitGoesIntoTheModel) {
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  context.loadDialect<MoeDialect, mlir::func::FuncDialect>();
+  auto module = mlir::parseSourceFile<mlir::ModuleOp>(
+      MOE_SOURCE_DIR "/test/Exit/Inputs/decoder.mlir", &context);
+  ASSERT_TRUE(bool(module));
+  std::shared_ptr<ExitPolicy> policy = create();
+  ASSERT_FALSE(policy->fit(draw(1)));
+  InsertExitsPassOptions options;
+  options.layers = {1, 2, 3};
+  mlir::PassManager manager(&context);
+  manager.addNestedPass<ModelOp>(createInsertExitsPass(policy, options));
+  ASSERT_TRUE(mlir::succeeded(manager.run(*module)));
+  std::vector<double> found;
+  module->walk([&](LogisticOp op) {
+    for (llvm::APFloat weight :
+         op.getWeights().getAsValueRange<mlir::FloatAttr>())
+      found.push_back(weight.convertToDouble());
+    found.push_back(op.getBias().convertToDouble());
+  });
+  // An exit that nothing was learned of is judged as before.
+  std::vector<double> expected = policy->getFit();
+  for (double number : {10.0, 0.0, 0.0, 0.0, -6.8})
+    expected.push_back(number);
+  EXPECT_EQ(found, expected);
 }
 
 TEST_F(LearnedTest, SameSamplesMakeTheSameFit) {
