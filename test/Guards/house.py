@@ -61,9 +61,10 @@ DOOR = "moe/Driver/Registry.h"
 SHARED = re.compile(r"moert/abi/|moert/status\.h$|module_generated\.h$|container/Writer\.h$|cache/CachePolicy\.h$")
 RUNTIME = ("moert/", "base/", "cache/", "container/", "experts/", "measure/", "sampler/", "session/", "tokenizer/")
 # The importer asks the runtime's tokenizer, through its C API, whether it would
-# take the checkpoint's tokenizer.json; calibration asks it for tokens.
-API_USERS, API = ("lib/Model/Import/", "lib/Calibration/"), "moert/moert.h"
-KINDS = {"lib/Model/Families", "lib/Quant", "lib/Target", "lib/Prefetch/Predictors", "lib/Exit"}
+# take the checkpoint's tokenizer.json; calibration asks it for tokens, and the
+# driver has it run modules whose exits are calibrated.
+API_USERS, API = ("lib/Model/Import/", "lib/Calibration/", "lib/Driver/"), "moert/moert.h"
+KINDS = {"lib/Model/Families", "lib/Quant", "lib/Target", "lib/Prefetch/Predictors", "lib/Exit/Policies"}
 
 
 def component(path):
