@@ -66,6 +66,9 @@ private:
   Results run(BestOp op);
   Results run(StreakOp op);
   Results run(LogisticOp op);
+  Results run(SurplusOp op);
+  Results run(CertainOp op);
+  Results run(SpreadOp op);
   Results run(NormOp op);
   Results run(LinearOp op);
   Results run(QuantizeOp op);
@@ -208,10 +211,11 @@ Results Frame::dispatch(mlir::Operation *op) {
           .Case<mlir::arith::ConstantOp, mlir::func::CallOp, EmbedOp, PickOp,
                 PlaceOp, ZerosOp, EnterOp, ExitOp, ResumeOp, ParkOp,
                 ConfidenceOp, SimilarityOp, BestOp, StreakOp, LogisticOp,
-                NormOp, LinearOp, QuantizeOp, DequantizeOp, AddOp, ClampOp,
-                RopeOp, KvAppendOp, AttentionOp, MlpOp, RouteOp, ExpertsOp,
-                sched::DistributionOp, sched::BlendOp, sched::PredictOp,
-                sched::PrefetchOp, sched::CancelOp, sched::LaunchOp>(
+                SurplusOp, CertainOp, SpreadOp, NormOp, LinearOp, QuantizeOp,
+                DequantizeOp, AddOp, ClampOp, RopeOp, KvAppendOp, AttentionOp,
+                MlpOp, RouteOp, ExpertsOp, sched::DistributionOp,
+                sched::BlendOp, sched::PredictOp, sched::PrefetchOp,
+                sched::CancelOp, sched::LaunchOp>(
               [&](auto known) { return run(known); })
           .Case<sched::AwaitOp, sched::ReleaseOp, sched::RecordOp>(
               [](auto) { return std::vector<Value>(); })
@@ -508,6 +512,30 @@ Results Frame::run(LogisticOp op) {
   for (auto weight : op.getWeights().getAsRange<mlir::FloatAttr>())
     weights.push_back(weight.getValueAsDouble());
   return single(logistic(features, weights, op.getBias().convertToDouble()));
+}
+
+Results Frame::run(SurplusOp op) {
+  auto weights = read({op.getSlackAttr()});
+  if (!weights)
+    return weights.takeError();
+  auto [slack] = *weights;
+  return single(surplus(matrix(op.getInside()), matrix(op.getOutside()),
+                        std::get<Matrix>(*slack), matrix(op.getFeatures()),
+                        matrix(op.getNear())));
+}
+
+Results Frame::run(CertainOp op) {
+  Certainty places =
+      certain(matrix(op.getSurplus()), evaluator.exits.wholeDistributions);
+  std::vector<Value> results;
+  results.push_back(std::move(places.certain));
+  results.push_back(std::move(places.unsure));
+  return std::move(results);
+}
+
+Results Frame::run(SpreadOp op) {
+  return single(spread(matrix(op.getInput()), op.getColumns(),
+                       op.getType().getDimSize(1)));
 }
 
 //===----------------------------------------------------------------------===//

@@ -125,6 +125,17 @@ llvm::Expected<Matrix> streak(const Integers &best, const Integers *before,
 llvm::Expected<Matrix> logistic(llvm::ArrayRef<const Matrix *> features,
                                 llvm::ArrayRef<double> weights, double bias);
 
+// Shortlist.cpp
+llvm::Expected<Matrix> surplus(const Matrix &inside, const Matrix &outside,
+                               const Matrix &slack, const Matrix &features,
+                               const Matrix &near);
+struct Certainty {
+  Integers certain, unsure;
+};
+Certainty certain(const Matrix &surplus, bool wholeDistributions);
+Matrix spread(const Matrix &input, llvm::ArrayRef<int32_t> columns,
+              int64_t width);
+
 // Predictions.cpp
 llvm::Expected<Matrix> distribution(const Matrix &logits);
 /// Without weights, by the peaks of the rows.

@@ -89,6 +89,9 @@ struct ExitControl {
   /// first exit behind so many or more; 0: by its score; negative: it does not
   /// ask. Empty: all by score.
   std::vector<int64_t> leaveAfter;
+  /// Whether somebody wants more than the best word of each entry: then a
+  /// shortlist suffices for none.
+  bool wholeDistributions = false;
 };
 
 struct EvaluatorOptions {

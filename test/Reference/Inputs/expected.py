@@ -196,5 +196,15 @@ def exits():
     show("logistic", sigmoid(2 * np.array([5, 6, 7]) - 0.5 * np.array([0.5, -0.25, -1]) - 4.875))
 
 
-for section in (rows, rope, attention, mlp, route, experts, predictions, quantize, coded, exits):
+def shortlist():
+    inside = np.array([[9, 1], [4, 5], [0, 0.0]])
+    outside = np.array([[4, 2, 1], [1, 2, 4.5], [6, 0, 0]])
+    slack = np.array([[0.5, 1], [0.25, 0], [0, 2]])
+    x, near = np.array([[3, 4], [0, 1], [0, 0.0]]), np.array([[3, 3], [0, 0.5], [0, 0]])
+    length, distance = np.linalg.norm(x, axis=1), np.linalg.norm(x - near, axis=1)
+    bounds = outside + np.outer(length, slack[:, 0]) + np.outer(distance, slack[:, 1])
+    show("surplus", inside.max(-1) - bounds.max(-1))
+
+
+for section in (rows, rope, attention, mlp, route, experts, predictions, quantize, coded, exits, shortlist):
     section()

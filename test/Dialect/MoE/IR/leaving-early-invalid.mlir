@@ -232,3 +232,74 @@ func.func @scores(%x: tensor<?x8xf32>) {
   %y = moe.best %x : tensor<?x8xf32> -> tensor<?x1xf32>
   return
 }
+
+// -----
+
+func.func @surplus_c1(%inside: tensor<2x3xf32>, %outside: tensor<?x5xf32>, %x: tensor<3x4xf32>) {
+  // expected-error @+1 {{'moe.surplus' op 'features' has 3 rows when 'inside' has 2}}
+  %s = moe.surplus %inside over %outside within @slack of %x near %x : tensor<2x3xf32>, tensor<?x5xf32>, tensor<3x4xf32> -> tensor<?x1xf32>
+  return
+}
+
+// -----
+
+moe.model @surplus_c2_shape family "null" context 16 vocabulary 8 from "." {
+  // expected-note @+1 {{declared here}}
+  moe.weight @slack : tensor<4x2xf32> from [#moe.splat<0.5 : f32>]
+  func.func @f(%inside: tensor<?x3xf32>, %outside: tensor<?x5xf32>, %x: tensor<?x4xf32>) {
+    // expected-error @+1 {{'moe.surplus' op slack @slack is 4x2 when it should be 5x2}}
+    %s = moe.surplus %inside over %outside within @slack of %x near %x : tensor<?x3xf32>, tensor<?x5xf32>, tensor<?x4xf32> -> tensor<?x1xf32>
+    return
+  }
+}
+
+// -----
+
+moe.model @surplus_c2_stored family "null" context 16 vocabulary 8 from "." {
+  moe.weight @slack : tensor<5x2xf32> stored as #moe.code<"q8", planes, bits = 8> from [#moe.splat<0.5 : f32>]
+  func.func @f(%inside: tensor<?x3xf32>, %outside: tensor<?x5xf32>, %x: tensor<?x4xf32>) {
+    // expected-error @+1 {{'moe.surplus' op slack @slack is stored as a code when it should not be}}
+    %s = moe.surplus %inside over %outside within @slack of %x near %x : tensor<?x3xf32>, tensor<?x5xf32>, tensor<?x4xf32> -> tensor<?x1xf32>
+    return
+  }
+}
+
+// -----
+
+func.func @spread_c1_number(%x: tensor<?x3xf32>) {
+  // expected-error @+1 {{'moe.spread' op has 2 places for the input's 3 columns}}
+  %y = moe.spread %x to [0, 3] : tensor<?x3xf32> -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @spread_c1_above(%x: tensor<?x3xf32>) {
+  // expected-error @+1 {{'moe.spread' op puts a column at 8 when the result has 8}}
+  %y = moe.spread %x to [0, 3, 8] : tensor<?x3xf32> -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @spread_c1_below(%x: tensor<?x3xf32>) {
+  // expected-error @+1 {{'moe.spread' op puts a column at -1 when the result has 8}}
+  %y = moe.spread %x to [-1, 3, 7] : tensor<?x3xf32> -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @spread_c1_order(%x: tensor<?x3xf32>) {
+  // expected-error @+1 {{'moe.spread' op puts a column at 3 after one at 3 when places should ascend}}
+  %y = moe.spread %x to [0, 3, 3] : tensor<?x3xf32> -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @spread_c2(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{'moe.spread' op 'result' has 3 rows when 'input' has 2}}
+  %y = moe.spread %x to [0, 3, 7] : tensor<2x3xf32> -> tensor<3x8xf32>
+  return
+}

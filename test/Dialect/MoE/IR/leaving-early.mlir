@@ -51,6 +51,21 @@ func.func @recompute(%wanted: tensor<?xi32>, %sequences: tensor<?xi32>, %positio
   return
 }
 
+// CHECK: moe.model @shortlist
+moe.model @shortlist family "null" context 16 vocabulary 8 from "." {
+  moe.weight @slack : tensor<5x2xf32> from [#moe.splat<0.5 : f32>]
+  // CHECK: func.func @f(%[[INSIDE:.+]]: tensor<?x3xf32>, %[[OUTSIDE:.+]]: tensor<?x5xf32>, %[[X:.+]]: tensor<?x4xf32>, %[[Y:.+]]: tensor<?x4xf32>)
+  func.func @f(%inside: tensor<?x3xf32>, %outside: tensor<?x5xf32>, %x: tensor<?x4xf32>, %y: tensor<?x4xf32>) {
+    // CHECK: %surplus = moe.surplus %[[INSIDE]] over %[[OUTSIDE]] within @slack of %[[X]] near %[[Y]] : tensor<?x3xf32>, tensor<?x5xf32>, tensor<?x4xf32> -> tensor<?x1xf32>
+    %0 = moe.surplus %inside over %outside within @slack of %x near %y : tensor<?x3xf32>, tensor<?x5xf32>, tensor<?x4xf32> -> tensor<?x1xf32>
+    // CHECK: %certain, %unsure = moe.certain %surplus : tensor<?x1xf32>
+    %1:2 = moe.certain %0 : tensor<?x1xf32>
+    // CHECK: %spread = moe.spread %[[INSIDE]] to [0, 3, 7] : tensor<?x3xf32> -> tensor<?x8xf32>
+    %2 = moe.spread %inside to [0, 3, 7] : tensor<?x3xf32> -> tensor<?x8xf32>
+    return
+  }
+}
+
 // Static and dynamic numbers of rows mix.
 // CHECK: func.func @rows
 func.func @rows(%x: tensor<3x8xf32>, %i: tensor<3xi32>, %rows: tensor<2xi32>, %s: tensor<3x1xf32>) {
