@@ -4,7 +4,7 @@
 // DEFINE: %{bad} = sed "s/ERROR/%{error}/" %s | moe-opt --moe-insert-exits="%{options}" -verify-diagnostics
 
 // REDEFINE: %{options} = policy=oracle
-// REDEFINE: %{error} = unknown exit policy 'oracle', this build has: 
+// REDEFINE: %{error} = unknown exit policy 'oracle', this build has:
 // RUN: %{bad}
 // REDEFINE: %{options} = state=verify
 // REDEFINE: %{error} = unknown exit state 'verify', this build has: propagate, recompute
