@@ -3,7 +3,7 @@
 // Numbers that people like, about `wanted` of them, across [low, high].
 function ticksOf(low, high, wanted) {
   const raw = (high - low) / wanted, power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 2.5, 5, 10].map(f => f * power).find(s => s >= raw * 0.999);
+  const step = [1, 2, 2.5, 5, 10].map(f => f * power).find(s => s >= raw * 0.8);
   const result = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; ++i) result.push(i * step);
   return {ticks: result, step};

@@ -122,8 +122,8 @@ def check_pixels(browser, page, root):
                for layers, colour in re.findall(r"\.layer-(\d+) \{ background: (rgb\([^)]*\))", style)}
     check(len(set(colours.values())) == len(legend_of(root)), "colours", colours)
     for dark in (False, True):
-        pixels = browser.pixels(page, 640, 560, dark)
-        check(pixels.shape == (560, 640, 3), pixels.shape)
+        pixels = browser.pixels(page, 640, 760, dark)
+        check(pixels.shape == (760, 640, 3), pixels.shape)
         found = collections.Counter(map(tuple, pixels.reshape(-1, 3).tolist()))
         paper = found.most_common(1)[0][0]
         check(sum(paper) < 150 if dark else sum(paper) > 700, "paper is", paper, "dark:", dark)
