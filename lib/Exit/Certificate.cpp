@@ -39,6 +39,7 @@ void moe::printCertificate(raw_ostream &os,
                  {"policy", certificate.policy},
                  {"state", certificate.state},
                  {"head", certificate.head},
+                 {"fit", certificate.fit},
                  {"layers", certificate.layers},
                  {"thresholds", certificate.thresholds},
                  {"taken", certificate.taken},
@@ -258,6 +259,7 @@ static void parseFields(const Json &object, ExitCertificate &certificate,
       .text("policy", certificate.policy)
       .text("state", certificate.state)
       .text("head", certificate.head)
+      .numbers("fit", certificate.fit, anyNumber)
       .counts("layers", certificate.layers)
       .numbers("thresholds", certificate.thresholds, anyNumber)
       .numbers("taken", certificate.taken, share)

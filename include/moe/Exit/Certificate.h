@@ -19,6 +19,7 @@ struct ExitCertificate {
   uint64_t dataHash = 0;    ///< XXH3-64 of the file of prompts
   uint64_t weightsHash = 0; ///< as in the module's metadata
   std::string policy, state, head;
+  std::vector<double> fit; ///< what the policy learned, if it learns
   std::vector<int64_t> layers; ///< that have run at each exit, ascending
   std::vector<double> thresholds;
   std::vector<double> taken; ///< share of asking tokens that left at each exit
