@@ -30,6 +30,13 @@ public:
     });
   }
 
+  /// Whether a flag was given.
+  bool isGiven(StringRef name) const {
+    return any_of(flags, [&](const auto &item) {
+      return item.second->ArgStr == name && item.second->getNumOccurrences();
+    });
+  }
+
   /// Hands over what the command line said.
   Error apply() {
     for (auto &[option, flag] : flags)
@@ -78,6 +85,17 @@ static Error getThreads(const cl::opt<std::string> &flag, int64_t &threads) {
     return createStringError("--" + flag.ArgStr + ": bad value '" +
                              StringRef(flag) + "', expected 1 to " +
                              Twine(most));
+  return Error::success();
+}
+
+/// A share that is neither nothing nor all.
+static Error getShare(const cl::opt<std::string> &flag, double &share) {
+  if (!flag.getNumOccurrences())
+    return Error::success();
+  if (StringRef(flag).getAsDouble(share) || !(share > 0 && share < 1))
+    return createStringError("--" + flag.ArgStr + ": bad value '" +
+                             StringRef(flag) +
+                             "', expected a number between 0 and 1");
   return Error::success();
 }
 
@@ -142,6 +160,25 @@ struct Flags {
       "schedule-report", cl::ZeroOrMore, cl::cat(watching),
       cl::value_desc("file"),
       cl::desc("Write what --trace and --memory-budget let expect as JSON")};
+  cl::opt<std::string> exitCalibrate{
+      "exit-calibrate", cl::ZeroOrMore, cl::cat(making),
+      cl::value_desc("file"),
+      cl::desc("Prompts, as lines of JSON with \"prompt\" and perhaps "
+               "\"answer\"; the module is run on them, and gets the boldest "
+               "threshold that is certain to keep the risk")};
+  cl::opt<std::string> exitRisk{
+      "exit-risk", cl::ZeroOrMore, cl::cat(making), cl::value_desc("share"),
+      cl::desc("Share of prompts whose answers early exits may spoil (0.05)")};
+  cl::opt<std::string> exitError{
+      "exit-error", cl::ZeroOrMore, cl::cat(making), cl::value_desc("share"),
+      cl::desc("Most likely that the risk is above that nevertheless (0.05)")};
+  cl::opt<std::string> exitCertificate{
+      "exit-certificate", cl::ZeroOrMore, cl::cat(making),
+      cl::value_desc("file"),
+      cl::desc("Exits as an --exit-report of the same model says")};
+  cl::opt<std::string> exitReport{
+      "exit-report", cl::ZeroOrMore, cl::cat(watching), cl::value_desc("file"),
+      cl::desc("Write the certificate, and what was tested, as JSON")};
   cl::opt<std::string> threads{
       "threads", cl::ZeroOrMore, cl::cat(making), cl::value_desc("number"),
       cl::desc("Threads that encode weights (one for each processor)")};
@@ -192,6 +229,13 @@ Error Flags::apply(CompileCommand &command) {
   command.calibration = calibrate;
   command.report = report;
   command.scheduleReport = scheduleReport;
+  command.exits.prompts = exitCalibrate;
+  command.exits.certificate = exitCertificate;
+  command.exits.report = exitReport;
+  if (Error error = getShare(exitRisk, command.exits.bound.delta))
+    return error;
+  if (Error error = getShare(exitError, command.exits.bound.epsilon))
+    return error;
   std::set<Phase> stops;
   if (Error error = findPhases(compileTo, stops))
     return error;
@@ -263,6 +307,46 @@ static Error verifyScheduling(const Flags &flags,
   return Error::success();
 }
 
+/// So must what makes exits trustworthy.
+static Error verifyExits(const Flags &flags, const CompileCommand &command) {
+  const ExitTrust &exits = command.exits;
+  for (const cl::opt<std::string> *flag :
+       {&flags.exitCalibrate, &flags.exitCertificate, &flags.exitReport})
+    if (flag->getNumOccurrences() && flag->empty())
+      return createStringError("--" + flag->ArgStr + ": needs a file");
+  bool isCalibrating = !exits.prompts.empty();
+  if (isCalibrating && !exits.certificate.empty())
+    return createStringError("--exit-calibrate: makes a certificate, and "
+                             "--exit-certificate has one already");
+  StringRef source = isCalibrating                ? "--exit-calibrate"
+                     : !exits.certificate.empty() ? "--exit-certificate"
+                                                  : "";
+  for (const cl::opt<std::string> *flag : {&flags.exitRisk, &flags.exitError})
+    if (flag->getNumOccurrences() && !isCalibrating)
+      return createStringError("--" + flag->ArgStr +
+                               ": has no use without --exit-calibrate");
+  if (source.empty() && !exits.report.empty())
+    return createStringError("--exit-report: there is none without "
+                             "--exit-calibrate or --exit-certificate");
+  if (source.empty())
+    return Error::success();
+  if (flags.pipeline.isGiven("exit-threshold"))
+    return createStringError("--exit-threshold: thresholds come from " +
+                             source);
+  if (isCalibrating && command.options.exitPolicy.getValue() == "none")
+    return createStringError(
+        "--exit-calibrate: has no use when --exit-policy is none");
+  if (command.lastPhase != Phase::Container)
+    return createStringError(source +
+                             ": is about a module, and --compile-to makes IR");
+  for (const std::string *other :
+       {&command.output, &command.report, &command.scheduleReport})
+    if (!exits.report.empty() && exits.report == *other)
+      return createStringError("--exit-report: '" + exits.report +
+                               "' is written by another flag, too");
+  return Error::success();
+}
+
 Error moe::parseCommandLine(int argc, char **argv, const Registry &registry,
                             CompileCommand &command) {
   // LLVM's libraries bring some hundred flags of their own.
@@ -281,6 +365,8 @@ Error moe::parseCommandLine(int argc, char **argv, const Registry &registry,
   if (Error error = verifyQuantizing(flags, command))
     return error;
   if (Error error = verifyScheduling(flags, command))
+    return error;
+  if (Error error = verifyExits(flags, command))
     return error;
   return verifyOptions(command.options, registry);
 }

@@ -2,12 +2,21 @@
 #ifndef MOE_LIB_DRIVER_COMMANDLINE_H
 #define MOE_LIB_DRIVER_COMMANDLINE_H
 
+#include "moe/Exit/LearnThenTest.h"
 #include "moe/Pipelines/Pipelines.h"
 #include "moe/Quant/QuantScheme.h"
 #include <optional>
 #include <set>
 
 namespace moe {
+
+/// How far exits may be trusted; empty paths: none.
+struct ExitTrust {
+  std::string prompts;     ///< of a calibration
+  std::string certificate; ///< of an earlier one
+  std::string report;      ///< where the certificate is written
+  RiskBound bound;
+};
 
 struct CompileCommand {
   std::string input;  ///< a checkpoint directory or a .mlir file
@@ -20,6 +29,7 @@ struct CompileCommand {
   std::string calibration;    ///< a text; empty: none
   std::string report;         ///< JSON about the codes; empty: none
   std::string scheduleReport; ///< JSON about fetches; empty: none
+  ExitTrust exits;
   int64_t threads = 0;        ///< that encode; 0: one for each processor
   bool emitIr = false;
   bool timing = false;

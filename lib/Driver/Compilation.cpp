@@ -3,6 +3,7 @@
 
 #include "Diagnostics.h"
 #include "Encoding.h"
+#include "ExitCalibration.h"
 #include "Progress.h"
 #include "Scheduling.h"
 #include "Version.h"
@@ -10,6 +11,7 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/Timing.h"
 #include "moe/Container/ContainerWriter.h"
+#include "moe/Dialect/Sched/IR/Sched.h"
 #include "moe/Driver/RegisterDialects.h"
 #include "moe/Model/Import.h"
 #include "moe/Model/WeightData.h"
@@ -57,6 +59,11 @@ static llvm::Error verifyOutput(StringRef path, const CompileCommand &command) {
     return llvm::createStringError(path + ": is the input");
   if (fs::equivalent(path, command.calibration))
     return llvm::createStringError(path + ": is the text of --calibrate");
+  if (fs::equivalent(path, command.exits.prompts))
+    return llvm::createStringError(path + ": is the file of --exit-calibrate");
+  if (fs::equivalent(path, command.exits.certificate))
+    return llvm::createStringError(path +
+                                   ": is the file of --exit-certificate");
   if (fs::equivalent(path, command.options.trace.getValue()))
     return llvm::createStringError(path + ": is the trace of --trace");
   if (fs::equivalent(path, command.options.deviceProfile.getValue()))
@@ -113,6 +120,8 @@ public:
   llvm::Error run() {
     OneLineDiagnostics fromMlir(context, command.input);
     diagnostics = &fromMlir;
+    if (llvm::Error error = trustExits())
+      return error;
     TimingScope total = timing.getRootScope();
     for (const PhaseInfo &phase : getPhases()) {
       progress.setPhase(phase.name);
@@ -135,6 +144,7 @@ public:
   }
 
 private:
+  llvm::Error trustExits();
   llvm::Error runPhase(const PhaseInfo &phase, TimingScope &scope);
   llvm::Error import();
   llvm::Error parse();
@@ -142,6 +152,11 @@ private:
   llvm::Error calibrate();
   llvm::Error finishPolicy();
   llvm::Error writeModule(TimingScope &scope);
+  llvm::Error writeExitReport() const;
+  llvm::Expected<ExitLesson> teach(StringRef file, uint64_t weightsHash);
+  llvm::Error aboutCertificate(llvm::Error error) const;
+  void setExits();
+  llvm::Expected<bool> rebuild();
 
   /// The IR of the phase that ran last.
   ModuleOp current() { return lowered ? *lowered : *imported.module; }
@@ -158,6 +173,9 @@ private:
   std::unique_ptr<CalibrationText> calibration; ///< null: none
   std::optional<ScheduleEstimate> estimate;     ///< from phase policy on
   OwningOpRef<ModuleOp> lowered;                ///< from phase target on
+  std::unique_ptr<ExitCalibration> exits;       ///< null: none
+  std::optional<ExitCertificate> certificate;   ///< of exits, once it is known
+  OwningOpRef<ModuleOp> withoutExits;           ///< for exits that learn
 };
 } // namespace
 
@@ -169,6 +187,8 @@ llvm::Error Compilation::runPhase(const PhaseInfo &phase, TimingScope &scope) {
   // The container describes the model as it was before a backend took it apart.
   if (phase.phase == Phase::Target)
     lowered = imported.module->clone();
+  if (phase.phase == Phase::Policy && exits)
+    withoutExits = imported.module->clone();
   if (phase.phase == Phase::Quantize)
     if (llvm::Error error = calibrate())
       return error;
@@ -190,6 +210,26 @@ llvm::Error Compilation::finishPolicy() {
     return error;
   if (estimate)
     printSchedule(*estimate, llvm::errs());
+  return llvm::Error::success();
+}
+
+/// Reads what makes exits trustworthy, and says early what is wrong with it.
+llvm::Error Compilation::trustExits() {
+  if (!command.exits.certificate.empty()) {
+    auto read = applyCertificate(command, registry, options);
+    if (!read)
+      return read.takeError();
+    certificate = std::move(*read);
+  }
+  if (command.exits.prompts.empty())
+    return llvm::Error::success();
+  auto read = ExitCalibration::open(command, registry);
+  if (!read)
+    return read.takeError();
+  exits = std::move(*read);
+  exits->progress = [this](StringRef what) {
+    progress.setPhase(("exits: " + what).str());
+  };
   return llvm::Error::success();
 }
 
@@ -233,8 +273,14 @@ llvm::Error Compilation::findModel() {
                                    model.getSymName() +
                                    " has no function @forward");
   for (StringRef path :
-       {command.output, command.report, command.scheduleReport})
+       {command.output, command.report, command.scheduleReport,
+        command.exits.report})
     if (llvm::Error error = verifyNoWeightsAt(path, model))
+      return error;
+  if (exits)
+    if (llvm::Error error = exits->tokenize(
+            imported.tokenizerJson, imported.addBos ? imported.bosToken : -1,
+            int64_t(model.getContext())))
       return error;
   return verifyScheduling(command, registry, model);
 }
@@ -275,7 +321,18 @@ llvm::Error Compilation::writeModule(TimingScope &scope) {
   input.model = model;
   input.plan = &plan;
   input.backend = (*backend)->getName();
-  input.code = [&] { return code.get(); };
+  input.code = [&] {
+    if (code.valid())
+      return code.get();
+    // Exits have learned, and the code is another one.
+    return (*backend)->serialize(*lowered, options.getTargetOptions());
+  };
+  input.verifiesExits = options.exitState.getValue() == "verify";
+  input.certificate = certificate;
+  if (exits)
+    input.teach = [&](StringRef file, uint64_t weightsHash) {
+      return teach(file, weightsHash);
+    };
   input.tokenizerJson = std::move(imported.tokenizerJson);
   input.bosToken = imported.bosToken;
   input.addBos = imported.addBos;
@@ -294,19 +351,128 @@ llvm::Error Compilation::writeModule(TimingScope &scope) {
         ": has no use, because no weight is stored as a code");
   input.coded = coded->get();
   if (llvm::Error error = writeContainer(input, command.output))
-    return error;
+    return aboutCertificate(std::move(error));
   (*coded)->discard();
   if (llvm::Error error = writeReport(command, plan, **coded))
     return error;
+  if (llvm::Error error = writeExitReport())
+    return error;
   printBits(command.output, plan);
   return llvm::Error::success();
+}
+
+llvm::Error Compilation::writeExitReport() const {
+  if (exits)
+    printCertified(command.output, *certificate);
+  if (command.exits.report.empty())
+    return llvm::Error::success();
+  return writeFile(command.exits.report, [&](raw_ostream &os) {
+    printCertificate(os, *certificate);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Exits
+//===----------------------------------------------------------------------===//
+
+/// Runs the module that was written so far. A policy that learns does so first;
+/// the module with what it learned is shown to us again.
+llvm::Expected<ExitLesson> Compilation::teach(StringRef file,
+                                              uint64_t weightsHash) {
+  if (certificate)
+    return ExitLesson{certificate};
+  if (exits->isLearning() && !options.fittedExitPolicy) {
+    auto fitted = exits->fit(file);
+    if (!fitted)
+      return fitted.takeError();
+    options.fittedExitPolicy = std::move(*fitted);
+    llvm::Expected<bool> isDone = rebuild();
+    if (!isDone)
+      return isDone.takeError();
+    return ExitLesson{std::nullopt, /*isCodeChanged=*/true};
+  }
+  auto made = exits->certify(file, weightsHash);
+  if (!made)
+    return made.takeError();
+  certificate = std::move(*made);
+  options.exitThresholds = certificate->thresholds;
+  options.exitTaken = certificate->taken;
+  setExits();
+  // Fetches are scheduled anew, now that it is known how often tokens leave.
+  if (model.getOps<sched::CacheOp>().empty())
+    return ExitLesson{certificate};
+  llvm::Expected<bool> isChanged = rebuild();
+  if (!isChanged)
+    return isChanged.takeError();
+  return ExitLesson{certificate, *isChanged};
+}
+
+/// What is wrong with a certificate begins with its file.
+llvm::Error Compilation::aboutCertificate(llvm::Error error) const {
+  std::string text = llvm::toString(std::move(error));
+  StringRef rest = text;
+  if (certificate && rest.consume_front("certificate "))
+    return llvm::createStringError(command.exits.certificate + ": " + rest);
+  return llvm::createStringError(text);
+}
+
+/// Gives the model's exits the thresholds that were found.
+void Compilation::setExits() {
+  Builder builder(&context);
+  size_t index = 0;
+  model.walk([&](ExitOp exit) {
+    exit.setThresholdAttr(
+        builder.getF64FloatAttr(certificate->thresholds[index]));
+    exit.setTakenAttr(builder.getF64FloatAttr(certificate->taken[index]));
+    ++index;
+  });
+}
+
+/// Runs the phases from `policy` on again, with what the options say by now, and
+/// takes over the function. False, and nothing changes, if it needs weights that
+/// the first run dropped, since those that are stored stay as they are.
+llvm::Expected<bool> Compilation::rebuild() {
+  OwningOpRef<ModuleOp> again = withoutExits->clone();
+  auto run = [&](Phase wanted, ModuleOp module) -> llvm::Error {
+    const PhaseInfo &phase = *llvm::find_if(getPhases(), [&](const auto &info) {
+      return info.phase == wanted;
+    });
+    PassManager manager(&context);
+    manager.enableVerifier(command.verifyEach);
+    if (llvm::Error error = phase.build(manager, options, registry))
+      return error;
+    return succeeded(manager.run(module)) ? llvm::Error::success()
+                                          : diagnostics->takeError();
+  };
+  for (Phase phase : {Phase::Policy, Phase::Schedule})
+    if (llvm::Error error = run(phase, *again))
+      return std::move(error);
+  ModelOp other = *again->getOps<ModelOp>().begin();
+  Operation *forward = other.lookupSymbol("forward");
+  bool isComplete = true;
+  forward->walk([&](Operation *op) {
+    for (NamedAttribute named : op->getAttrs())
+      named.getValue().walk([&](FlatSymbolRefAttr symbol) {
+        isComplete &= model.lookupSymbol(symbol.getValue()) != nullptr;
+      });
+  });
+  if (!isComplete)
+    return false;
+  Operation *old = model.lookupSymbol("forward");
+  forward->moveBefore(old);
+  old->erase();
+  lowered = imported.module->clone();
+  if (llvm::Error error = run(Phase::Target, *lowered))
+    return std::move(error);
+  return true;
 }
 
 llvm::Error moe::compile(const CompileCommand &command,
                          const Registry &registry) {
   if (llvm::Error error = verifyOutput(command.output, command))
     return error;
-  for (const std::string &report : {command.report, command.scheduleReport})
+  for (const std::string &report :
+       {command.report, command.scheduleReport, command.exits.report})
     if (!report.empty())
       if (llvm::Error error = verifyOutput(report, command))
         return error;

@@ -427,13 +427,20 @@ TEST(ExitSession, WorkspaceOfASmallContext) {
   EXPECT_EQ(f.stats().workspace_bytes, 3 * 40 * 32u);
 }
 
-TEST(ExitSession, ThresholdOfTheSession) {
+TEST(ExitSession, ThresholdOfTheSessionOrTheBatch) {
   const double infinity = std::numeric_limits<double>::infinity();
   const std::vector<int32_t> tokens = {0, 1, 2, 0, 1, 2};
   const auto features = fullFeatures(tokens);
-  for (double threshold : {infinity, -infinity, 0.5}) {
+  const std::pair<double, bool> cases[] = {{infinity, false},
+                                           {-infinity, false},
+                                           {0.5, false},
+                                           {infinity, true},
+                                           {0.5, true}};
+  for (auto [threshold, ofBatch] : cases) {
     Leaving f(true);
-    f.options.exit_threshold = threshold;
+    f.options.exit_threshold = ofBatch ? -1 : threshold;
+    if (ofBatch)
+      f.batch.exit_threshold = threshold;
     ASSERT_EQ(f.create(), "ok");
     int64_t checks = 0, layers = 0;
     for (size_t i = 0; i < tokens.size(); ++i) {

@@ -228,6 +228,8 @@ typedef struct moert_batch_t {
                           made of; negative: of a row that waits, and has no logits.
                           May be NULL */
   float *exit_scores;  /* [wanted_rows][exits], filled; NaN: it did not ask. May be NULL */
+  /* Least score at every exit for this batch; NaN: the session's. */
+  double exit_threshold;
 } moert_batch_t;
 MOERT_API void moert_batch_init(moert_batch_t *batch);
 /* Runs the batch, in pieces of at most batch_rows. Ids, sequences, positions

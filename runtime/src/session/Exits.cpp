@@ -2,7 +2,7 @@
 #include "session/Exits.h"
 
 #include <algorithm>
-#include <limits>
+#include <cmath>
 
 using namespace moert;
 
@@ -105,8 +105,9 @@ void ExitRows::resume(int64_t columns, float *features) {
 bool ExitRows::leaves(int32_t entry, size_t exit, float score) const {
   const int32_t after =
       given.leaveAfter.empty() ? 0 : given.leaveAfter[size_t(entry)];
-  return after > 0 ? plan.layers[exit] >= after
-                   : double(score) >= plan.thresholds[exit];
+  const double least =
+      std::isnan(given.threshold) ? plan.thresholds[exit] : given.threshold;
+  return after > 0 ? plan.layers[exit] >= after : double(score) >= least;
 }
 
 void ExitRows::noteScores(size_t exit, const float *shown, int64_t numbers,

@@ -6,6 +6,7 @@
 #include "module_generated.h"
 #include "moert/abi/module.h"
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -37,6 +38,8 @@ struct ExitBatch {
   /// As moert_batch_t::leave_after; empty: by score.
   std::span<const int32_t> leaveAfter;
   bool mayLeave = true;
+  /// Least score at every exit; NaN: the plan's.
+  double threshold = std::numeric_limits<double>::quiet_NaN();
   bool wholeDistributions = false; ///< as of moert_batch_t
   bool watches = false;            ///< numbers for who records are kept
 };

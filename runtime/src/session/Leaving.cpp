@@ -35,6 +35,7 @@ void moert_session_t::beginExits(const moert_batch_t &batch,
                           size_t(piece.entries())};
   leaving.mayLeave =
       options.exits == MOERT_EXITS_ON && batch.exits == MOERT_EXITS_ON;
+  leaving.threshold = batch.exit_threshold;
   leaving.wholeDistributions = batch.whole_distributions != 0;
   leaving.watches = exitRecorder != nullptr;
   exitRows->begin(leaving);

@@ -41,6 +41,7 @@ int32_t moert_session_threads(const moert_session_t *session) {
 void moert_batch_init(moert_batch_t *batch) {
   *batch = {};
   batch->size = sizeof(*batch);
+  batch->exit_threshold = std::numeric_limits<double>::quiet_NaN();
 }
 
 moert_status_t moert_session_forward(moert_session_t *session,
