@@ -140,10 +140,10 @@ function drawCurves(series, names, formatX, width) {
   const height = 320, area = areaOf(width, height);
   const points = series.flatMap(one => one.points);
   const [low, high] = [Math.min(...points.map(p => p.y)), Math.max(...points.map(p => p.y))];
-  const room = Math.max((high - low) * 0.12, 0.01);
+  const room = Math.max((high - low) * 0.12, 0.02);
   const x = scaleOf(0, Math.max(...points.map(p => p.x)) * 1.06 || 1, area.left, area.right,
                     Math.max(3, Math.round(width / 80)), formatX);
-  const y = scaleOf(Math.max(low - room, 0), high + room, area.bottom, area.top, 6,
+  const y = scaleOf(Math.max(low - room, 0), Math.min(high + room, 1), area.bottom, area.top, 6,
                     (value, digits) => percent(value, Math.max(digits - 2, 0)));
   for (const point of points) [point.px, point.py] = [x.at(point.x), y.at(point.y)];
   placeLetters(series[0].points, points);

@@ -22,6 +22,12 @@ const expertBytesPerToken = sum(data.expert_bytes);
 const skippedBytesPerToken = tokens.length === 0 ? 0 :
   sum(tokens.map(token => token.check ? 0 : sum(data.expert_bytes.slice(token.layers)))) / tokens.length;
 
+// Of tokens that left as drafts, where there are some.
+function meanDepth(list) {
+  const counted = data.drafts ? list.filter(token => token.check) : list;
+  return sum(counted.map(token => token.layers)) / Math.max(counted.length, 1);
+}
+
 function nameOf(setting) {
   if (setting.full) return 'all layers';
   if (setting.threshold === null)
@@ -41,8 +47,8 @@ function showSummary() {
   byId('subtitle').textContent = `${data.module}: policy ${data.policy}, ${data.head} head, state ${data.state}, ` +
     `${count(data.texts.length, 'text')}, ${count(tokens.length, 'token')}`;
   document.title = `Early exits: ${data.model}`;
-  addTile('Layers per token', `${fixed(shown.layers)} of ${data.layers}`,
-    `${percent(shown.layers / data.layers)} of the depth`);
+  addTile('Layers per token', `${fixed(shown.layers)} of ${data.layers}`, data.drafts
+    ? `drafts left after ${fixed(meanDepth(tokens))}` : `${percent(shown.layers / data.layers)} of the depth`);
   const check = data.layer_bytes > 0 ? data.head_bytes / data.layer_bytes : 0;
   addTile('Layers and heads per token', fixed(shown.layers_with_heads),
     `a check costs as much as ${fixed(check)} layers`);
@@ -56,8 +62,8 @@ function showSummary() {
   if (skippedBytesPerToken > 0)
     addTile('Expert bytes not needed', percent(skippedBytesPerToken / expertBytesPerToken),
       `${bytes(skippedBytesPerToken)} of ${bytes(expertBytesPerToken)} per token`);
-  if (data.drafts)
-    addTile('Drafts accepted', data.drafts.proposed > 0 ? percent(data.drafts.accepted / data.drafts.proposed) : '\u2013',
+  if (data.drafts && data.drafts.proposed > 0)
+    addTile('Drafts accepted', percent(data.drafts.accepted / data.drafts.proposed),
       `${data.drafts.accepted} of ${data.drafts.proposed}, in ${count(data.drafts.checks, 'check')}`);
 }
 
@@ -138,7 +144,6 @@ function promptElement(prompt) {
 }
 
 function textElement(text, number) {
-  const mean = text.tokens.length ? sum(text.tokens.map(token => token.layers)) / text.tokens.length : 0;
   const elements = text.tokens.map(tokenElement);
   const body = element('pre', {tabindex: '0', 'aria-label': `Text ${number}, arrow keys walk through its tokens`},
     promptElement(text.prompt), elements);
@@ -148,7 +153,8 @@ function textElement(text, number) {
     : element('span', {class: 'wrong'}, '\u2717 wrong, the answer is ', element('q', {}, text.answer));
   return element('article', {class: 'text', 'aria-label': `Text ${number}`}, element('header', {},
     element('span', {}, text.task || `Text ${number}`), element('span', {}, count(text.tokens.length, 'token')),
-    element('span', {}, `${fixed(mean)} layers per token`), verdict), body);
+    element('span', {}, `${fixed(meanDepth(text.tokens))} layers per ${data.drafts ? 'draft' : 'token'}`),
+    verdict), body);
 }
 
 const perPage = 40, atFirst = 6; // so that what is below is not far away
@@ -191,6 +197,11 @@ function pickTokens(picked) {
 }
 
 function showTexts() {
+  byId('text-hint').textContent = (data.drafts
+    ? 'Each token has the colour of the layer behind which it left as a draft; where the full model said another ' +
+      'one, that stands here and is underlined. '
+    : 'Each token has the colour of the layer behind which it left. ') +
+    'Point at one, or focus the text and use the arrow keys, to see the scores at the exits that it passed.';
   const picked = addLegend();
   addFilter('layers as numbers', on => byId('texts').classList.toggle('numbers', on));
   if (data.texts.some(text => text.correct === false))
@@ -233,7 +244,8 @@ function showCurves() {
     ? `Each setting answered all ${full.total} tasks; one task is ${percent(1 / full.total)}. `
     : 'There are no answers to compare with: shown is the share of tokens, position by position, ' +
       'that the full model generates for the same prompts. ') +
-    'Lines join the settings that no other one beats. Wall clock is that of this run on this machine, ' +
+    'Lines join the settings that no other one beats. Heads are those of checks at exits, not the one that the full ' +
+    'model needs at its end. Wall clock is that of this run on this machine, ' +
     'of the steps that read no prompt.';
   const names = x => ({x, y: data.answers ? 'accuracy' : 'agreement'});
   const layers = byId('curve-layers');
