@@ -329,6 +329,7 @@ protected:
         waiting[place.second] = parked.layers;
     return waiting;
   }
+  /// All of a sequence at once, under its number.
   Outcome runFull(int32_t sequence) {
     Tokens batch;
     int32_t position = 0;
@@ -433,6 +434,35 @@ TEST_F(Recompute, WaitingRowsMayBeWantedWithOneThatRunsThrough) {
   out = run("forward", batch, kv, leavingAfter({0, 2}));
   EXPECT_THAT(out.layers, ElementsAre(-1, 2));
   EXPECT_THAT(out.row(0), Each(0));
+}
+
+TEST_F(Recompute, WhateverLeavesWhereKeysAreThoseOfTheFullModel) {
+  std::mt19937 random(11);
+  for (int step = 0; step < 32; ++step) {
+    std::map<int32_t, int32_t> next;
+    for (int32_t sequence = 0; sequence < 3; ++sequence)
+      if (random() % 3)
+        next[sequence] = int32_t(random() % vocabulary);
+    std::vector<int64_t> layers;
+    for (size_t entry = 0; entry < next.size(); ++entry)
+      layers.push_back(std::vector<int64_t>{1, 1, 2, -1, 0}[random() % 5]);
+    this->step(next, leavingAfter(layers));
+  }
+  Entries entries = getEntries(kv);
+  for (int32_t sequence = 0; sequence < 3; ++sequence) {
+    std::map<int32_t, int64_t> waiting = getWaiting(sequence);
+    for (const auto &[place, entry] : getEntries(runFull(sequence).kv)) {
+      auto [layer, ignored, position] = place;
+      auto found = entries.find(place);
+      auto row = waiting.find(position);
+      // A row has keys in the layers that it ran through.
+      bool ran = row == waiting.end() || layer < row->second;
+      ASSERT_EQ(found != entries.end(), ran);
+      if (ran) {
+        EXPECT_EQ(found->second, entry);
+      }
+    }
+  }
 }
 
 TEST_F(Recompute, StateIsAValue) {

@@ -6,8 +6,10 @@
 //===----------------------------------------------------------------------===//
 #include "moe/Reference/Evaluator.h"
 
+#include "mlir/Pass/PassManager.h"
 #include "moe/Driver/RegisterDialects.h"
 #include "moe/Driver/Registry.h"
+#include "moe/Exit/Transforms/Passes.h"
 #include "moe/Model/Import.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -73,7 +75,6 @@ protected:
     mlir::DialectRegistry dialects;
     registerDialects(dialects);
     context = std::make_unique<mlir::MLIRContext>(dialects);
-    Registry registry;
     registerPlugins(registry);
     auto imported = importCheckpoint(checkpoint, registry, *context);
     if (!imported)
@@ -107,6 +108,7 @@ protected:
     return {};
   }
 
+  static inline Registry registry;
   static inline std::unique_ptr<mlir::MLIRContext> context;
   static inline mlir::OwningOpRef<mlir::ModuleOp> module;
   static inline std::unique_ptr<Evaluator> evaluator;
@@ -184,6 +186,63 @@ TEST_F(TinyMoe, TokenByTokenIsThePromptAtOnce) {
     kv = std::move((*results)[1]);
   }
   EXPECT_EQ(stepwise, logits(tokens).values);
+}
+
+/// The model with exits behind each layer, which few are sure enough for.
+class TinyMoeWithExits : public TinyMoe,
+                         public testing::WithParamInterface<const char *> {
+protected:
+  void SetUp() override {
+    copy = module->clone();
+    InsertExitsPassOptions options;
+    options.state = GetParam();
+    mlir::PassManager passes(context.get());
+    passes.addNestedPass<ModelOp>(createInsertExitsPass(registry, options));
+    ASSERT_TRUE(succeeded(passes.run(*copy)));
+  }
+  Matrix run(Evaluator::Observer onResult, const ExitControl &control) {
+    EvaluatorOptions options;
+    options.exits = control;
+    Evaluator evaluator(*copy->getOps<ModelOp>().begin(), std::move(onResult),
+                        options);
+    auto result = evaluator.evaluateTokens(ids(4));
+    if (result)
+      return std::move(*result);
+    ADD_FAILURE() << llvm::toString(result.takeError());
+    return {};
+  }
+
+  mlir::OwningOpRef<mlir::ModuleOp> copy;
+};
+INSTANTIATE_TEST_SUITE_P(, TinyMoeWithExits,
+                         testing::Values("propagate", "recompute"));
+
+TEST_P(TinyMoeWithExits, ScoresAndBestTokensOfAllExits) {
+  std::vector<double> sure, best;
+  auto note = [&](const Matrix &logits) {
+    for (int64_t r = 0; r < logits.rows; ++r) {
+      const double *row = logits.row(r);
+      best.push_back(double(std::max_element(row, row + logits.columns) - row));
+    }
+  };
+  ExitControl never;
+  never.threshold = INFINITY;
+  Matrix last = run(
+      [&](mlir::OpResult result, const Value &value) {
+        auto *matrix = std::get_if<Matrix>(&value);
+        if (llvm::isa<ConfidenceOp>(result.getOwner()))
+          llvm::append_range(sure, matrix->values);
+        if (llvm::isa<LinearOp>(result.getOwner()) &&
+            matrix->columns == int64_t(model().getVocabulary()))
+          note(*matrix);
+      },
+      never);
+  EXPECT_EQ(last.values, logits(ids(4)).values);
+  EXPECT_EQ(best, golden(4, "exit_argmax"));
+  // There is none behind the last layer.
+  std::vector<double> expected = golden(4, "exit_maxprob");
+  expected.resize(expected.size() / layers * (layers - 1));
+  EXPECT_LE(largestDifference(sure, expected), tolerance);
 }
 
 } // namespace
