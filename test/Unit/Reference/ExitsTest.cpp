@@ -83,7 +83,9 @@ protected:
                              batch.wanted, std::move(kv)});
     if (!results) {
       ADD_FAILURE() << llvm::toString(results.takeError());
-      return {};
+      int64_t entries = batch.wanted.rows;
+      return {Matrix::zeros(entries, vocabulary), KvState(),
+              std::vector<int64_t>(entries)};
     }
     return {std::get<Matrix>((*results)[0]), std::get<KvState>((*results)[1]),
             evaluator->getLayersRun().vec()};
