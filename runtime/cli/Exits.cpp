@@ -120,7 +120,10 @@ void ExitReplay::addLines(const std::string &text) {
         fail(file, what, " has no key 'layers'");
       if (value.contains("request"))
         request = value["request"].dump();
-      value = Json(value["layers"]);
+      // Where a draft left that was checked.
+      const char *key =
+          value.contains("drafted_after") ? "drafted_after" : "layers";
+      value = Json(value[key]);
     }
     add(requests.emplace(request, requests.size()).first->second, value, what);
   }

@@ -47,11 +47,11 @@ void Setup::checkExitFlags() const {
   if (!options.exitFlags.empty() && module.info.exits == 0)
     fail(module.path, options.exitFlags.front(),
          " given, but this module has no exits");
-  if (options.verifyDrafts.value_or(0) > 0 && !module.info.exits_park)
-    fail(module.path,
-         "--verify-drafts given, but tokens that leave this module "
-         "cannot go on, as exits of the state ",
-         module.info.exit_state, " do");
+  const int32_t drafts = options.verifyDrafts.value_or(0);
+  if (drafts > 0 && !module.info.exits_park)
+    fail(module.path, "--verify-drafts is ", drafts,
+         ", but tokens that leave this module cannot go on: its state is ",
+         module.info.exit_state);
   if (dropsCertificate())
     std::fprintf(stderr,
                  "warning: %s: %s given, so the certificate of its exits no "
