@@ -225,9 +225,10 @@ static Json describeExits(const moert_module_t &module) {
   moert_module_info_t info = infoOf(module);
   Json places = Json::array();
   for (const fb::Exit *exit : *exits->exits())
-    places.push_back({{"layers", exit->layers()},
-                      {"threshold", describeThreshold(exit->threshold())},
-                      {"taken", exit->taken() < 0 ? Json() : Json(exit->taken())}});
+    places.push_back(
+        {{"layers", exit->layers()},
+         {"threshold", describeThreshold(exit->threshold())},
+         {"taken", exit->taken() < 0 ? Json() : Json(exit->taken())}});
   return {{"policy", info.exit_policy},
           {"head", info.exit_head},
           {"state", info.exit_state},

@@ -1,5 +1,4 @@
-//===- Experts.h - which experts there are, and how many may stay -*- C++
-//-*-===//
+//===- Experts.h - which experts there are, how many stay -------*- C++ -*-===//
 #ifndef MOERT_SESSION_EXPERTS_H
 #define MOERT_SESSION_EXPERTS_H
 

@@ -78,9 +78,11 @@ void Piece::addWaiting(Parked *parked, std::vector<int64_t> *computed) {
   features.clear();
   for (int32_t sequence : sequences) {
     int32_t &before = first[size_t(sequence)];
-    for (auto &[position, row] : parked->rowsOf(sequence))
-      if (position < before)
-        addRow(sequence, position, row);
+    for (auto &[position, row] : parked->rowsOf(sequence)) {
+      if (position >= before)
+        break;
+      addRow(sequence, position, row);
+    }
     before = -1; // once
   }
   addedRows = int64_t(waiting.size());
