@@ -15,8 +15,11 @@ using flatbuffers::Offset;
 namespace fb = moert::fb;
 
 uint64_t moe::getWeightsHash(llvm::ArrayRef<uint64_t> checksums) {
+  // Weights lie in the order of their use, which a schedule may change.
+  std::vector<uint64_t> sorted = checksums.vec();
+  llvm::sort(sorted);
   std::vector<uint8_t> bytes(checksums.size() * sizeof(uint64_t));
-  for (auto [i, checksum] : llvm::enumerate(checksums))
+  for (auto [i, checksum] : llvm::enumerate(sorted))
     llvm::support::endian::write64le(&bytes[i * sizeof(uint64_t)], checksum);
   return llvm::xxh3_64bits(bytes);
 }
@@ -131,7 +134,8 @@ Offset<fb::Exits> moe::buildExits(FlatBufferBuilder &builder,
   }
   ExitOp first = work.getExits().front();
   auto policy = builder.CreateString(first.getPolicy().str());
-  auto head = builder.CreateString("full");
+  bool isLight = !first->getBlock()->getOps<CertainOp>().empty();
+  auto head = builder.CreateString(isLight ? "light" : "full");
   auto exitsOffset = builder.CreateVector(exits);
   Offset<fb::Certificate> certificate;
   if (input.certificate)

@@ -19,7 +19,7 @@ std::vector<uint8_t> buildMetadata(const ContainerInput &input,
 flatbuffers::Offset<moert::fb::Schedule>
 buildSchedule(flatbuffers::FlatBufferBuilder &builder, ModelOp model);
 
-/// XXH3-64 of the checksums of all parameters, in their order.
+/// XXH3-64 of the checksums of all parameters, in ascending order.
 uint64_t getWeightsHash(llvm::ArrayRef<uint64_t> checksums);
 
 /// Where tokens may leave; null if they may not.

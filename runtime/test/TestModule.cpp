@@ -3,6 +3,7 @@
 
 #include "container/Checksum.h"
 #include "container/Writer.h"
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -158,6 +159,7 @@ static uint64_t weightsHash(const ModuleSpec &spec) {
   std::vector<uint64_t> checksums;
   for (const ParameterSpec &parameter : spec.parameters)
     checksums.push_back(checksumOf(parameter, spec.weights));
+  std::sort(checksums.begin(), checksums.end());
   return checksum(std::as_bytes(std::span(checksums)));
 }
 

@@ -2,6 +2,7 @@
 #include "container/Exits.h"
 
 #include "container/Checksum.h"
+#include <algorithm>
 #include <cmath>
 
 using namespace moert;
@@ -105,10 +106,14 @@ Status moert::checkExitWeights(const fb::Module &module,
                                const std::string &origin) {
   if (!module.exits())
     return Status();
-  std::vector<std::byte> bytes;
+  std::vector<uint64_t> checksums;
   for (const fb::Parameter *parameter : *module.parameters())
+    checksums.push_back(parameter->checksum());
+  std::sort(checksums.begin(), checksums.end());
+  std::vector<std::byte> bytes;
+  for (uint64_t each : checksums)
     for (int shift = 0; shift < 64; shift += 8)
-      bytes.push_back(std::byte(parameter->checksum() >> shift));
+      bytes.push_back(std::byte(each >> shift));
   const uint64_t actual = checksum(bytes);
   if (actual == module.exits()->weights_hash())
     return Status();
