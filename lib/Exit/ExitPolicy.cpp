@@ -10,9 +10,9 @@ std::vector<double> ExitPolicy::getThresholdsToTry(int64_t) const {
   auto [least, most] = getRange();
   std::vector<double> thresholds;
   for (int step = steps; step >= 0; --step) {
+    double threshold = most - (most - least) * std::exp2(-0.5 * step);
     // Four decimals, for people.
-    double share = std::round(std::exp2(-0.5 * step) * 1e4) / 1e4;
-    thresholds.push_back(most - (most - least) * share);
+    thresholds.push_back(std::round(threshold * 1e4) / 1e4);
   }
   return thresholds;
 }
