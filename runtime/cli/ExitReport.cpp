@@ -97,8 +97,9 @@ moert::cli::sweepThresholds(const std::vector<ReportText> &texts, size_t most) {
   std::vector<double> scores;
   for (const ReportText &text : texts)
     for (const ReportToken &token : text.tokens)
-      if (!token.scores.empty() && std::isfinite(token.scores.front()))
-        scores.push_back(double(token.scores.front()));
+      for (float score : token.scores)
+        if (std::isfinite(score))
+          scores.push_back(double(score));
   std::sort(scores.begin(), scores.end(), std::greater<>());
   std::vector<double> result;
   for (size_t i = 1; i <= most && !scores.empty(); ++i) {

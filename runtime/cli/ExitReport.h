@@ -94,9 +94,8 @@ struct ExitReport {
 };
 
 /// Thresholds that spread the tokens of `texts` over the exits, descending:
-/// shares of the scores at the first exit. At most `most`, none twice, so it
-/// fits whatever a policy calls a score. The settings of the full model and of
-/// the module are to be added.
+/// shares of all scores, whatever a policy calls a score. At most `most`, none
+/// twice. The settings of the full model and of the module are to be added.
 std::vector<double> sweepThresholds(const std::vector<ReportText> &texts,
                                     size_t most = 6);
 

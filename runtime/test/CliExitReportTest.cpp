@@ -56,6 +56,12 @@ TEST(CliExitReport, SweepsSharesOfTheScores) {
               ElementsAre(0.75, 0.5, 0.25));
 }
 
+TEST(CliExitReport, SweepsScoresOfEveryExit) {
+  ReportText text;
+  text.tokens = {{.scores = {1, 2, 3}}, {.scores = {4, 5, none}}};
+  EXPECT_THAT(sweepThresholds({text}, 3), ElementsAre(4, 3, 2));
+}
+
 TEST(CliExitReport, SweepsNoThresholdTwice) {
   EXPECT_THAT(sweepThresholds({textOfScores({4, 4, 4, 4}), textOfScores({2})}),
               ElementsAre(4.0));
