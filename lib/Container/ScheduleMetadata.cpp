@@ -41,9 +41,7 @@ static Guesses findGuesses(const Fetches &fetches) {
   int64_t index = 0;
   for (auto [layer, fetch] : fetches) {
     int64_t to = index++;
-    auto guess = fetch.getGuess()
-                     ? fetch.getGuess().getDefiningOp<sched::PrefetchOp>()
-                     : sched::PrefetchOp();
+    sched::PrefetchOp guess = sched::getFetchOf(fetch.getGuess());
     if (!guess)
       continue;
     guesses.layers.push_back(int32_t(layer));

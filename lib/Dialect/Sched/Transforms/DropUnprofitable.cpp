@@ -19,8 +19,7 @@ namespace {
 
 /// What the guess of a fetch was made with; null if it has none.
 PredictOp getPrediction(PrefetchOp wanted) {
-  Value guess = wanted.getGuess();
-  auto fetch = guess ? guess.getDefiningOp<PrefetchOp>() : PrefetchOp();
+  PrefetchOp fetch = getFetchOf(wanted.getGuess());
   return fetch ? fetch.getExperts().getDefiningOp<PredictOp>() : PredictOp();
 }
 
@@ -115,9 +114,15 @@ struct DropUnprofitable
     PredictOp prediction = getPrediction(wanted);
     if (!prediction)
       return;
-    auto guess = wanted.getGuess().getDefiningOp<PrefetchOp>();
+    PrefetchOp guess = getFetchOf(wanted.getGuess());
     if (!decision.guess) {
+      Value token = wanted.getGuess();
       wanted.getGuessMutable().clear();
+      // Exits may cancel it.
+      while (auto cancel = token.getDefiningOp<CancelOp>()) {
+        token = cancel.getToken();
+        cancel->erase();
+      }
       eraseWithInputs(guess);
       ++dropped;
       return;

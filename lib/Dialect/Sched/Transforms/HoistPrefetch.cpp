@@ -59,6 +59,22 @@ Operation *getPreviousFetch(Operation *op) {
   return op;
 }
 
+/// The exit that the operation stands behind; null if there is none. Who put a
+/// guess there knows that it would mostly be made in vain in front of it.
+Operation *getPreviousExit(Operation *op) {
+  while ((op = op->getPrevNode()))
+    if (isa<ExitOp>(op))
+      break;
+  return op;
+}
+
+/// Null lies in front of everything.
+Operation *findLater(Operation *a, Operation *b) {
+  if (!a || !b)
+    return a ? a : b;
+  return a->isBeforeInBlock(b) ? b : a;
+}
+
 struct HoistPrefetch : moe::sched::impl::HoistPrefetchPassBase<HoistPrefetch> {
   void runOnOperation() override {
     for (auto function : getOperation().getOps<func::FuncOp>())
@@ -74,8 +90,10 @@ struct HoistPrefetch : moe::sched::impl::HoistPrefetchPassBase<HoistPrefetch> {
       if (!isWanted && !guessing.contains(&op))
         continue;
       Operation *place = getLastDefinition(&op);
-      if (!isWanted)
+      if (!isWanted) {
         place = place ? findPlace(place, &op) : getPreviousFetch(&op);
+        place = findLater(place, getPreviousExit(&op));
+      }
       if (!place)
         continue;
       // What was placed there before stays in front.

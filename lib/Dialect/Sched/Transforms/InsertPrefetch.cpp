@@ -43,8 +43,9 @@ struct InsertPrefetch
       return error;
     if (llvm::Error error = learn(model, **maker, layers))
       return error;
+    Stretches stretches(*layers.front().fetch->getBlock());
     for (size_t to = ahead; to < layers.size(); ++to)
-      guess(model, **maker, layers, to);
+      guess(model, **maker, layers, to, stretches);
     return llvm::Error::success();
   }
 
@@ -112,40 +113,88 @@ struct InsertPrefetch
   }
 
   void guess(ModelOp model, const Predictor &maker,
-             llvm::ArrayRef<FetchedLayer> layers, size_t to) {
+             llvm::ArrayRef<FetchedLayer> layers, size_t to,
+             const Stretches &stretches) {
     const FetchedLayer &target = layers[to], &source = layers[to - ahead];
     PrefetchOp wanted = target.fetch;
     if (wanted.getGuess())
       return;
-    SmallVector<RoutedLayer> known;
-    for (const auto &[i, layer] : llvm::enumerate(layers)) {
-      known.push_back(layer.known);
-      if (i > to - ahead)
-        known.back().logits = known.back().input = {};
-      if (i != to - ahead || !maker.needsOutput())
-        known.back().output = {};
-    }
-    PredictionSite site;
-    site.model = model;
-    site.layers = known;
-    site.from = to - ahead;
-    site.to = to;
-    site.positions = getPositions(wanted);
-    ImplicitLocOpBuilder builder(wanted.getLoc(), wanted);
     Operation *behind = source.end;
     if (maker.needsOutput())
       behind = source.known.output.getDefiningOp();
     // Layers that compute side by side come too late for a guess.
     if (!behind->isBeforeInBlock(wanted))
       return;
+    if (ExitOp exit =
+            findBarrier(stretches.getExits(behind, wanted), stayLeast)) {
+      behind = exit;
+      if (!isWorkBetween(exit, wanted))
+        return;
+    }
+    ImplicitLocOpBuilder builder(wanted.getLoc(), wanted);
     builder.setInsertionPointAfter(behind);
-    Value scores = maker.buildScores(builder, site);
-    if (scores)
-      fetchGuess(builder, scores, target, to);
+    int64_t stretch = stretches.getStretch(behind->getNextNode());
+    SmallVector<RoutedLayer> known;
+    for (const auto &[i, layer] : llvm::enumerate(layers)) {
+      known.push_back(layer.known);
+      RoutedLayer &now = known.back();
+      if (i > to - ahead)
+        now.logits = now.input = {};
+      if (i != to - ahead || !maker.needsOutput())
+        now.output = {};
+      int64_t own = stretches.getStretch(layer.fetch);
+      for (Value *rows : {&now.logits, &now.input, &now.output})
+        *rows = stretches.bring(builder, *rows, own, stretch);
+    }
+    PredictionSite site;
+    site.model = model;
+    site.layers = known;
+    site.from = to - ahead;
+    site.to = to;
+    site.positions = stretches.pick(builder, getPositions(wanted), stretch);
+    if (Value scores = maker.buildScores(builder, site))
+      fetchGuess(builder, scores, target, to, stretches);
+    eraseUnused(behind, wanted);
+  }
+
+  /// Least probability that the rows which a guess is made of are still there
+  /// when it is of use.
+  static constexpr double stayLeast = 0.5;
+
+  /// The last exit that so many rows leave at, there and further on, that a
+  /// guess should not be made in front of it; null if none is so.
+  static ExitOp findBarrier(llvm::ArrayRef<ExitOp> exits, double least) {
+    double stay = 1;
+    for (ExitOp exit : llvm::reverse(exits)) {
+      if (std::optional<APFloat> taken = exit.getTaken())
+        stay *= 1 - taken->convertToDouble();
+      if (stay <= least)
+        return exit;
+    }
+    return {};
+  }
+
+  /// Whether anything is computed that a read could hide behind.
+  static bool isWorkBetween(Operation *from, Operation *to) {
+    for (Operation *op = from; op != to; op = op->getNextNode())
+      if (isa<AttentionOp, MlpOp, ExpertsOp, LaunchOp>(op))
+        return true;
+    return false;
+  }
+
+  /// What was brought to where the guess is made, and is not used there.
+  static void eraseUnused(Operation *from, Operation *to) {
+    for (Operation *op = to->getPrevNode(); op != from;) {
+      Operation *before = op->getPrevNode();
+      if (isa<NormOp, PickOp, PlaceOp, ZerosOp>(op) && op->use_empty())
+        op->erase();
+      op = before;
+    }
   }
 
   void fetchGuess(ImplicitLocOpBuilder &builder, Value scores,
-                  const FetchedLayer &target, size_t index) {
+                  const FetchedLayer &target, size_t index,
+                  const Stretches &stretches) {
     const RoutedLayer &layer = target.known;
     PrefetchOp wanted = target.fetch;
     int64_t guesses =
@@ -163,7 +212,15 @@ struct InsertPrefetch
         builder, predicted.getExperts(), predicted.getConfidence(),
         builder.getF64FloatAttr(threshold),
         builder.getI64IntegerAttr(layer.layer), wanted.getCacheAttr(), Value());
-    wanted.getGuessMutable().assign(fetch.getToken());
+    // Where no row goes on, nobody will want it.
+    Value token = fetch.getToken();
+    for (ExitOp exit : stretches.getExits(fetch, wanted)) {
+      builder.setInsertionPointAfter(exit);
+      token = CancelOp::create(builder, token.getType(), token,
+                               exit.getRunningOn())
+                  .getLeft();
+    }
+    wanted.getGuessMutable().assign(token);
     ++guessed;
   }
 

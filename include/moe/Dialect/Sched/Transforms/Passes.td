@@ -90,8 +90,16 @@ def InsertPrefetchPass : Pass<"sched-insert-prefetch", "::moe::ModelOp"> {
     earlier layer; the wanted fetch of the later one joins it. With a trace the
     predictor learns from it, and how sure guesses are is fitted to it.
 
-    Declined where the predictor has nothing to guess from, and where a layer is
-    guessed already.
+    Where rows may leave between guess and use, the guess is cancelled behind the
+    exit unless a row goes on. It does not cross exits where, all together, at least
+    half of the asking rows leave (`taken` of `moe.exit`; 0 where nobody counted): it
+    is made behind the last of them that it must not cross, of the rows that go on.
+    What a predictor knows of layers further up is brought to the rows that run where
+    it guesses.
+
+    Declined where the predictor has nothing to guess from, where a layer is
+    guessed already, and where nothing is computed between a guess behind an
+    exit and its use.
 
     Before:
     ```mlir
@@ -108,6 +116,14 @@ def InsertPrefetchPass : Pass<"sched-insert-prefetch", "::moe::ModelOp"> {
     %guess.1 = sched.prefetch %guessed confident %sure above 0.5 of layer 1 in @experts
       : tensor<?x4xi32>, tensor<?x4xf32>
     %wanted.1 = sched.prefetch %ids of layer 1 in @experts joining %guess.1 : tensor<?x2xi32>
+    ```
+    With an exit between the layers, where few leave:
+    ```mlir
+    %guess.1 = sched.prefetch %guessed confident %sure above 0.5 of layer 1 in @experts
+      : tensor<?x4xi32>, tensor<?x4xf32>
+    %running.1, ... = moe.exit ...
+    %left = sched.cancel %guess.1 unless %running.1 : !sched.token
+    %wanted.1 = sched.prefetch %ids of layer 1 in @experts joining %left : tensor<?x2xi32>
     ```
   }];
   // It needs a registry.
@@ -137,7 +153,8 @@ def HoistPrefetchPass : Pass<"sched-hoist-prefetch", "::moe::ModelOp"> {
     layer overlaps with the guess's reads. What needs no operation moves up to the
     last wanted fetch in front of it. Wanted fetches move up to what they need.
 
-    Declined where a fetch is as early as it can be.
+    Declined where a fetch is as early as it can be, and for a guess that stands
+    behind a `moe.exit`: it stays there.
 
     Before:
     ```mlir
