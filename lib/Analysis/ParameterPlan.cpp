@@ -33,6 +33,7 @@ public:
         .Case([&](LinearOp o) { linear(o); })
         .Case([&](RopeOp o) { table(o.getTableAttr()); })
         .Case([&](MlpOp o) { mlp(o); })
+        .Case([&](SurplusOp o) { dense(o.getSlackAttr()); })
         .Case([&](ExpertsOp o) { experts(o); });
   }
 
@@ -53,7 +54,10 @@ private:
       parameter.name = symbol.getValue().str();
       parameter.size = weight.getStoredSize();
       parameter.data.push_back({weight, 0, parameter.size});
+      parameter.isOfExits = !isCounted;
       parameters.push_back(std::move(parameter));
+    } else if (isCounted) {
+      parameters[it->second].isOfExits = false;
     }
     return weight;
   }

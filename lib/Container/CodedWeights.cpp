@@ -178,6 +178,17 @@ llvm::Error MatrixEncoder::fail(CodedMatrix &matrix, llvm::Error error) {
       weight.getSymName() + which + ": " + llvm::toString(std::move(error)));
 }
 
+/// Whether products are estimates whose errors are bounded elsewhere: for nearest
+/// codes, which no text has a say in.
+static bool isEstimate(WeightOp weight) {
+  WalkResult found = weight->getParentOp()->walk([&](SurplusOp op) {
+    auto linear = op.getOutside().getDefiningOp<LinearOp>();
+    bool isThis = linear && linear.getWeight() == weight.getSymName();
+    return isThis ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return found.wasInterrupted();
+}
+
 llvm::Error MatrixEncoder::encode(CodedMatrix &matrix) {
   WeightOp weight = matrix.weight;
   llvm::Expected<const QuantScheme *> scheme = getScheme(weight);
@@ -194,7 +205,7 @@ llvm::Error MatrixEncoder::encode(CodedMatrix &matrix) {
   matrixInput.columnRotation = weight.getColumnRotation().value_or(0);
   matrixInput.rowRotation = weight.getRowRotation().value_or(0);
   InputRows inputs;
-  if (input.calibration) {
+  if (input.calibration && !isEstimate(weight)) {
     llvm::Expected<InputRows> rows =
         input.calibration->getInputs(weight, matrix.index);
     if (!rows)

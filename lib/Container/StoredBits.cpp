@@ -30,7 +30,8 @@ StoredBits::StoredBits(const ParameterPlan &plan) {
       bool isCopy = isa<ExtentAttr>(sources[0]) &&
                     bySource.try_emplace(sources, slice.weight).first->second !=
                         slice.weight;
-      if (!isCopy)
+      // What only exits read is made of other weights.
+      if (!isCopy && !parameter.isOfExits)
         weights += count;
     }
 }

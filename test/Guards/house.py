@@ -48,6 +48,7 @@ RANK = {"Support": 0, "Interfaces": 0, "Dialect": 1, "Analysis": 2, "Conversion"
 # evaluating encodes them too, kernels rotate with the signs of the encoder, and
 # calibrating serves it. Predictors are judged by evaluating their IR.
 SIDEWAYS = {("Container", "Target"), ("Container", "Model"), ("Container", "Quant"), ("Container", "Exit"),
+            ("Exit", "Quant"), ("Exit", "Model"),
             ("Target", "Quant"),
             ("Reference", "Model"), ("Reference", "Quant"), ("Calibration", "Model"),
             ("Calibration", "Quant"), ("Prefetch", "Reference")}

@@ -32,6 +32,7 @@ struct Parameter {
   RopeTableOp table;  ///< for Kind::RopeTable
   int64_t layer = -1; ///< decoder layer, for experts
   int64_t expert = -1;
+  bool isOfExits = false; ///< only exits read it
   uint64_t size = 0; ///< bytes
   /// In section WEIGHTS: 64-byte aligned, 4096 for experts.
   uint64_t offset = 0;

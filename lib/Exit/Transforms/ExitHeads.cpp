@@ -23,6 +23,7 @@ Value moe::buildFullHead(ImplicitLocOpBuilder &builder, DecoderStack &stack,
 
 static constexpr std::pair<llvm::StringLiteral, BuildHead> heads[] = {
     {"full", buildFullHead},
+    {"light", nullptr}, // LightHead
 };
 
 llvm::Expected<BuildHead> moe::findExitHead(StringRef name) {

@@ -15,7 +15,7 @@ using BuildHead = mlir::Value (*)(mlir::ImplicitLocOpBuilder &builder,
 mlir::Value buildFullHead(mlir::ImplicitLocOpBuilder &builder,
                           DecoderStack &stack, mlir::Value rows);
 
-/// The error lists all names.
+/// Null for a light head. The error lists all names.
 llvm::Expected<BuildHead> findExitHead(llvm::StringRef name);
 
 } // namespace moe

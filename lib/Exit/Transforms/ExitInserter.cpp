@@ -5,9 +5,10 @@ using namespace mlir;
 using namespace moe;
 
 ExitInserter::ExitInserter(ModelOp model, DecoderStack stack,
-                           const ExitPlan &plan, const ExitPolicy &policy)
+                           const ExitPlan &plan, const ExitPolicy &policy,
+                           std::optional<LightHead> light)
     : model(model), stack(std::move(stack)), plan(plan), policy(policy),
-      builder(model.getLoc(), model->getContext()) {
+      light(std::move(light)), builder(model.getLoc(), model->getContext()) {
   if (plan.rowsWait)
     state = this->stack.getState();
   ofRunning = {this->stack.getTokens(), this->stack.getSequences(),
@@ -99,9 +100,29 @@ ExitSite ExitInserter::describe(const ExitPlan::Exit &exit, Value now) {
                        : placeAll(stack.layers[exit.layers - 1].input);
     site.featuresBefore = pick(before, rows);
   }
-  if (policy.needsLogits())
+  if (policy.needsLogits() && light) {
+    lightRows = light->build(builder, stack, site.features);
+    site.logits = lightRows.inside;
+  } else if (policy.needsLogits()) {
     site.logits = plan.buildHead(builder, stack, site.features);
+  }
   return site;
+}
+
+void ExitInserter::placeLogits(ExitOp exit, Value now) {
+  Value entries = pick(asking, exit.getLeaving());
+  if (lightRows.inside) {
+    LightHead::Rows rows = {pick(lightRows.features, exit.getLeaving()),
+                            pick(lightRows.inside, exit.getLeaving())};
+    logits = light->place(builder, stack, rows, entries, logits);
+    return;
+  }
+  Value rows = pickWanted(now, entries);
+  if (light)
+    logits = light->place(builder, stack, light->build(builder, stack, rows),
+                          entries, logits);
+  else
+    logits = place(plan.buildHead(builder, stack, rows), entries, logits);
 }
 
 void ExitInserter::insertExit(size_t number) {
@@ -122,13 +143,11 @@ void ExitInserter::insertExit(size_t number) {
       exit.taken ? builder.getF64FloatAttr(*exit.taken) : FloatAttr(), asking,
       running, due, stack.getWanted(), stack.getSequences(),
       stack.getPositions(), state, said.watched);
-  if (site.logits) {
+  // A whole head's are there already.
+  if (site.logits && !light)
     logits = place(site.logits, asking, logits);
-  } else {
-    Value entries = pick(asking, leaving.getLeaving());
-    Value rows = pickWanted(now, entries);
-    logits = place(plan.buildHead(builder, stack, rows), entries, logits);
-  }
+  else
+    placeLogits(leaving, now);
 
   all = now;
   allBefore = exit.layers;

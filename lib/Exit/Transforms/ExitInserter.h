@@ -3,6 +3,7 @@
 #define MOE_EXIT_TRANSFORMS_EXITINSERTER_H
 
 #include "ExitPlan.h"
+#include "LightHead.h"
 #include "moe/Analysis/DecoderStack.h"
 
 namespace moe {
@@ -13,8 +14,9 @@ namespace moe {
 /// change.
 class ExitInserter {
 public:
+  /// `light`: where the plan has no other head.
   ExitInserter(ModelOp model, DecoderStack stack, const ExitPlan &plan,
-               const ExitPolicy &policy);
+               const ExitPolicy &policy, std::optional<LightHead> light);
   void run();
 
 private:
@@ -23,6 +25,8 @@ private:
   void insertExit(size_t number);
   /// What the policy may ask for, of the entries that ask.
   ExitSite describe(const ExitPlan::Exit &exit, mlir::Value all);
+  /// Of entries that leave; `now` are the features of all rows.
+  void placeLogits(ExitOp exit, mlir::Value now);
   /// From `layer` on, `running` rows run, with their features in `all`.
   void letRun(DecoderLayer &layer);
   /// Rows that are gone store keys and values in the layers up to `end`.
@@ -41,6 +45,7 @@ private:
   DecoderStack stack;
   const ExitPlan &plan;
   const ExitPolicy &policy;
+  std::optional<LightHead> light;
   mlir::ImplicitLocOpBuilder builder;
 
   mlir::Value state; ///< that keeps rows that wait; null if none do
@@ -53,6 +58,9 @@ private:
   /// Tokens, sequences and positions of the running rows.
   std::array<mlir::Value, 3> ofRunning;
   ExitState policyState;
+  /// Of entries that ask at the exit that is inserted; null unless the policy
+  /// needs logits.
+  LightHead::Rows lightRows;
 };
 
 } // namespace moe

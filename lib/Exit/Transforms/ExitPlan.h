@@ -20,7 +20,7 @@ struct ExitPlan {
   /// Whether rows that left wait until they are needed; else their keys and
   /// values are made of what they left with.
   bool rowsWait = false;
-  BuildHead buildHead = nullptr;
+  BuildHead buildHead = nullptr; ///< null: a light one
 
   /// Fails with what is wrong; `layers` is how many the model has.
   static llvm::Expected<ExitPlan> make(const InsertExitsPassOptions &options,

@@ -50,6 +50,7 @@ InsertExitsPassOptions InsertExits::getOptions() const {
   options.taken.assign(taken.begin(), taken.end());
   options.state = state;
   options.head = head;
+  options.shortlist.assign(shortlist.begin(), shortlist.end());
   return options;
 }
 
@@ -74,7 +75,15 @@ llvm::Error InsertExits::insert() {
       ExitPlan::make(getOptions(), **who, stack->layers.size());
   if (!plan)
     return plan.takeError();
-  ExitInserter(model, std::move(*stack), *plan, **who).run();
+  std::optional<LightHead> light;
+  if (!plan->buildHead) {
+    SmallVector<int64_t> words(shortlist.begin(), shortlist.end());
+    auto added = LightHead::add(*stack, model, words);
+    if (!added)
+      return added.takeError();
+    light = std::move(*added);
+  }
+  ExitInserter(model, std::move(*stack), *plan, **who, std::move(light)).run();
   inserted += plan->exits.size();
   return llvm::Error::success();
 }

@@ -22,6 +22,11 @@ def InsertExitsPass : Pass<"moe-insert-exits", "::moe::ModelOp"> {
     of a row, keys and values of the layers before apart, and the head begins with
     a pick of the wanted rows. What a layer is made of stays as it is.
 
+    A `light` head knows the logits of a shortlist; scores are made of them. Where
+    a row leaves, `moe.surplus` bounds the logits of all other words; if one might be
+    above the best of the shortlist, the whole head is run for that row. So the best
+    word is always that of the whole head. For it, the head's values are read.
+
     Declined is a model that has exits already, one whose layers, final norm or head
     are not found, and an exit that does not lie between two layers.
 
@@ -66,7 +71,10 @@ def InsertExitsPass : Pass<"moe-insert-exits", "::moe::ModelOp"> {
     Option<"state", "state", "std::string", /*default=*/"\"propagate\"",
            "Keys and values behind an exit: propagate, recompute">,
     Option<"head", "head", "std::string", /*default=*/"\"full\"",
-           "What makes logits at exits: full, light">];
+           "What makes logits at exits: full, light">,
+    ListOption<"shortlist", "shortlist", "int64_t",
+               "Words whose logits a light head knows, ascending; none: a quarter of "
+               "all, those with the lowest numbers">];
   let statistics = [
     Statistic<"inserted", "inserted", "Number of exits">];
 }
