@@ -147,7 +147,8 @@ TEST(CliExitReport, SaysWhereItCannotBeWritten) {
     writeExitReport(makeReport(), "/nowhere/page.html");
     FAIL();
   } catch (const Failure &failure) {
-    EXPECT_THAT(failure.what(), HasSubstr("/nowhere/page.html: cannot write: "));
+    EXPECT_THAT(failure.what(),
+                HasSubstr("/nowhere/page.html: cannot write: "));
   }
 }
 
