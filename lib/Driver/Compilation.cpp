@@ -428,9 +428,9 @@ void Compilation::setExits() {
   });
 }
 
-/// Runs the phases from `policy` on again, with what the options say by now, and
-/// takes over the function. False, and nothing changes, if it needs weights that
-/// the first run dropped, since those that are stored stay as they are.
+/// Runs the phases from `policy` on again, with what the options say by now,
+/// and takes over the function. False, and nothing changes, if it needs weights
+/// that the first run dropped, since those that are stored stay as they are.
 llvm::Expected<bool> Compilation::rebuild() {
   OwningOpRef<ModuleOp> again = withoutExits->clone();
   auto run = [&](Phase wanted, ModuleOp module) -> llvm::Error {

@@ -1,4 +1,4 @@
-//===- ExitCalibration.h - thresholds that a certificate stands for -*- C++ -*-===//
+//===- ExitCalibration.h - thresholds with a certificate --------*- C++ -*-===//
 #ifndef MOE_LIB_DRIVER_EXITCALIBRATION_H
 #define MOE_LIB_DRIVER_EXITCALIBRATION_H
 
@@ -11,8 +11,8 @@
 namespace moe {
 
 /// What --exit-calibrate asks for: runs the module that was compiled, and tests
-/// thresholds from the most careful one on. Every prompt is used once: those that
-/// a policy learns from test nothing.
+/// thresholds from the most careful one on. Every prompt is used once: those
+/// that a policy learns from test nothing.
 class ExitCalibration {
 public:
   /// Reads the prompts, and says early whether they are too few.

@@ -82,7 +82,8 @@ Expected<ExitPrompts> ExitPrompts::read(StringRef path) {
       result.hasAnswers = hasAnswer;
     else if (hasAnswer != result.hasAnswers)
       return createStringError(
-          path + ": line " + Twine(hasAnswer ? number : result.prompts[0].line) +
+          path + ": line " +
+          Twine(hasAnswer ? number : result.prompts[0].line) +
           " has a key 'answer', line " +
           Twine(hasAnswer ? result.prompts[0].line : number) + " has none");
     result.prompts.push_back(std::move(prompt));

@@ -1,4 +1,4 @@
-//===- ExitPrompts.h - the prompts that exits are calibrated with -*- C++ -*-===//
+//===- ExitPrompts.h - what exits are calibrated with -----------*- C++ -*-===//
 #ifndef MOE_LIB_DRIVER_EXITPROMPTS_H
 #define MOE_LIB_DRIVER_EXITPROMPTS_H
 
@@ -25,8 +25,8 @@ struct ExitPrompts {
   /// other keys are ignored. Errors begin with the path.
   static llvm::Expected<ExitPrompts> read(llvm::StringRef path);
 
-  /// Fills in tokens, with `firstToken` in front unless it is negative. A prompt
-  /// must leave room for `context` positions in all.
+  /// Fills in tokens, with `firstToken` in front unless it is negative. No
+  /// prompt may have more than `context` of them.
   llvm::Error tokenize(const moert_tokenizer_t &tokenizer, int32_t firstToken,
                        int64_t context);
 

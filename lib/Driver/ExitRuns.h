@@ -1,4 +1,4 @@
-//===- ExitRuns.h - a module run on the prompts of a calibration -*- C++ -*-===//
+//===- ExitRuns.h - a module run on prompts ---------------------*- C++ -*-===//
 #ifndef MOE_LIB_DRIVER_EXITRUNS_H
 #define MOE_LIB_DRIVER_EXITRUNS_H
 
@@ -32,9 +32,9 @@ public:
   /// Layers that have run at each exit.
   llvm::ArrayRef<int64_t> getLayers() const { return layers; }
 
-  /// Answers as moe-run --eval does: greedily, with at most 32 tokens, to the end
-  /// of a line. Once for each setting: tokens leave where their score reaches the
-  /// threshold, or nowhere. Prompts are run once for all settings.
+  /// Answers as moe-run --eval does: greedily, with at most 32 tokens, to the
+  /// end of a line. Once for each setting: tokens leave where their score
+  /// reaches the threshold, or nowhere. Prompts are run once for all settings.
   llvm::Expected<std::vector<ExitRun>>
   answer(llvm::ArrayRef<const ExitPrompt *> prompts,
          llvm::ArrayRef<std::optional<double>> settings,

@@ -9,8 +9,8 @@
 
 namespace moe {
 
-/// P(risk > delta) <= epsilon at these thresholds, for prompts like those it was
-/// made of; and for which exits of which model. Also what --exit-report writes
+/// P(risk > delta) <= epsilon at these thresholds, for prompts like those that
+/// it was made of; and for which exits of which model. Also what --exit-report writes
 /// and --exit-certificate reads.
 struct ExitCertificate {
   int64_t prompts = 0; ///< that tested; others may have been learned from
@@ -37,8 +37,8 @@ struct ExitCertificate {
 void printCertificate(llvm::raw_ostream &os,
                       const ExitCertificate &certificate);
 
-/// Takes what printCertificate writes and nothing else: fields that are unknown,
-/// twice, missing, of another kind or out of range are errors, which begin with
+/// Takes what printCertificate writes and nothing else: fields that are
+/// unknown, twice, missing, of another kind or out of range are errors, which begin with
 /// `origin`.
 llvm::Expected<ExitCertificate> parseCertificate(llvm::StringRef text,
                                                  llvm::StringRef origin);

@@ -22,8 +22,8 @@ struct RiskBound {
   double delta = 0.05, epsilon = 0.05;
 };
 
-/// p-value of Hoeffding and Bentkus for "the mean is above delta", from the mean
-/// of n losses in [0, 1]: min(exp(-n h(min(mean, delta), delta)),
+/// p-value of Hoeffding and Bentkus for "the mean is above delta", from the
+/// mean of n losses in [0, 1]: min(exp(-n h(min(mean, delta), delta)),
 /// e P[Bin(n, delta) <= ceil(n mean)]) with h(a, b) = a ln(a / b) + (1 - a)
 /// ln((1 - a) / (1 - b)). Source: Bates et al., 2021.
 double getHoeffdingBentkusPValue(double mean, int64_t n, double delta);

@@ -33,7 +33,7 @@ TEST(ThresholdsToTry, AreEasyToRead) {
 }
 
 TEST(ThresholdsToTry, OfPatienceAreStreaks) {
-  EXPECT_THAT(getRegistry().exitPolicies.at("patience")()->getThresholdsToTry(3),
-              ElementsAre(3, 2, 1));
+  auto patience = getRegistry().exitPolicies.at("patience")();
+  EXPECT_THAT(patience->getThresholdsToTry(3), ElementsAre(3, 2, 1));
 }
 } // namespace
