@@ -5,6 +5,7 @@
 #include "Text.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cmath>
+#include <numeric>
 
 using namespace llvm;
 using namespace moe;
@@ -40,6 +41,19 @@ Calibration::create(ModelOp model, ArrayRef<int32_t> tokens,
 
 int64_t Calibration::getTokens() const { return state->windows.tokens.size(); }
 int64_t Calibration::getWindow() const { return state->windows.window; }
+
+std::vector<int64_t> Calibration::getFrequentWords(int64_t count) const {
+  std::vector<int64_t> uses(state->copy->getVocabulary());
+  for (int32_t token : state->windows.tokens)
+    ++uses[token];
+  std::vector<int64_t> words(uses.size());
+  std::iota(words.begin(), words.end(), 0);
+  llvm::stable_sort(words,
+                    [&](int64_t a, int64_t b) { return uses[a] > uses[b]; });
+  words.resize(std::min<size_t>(words.size(), count));
+  llvm::sort(words);
+  return words;
+}
 
 //===----------------------------------------------------------------------===//
 // Rows

@@ -293,6 +293,9 @@ llvm::Error Compilation::calibrate() {
     if (!text)
       return text.takeError();
     calibration = std::move(*text);
+    if (options.exitHead.getValue() == "light")
+      options.exitShortlist = calibration->calibration->getFrequentWords(
+          (model.getVocabulary() + 3) / 4);
   }
   if (!command.bits)
     return llvm::Error::success();

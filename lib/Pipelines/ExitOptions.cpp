@@ -105,6 +105,8 @@ std::unique_ptr<Pass> ExitOptions::createPass(const Registry &registry) const {
   // A draft is a token that left and waits, so the code is the same.
   result.state = options->exitState == "propagate" ? "propagate" : "recompute";
   result.head = options->exitHead;
+  result.shortlist.assign(options->exitShortlist.begin(),
+                          options->exitShortlist.end());
   if (options->fittedExitPolicy)
     return createInsertExitsPass(options->fittedExitPolicy, result);
   return createInsertExitsPass(registry, result);

@@ -60,6 +60,9 @@ public:
   /// Tokens that are used, in whole windows.
   int64_t getTokens() const;
   int64_t getWindow() const;
+  /// The `count` words that are most frequent there, of equal ones those with the
+  /// lowest numbers; ascending.
+  std::vector<int64_t> getFrequentWords(int64_t count) const;
 
   /// Runs what is left of the model. By layer, then expert.
   llvm::Expected<std::vector<UnreachedExpert>> findUnreachedExperts();

@@ -125,6 +125,9 @@ struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
   /// of the tokens that ask there left.
   std::shared_ptr<const ExitPolicy> fittedExitPolicy;
   std::vector<double> exitThresholds, exitTaken;
+  /// Words whose logits a light head knows, ascending; empty: a quarter of all,
+  /// those with the lowest numbers.
+  std::vector<int64_t> exitShortlist;
 
   /// Called with what is expected of the schedule, where a trace and a budget
   /// say; may be null.
