@@ -891,10 +891,7 @@ private:
   }
 
   void lowerOp(sched::CancelOp op) {
-    Value token = op.getToken();
-    while (auto earlier = token.getDefiningOp<sched::CancelOp>())
-      token = earlier.getToken();
-    int64_t layer = token.getDefiningOp<sched::PrefetchOp>().getLayer();
+    int64_t layer = sched::getFetchOf(op.getToken()).getLayer();
     if (!op.getRows())
       return offload.cancel(b, layer);
     Value rows = rowsOf(op.getRows());
