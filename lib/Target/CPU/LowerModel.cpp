@@ -300,19 +300,24 @@ private:
   }
 
   /// Whether nobody reads a value behind an operation, which reads it once.
-  bool isRead(Value value, Operation *last) {
+  bool isLastRead(Value value, Operation *last) {
     Block &block = forward.getBody().front();
+    Operation *end = block.findAncestorOpInBlock(*last);
     return llvm::count(last->getOperands(), value) == 1 &&
            llvm::all_of(value.getUsers(), [&](Operation *user) {
              user = block.findAncestorOpInBlock(*user);
-             return user == last || user->isBeforeInBlock(last);
+             return user == end || user->isBeforeInBlock(end);
            });
   }
 
   /// A copy of `input`, as `result`, that an operation may change: input's own
   /// buffer, if nobody needs it any more.
   Value changeable(Value input, Value result, Operation *op) {
-    if (isRead(input, op)) {
+    // Logits must end where forward's go.
+    Operation *end = forward.getBody().front().getTerminator();
+    bool isElsewhere = getLastTable(result) == end->getOperand(0) &&
+                       buffers.at(input).inWorkspace;
+    if (isLastRead(input, op) && !isElsewhere) {
       Buffer buffer = buffers.at(input);
       buffers.erase(input);
       buffers[result] = buffer;

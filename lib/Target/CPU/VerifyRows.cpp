@@ -102,11 +102,29 @@ LogicalResult RowVerifier::verifyEnter(EnterOp op) {
       failed(verifyOrigin(op, op.getPositions(), Positions)) ||
       failed(verifyBatch(op, {op.getSequences(), op.getPositions()})))
     return failure();
+  if (entered)
+    return op.emitOpError("is the 2nd of @forward, the cpu backend takes 1");
+  entered = op;
   for (Value result : op.getResults())
     rows[result] = result;
   named[op.getRunning()] = batch();
   named[op.getDue()] = named[op.getAsking()] = wanted();
   return success();
+}
+
+/// The runtime keeps the row sets as well, so they must be those that it gave.
+bool RowVerifier::takesLastSets(ExitOp op) {
+  if (!entered)
+    return false;
+  if (!lastExit)
+    return op.getAsking() == entered.getAsking() &&
+           op.getRunning() == entered.getRunning() &&
+           op.getDue() == entered.getDue();
+  auto pick = op.getAsking().getDefiningOp<PickOp>();
+  return pick && pick.getInput() == lastExit.getAsking() &&
+         pick.getRows() == lastExit.getKept() &&
+         op.getRunning() == lastExit.getRunningOn() &&
+         op.getDue() == lastExit.getStillDue();
 }
 
 LogicalResult RowVerifier::verifyExit(ExitOp op) {
@@ -115,10 +133,10 @@ LogicalResult RowVerifier::verifyExit(ExitOp op) {
       failed(verifyOrigin(op, op.getPositions(), Positions)) ||
       failed(verifyBatch(op, {op.getSequences(), op.getPositions()})))
     return failure();
-  if (named.lookup(op.getAsking()) != wanted() ||
-      named.lookup(op.getDue()) != wanted() ||
-      named.lookup(op.getRunning()) != batch())
-    return op.emitOpError("takes row sets that no moe.enter or moe.exit made");
+  if (!takesLastSets(op))
+    return op.emitOpError(
+        "takes other row sets than the moe.enter or moe.exit before it gave");
+  lastExit = op;
   SmallVector<Value> ofAsking = {op.getScores()};
   llvm::append_range(ofAsking, op.getWatched());
   for (Value value : ofAsking)
@@ -146,8 +164,8 @@ LogicalResult RowVerifier::verifyResume(ResumeOp op) {
 }
 
 LogicalResult RowVerifier::verifyPark(ParkOp op) {
-  if (named.lookup(op.getGone()) != batch())
-    return op.emitOpError("takes row sets that no moe.enter or moe.exit made");
+  if (!lastExit || op.getGone() != lastExit.getGone())
+    return op.emitOpError("takes other rows than those that left");
   return verifyBatch(op, {op.getInput(), op.getSequences(), op.getPositions()});
 }
 

@@ -37,6 +37,7 @@ private:
   mlir::LogicalResult verifyPlace(PlaceOp op);
   mlir::LogicalResult verifyEnter(EnterOp op);
   mlir::LogicalResult verifyExit(ExitOp op);
+  bool takesLastSets(ExitOp op);
   mlir::LogicalResult noteCertain(CertainOp op);
   mlir::LogicalResult verifyResume(ResumeOp op);
   mlir::LogicalResult verifyPark(ParkOp op);
@@ -52,6 +53,8 @@ private:
   llvm::DenseMap<Value, Value> rows;   ///< kind of rows of a table or list
   llvm::DenseMap<Value, Value> named;  ///< kind of rows that a list names
   llvm::DenseMap<Value, Value> origin; ///< argument that picked numbers are of
+  EnterOp entered;
+  ExitOp lastExit; ///< the runtime knows the rows that it let go on
 };
 
 } // namespace moe::cpu

@@ -181,8 +181,12 @@ void moe::cpu::emitConfidence(KernelBuilder &b, Confidence kind,
   forRows(b, args[0], logits, [&](Value row) {
     Value score =
         confidenceOf(b, kind, {b, {logits, row}, columnsOf(logits)});
-    // Rounding must not leave the interval that a threshold lies in.
-    score = b.fmax(smaller(b, score, b.f32(1)), b.f32(0));
+    // Rounding must not leave the interval that a threshold lies in. What is not
+    // a number becomes 0, which is never sure.
+    score = smaller(b, b.f32(1), score);
+    Value isPositive =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, score, b.f32(0));
+    score = b.select(isPositive, score, b.f32(0));
     b.store(score, {result, row}, b.index(0));
   });
 }
@@ -286,6 +290,15 @@ void moe::cpu::emitSurplus(KernelBuilder &b, ValueRange args) {
   forRows(b, args[0], inside, [&](Value row) {
     Distribution shortlist{b, {inside, row}, columnsOf(inside)};
     Value best = shortlist.findLargest().first;
+    // Not a number if a number is not finite, which no maximum tells.
+    Value zeros = b.zeros(kLanes);
+    Value poison = b.sumLanes(
+        shortlist
+            .fold(zeros, /*filling=*/0,
+                  [&](ValueRange carried, Value x) -> SmallVector<Value> {
+                    return {b.fma(x, zeros, carried.front())};
+                  })
+            .front());
     Value length = lengthOf(b, features, row);
     Value distance = lengthOf(b, features, row, near);
     auto bound = [&](Value j) {
@@ -296,20 +309,27 @@ void moe::cpu::emitSurplus(KernelBuilder &b, ValueRange args) {
       return b.fadd(b.loadScalar({outside, row}, j),
                     b.fadd(ofError, ofFeatures));
     };
+    auto fold = [&](Value &most, Value &poison, Value bound) {
+      most = b.fmax(most, bound);
+      poison = b.fma(bound, b.f32(0), poison);
+    };
     // Four at a time: each maximum waits for the one before it.
     int64_t count = columnsOf(outside), whole = count / 4 * 4;
     SmallVector<Value> most(4, b.f32(lowest));
+    most.append(4, b.f32(0));
     most = b.loop(b.index(0), b.index(whole), 4, most,
                   [&](Value j, ValueRange carried) {
-                    SmallVector<Value> next;
-                    for (auto [i, value] : llvm::enumerate(carried))
-                      next.push_back(b.fmax(value, bound(b.add(j, i))));
+                    SmallVector<Value> next(carried);
+                    for (int64_t i = 0; i < 4; ++i)
+                      fold(next[i], next[4 + i], bound(b.add(j, i)));
                     return next;
                   });
     for (int64_t j = whole; j < count; ++j)
-      most[0] = b.fmax(most[0], bound(b.index(j)));
+      fold(most[0], most[4], bound(b.index(j)));
     Value rival = b.fmax(b.fmax(most[0], most[1]), b.fmax(most[2], most[3]));
-    b.store(b.fsub(best, rival), {result, row}, b.index(0));
+    for (Value other : ArrayRef(most).take_back(4))
+      poison = b.fadd(poison, other);
+    b.store(b.fadd(b.fsub(best, rival), poison), {result, row}, b.index(0));
   });
 }
 

@@ -1,4 +1,12 @@
 // RUN: moe-opt %s --moe-cpu-lower-model | FileCheck %s
+// RUN: sed 's/^    return/    %%seen = moe.confidence top1 %%out : tensor<?x8xf32> -> tensor<?x1xf32>\n    return/' %s \
+// RUN:   | moe-opt --moe-cpu-lower-model | FileCheck %s --check-prefix=SEEN
+
+// Where somebody else reads a table of logits on the way, it is copied to where
+// forward's go.
+// SEEN: call @place
+// SEEN: call @copy_rows
+// SEEN: call @place
 
 // Code with exits fails under a runtime that does not know them.
 // CHECK-LABEL: func.func private @forward_with_exits

@@ -528,7 +528,7 @@ moe.model @a family "null" context 16 vocabulary 8 from "." {
     %l = moe.linear %x by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
     %s = moe.confidence top1 %l : tensor<?x8xf32> -> tensor<?x1xf32>
     %r, %d, %a = moe.enter %wanted at %sequences, %positions
-    // expected-error @below {{takes row sets that no moe.enter or moe.exit made}}
+    // expected-error @below {{takes other row sets than the moe.enter or moe.exit before it gave}}
     %r1, %g1, %d1, %k1, %l1 = moe.exit %s by "top1" above 0.5 after 1 asking %r running %r due %d of %wanted at %sequences, %positions : tensor<?x1xf32>
     %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
     %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
@@ -545,7 +545,7 @@ moe.model @a family "null" context 16 vocabulary 8 from "." {
                      %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
     %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
     %r, %d, %a = moe.enter %wanted at %sequences, %positions
-    // expected-error @below {{takes row sets that no moe.enter or moe.exit made}}
+    // expected-error @below {{takes other rows than those that left}}
     %kv1 = moe.park %x rows %d into %kv at %sequences, %positions : tensor<?x4xf32>, !moe.kv<1 x 1 x 4 x f32>
     %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
     %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
@@ -565,6 +565,48 @@ moe.model @a family "null" context 16 vocabulary 8 from "." {
     %b = moe.best %l : tensor<?x8xf32> -> tensor<?xi32>
     // expected-error @below {{takes numbers of its own where the cpu backend needs argument 0}}
     %y = moe.embed %b by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    %r, %d, %a = moe.enter %wanted at %sequences, %positions
+    // expected-error @below {{is the 2nd of @forward, the cpu backend takes 1}}
+    %r2, %d2, %a2 = moe.enter %wanted at %sequences, %positions
+    %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x4xf32> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>) -> (tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x4xf32>
+    %r, %d, %a = moe.enter %wanted at %sequences, %positions
+    %w = moe.pick %wanted rows %a : tensor<?xi32>, tensor<?xi32> -> tensor<?xi32>
+    %c = moe.pick %x rows %w : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+    %l = moe.linear %c by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
+    %s = moe.confidence top1 %l : tensor<?x8xf32> -> tensor<?x1xf32>
+    %r1, %g1, %d1, %k1, %l1 = moe.exit %s by "top1" above 0.5 after 1 asking %a running %r due %d of %wanted at %sequences, %positions : tensor<?x1xf32>
+    // Those that left do not ask again.
+    %a1 = moe.pick %a rows %l1 : tensor<?xi32>, tensor<?xi32> -> tensor<?xi32>
+    %s1 = moe.pick %s rows %l1 : tensor<?x1xf32>, tensor<?xi32> -> tensor<?x1xf32>
+    // expected-error @below {{takes other row sets than the moe.enter or moe.exit before it gave}}
+    %r2, %g2, %d2, %k2, %l2 = moe.exit %s1 by "top1" above 0.5 after 2 asking %a1 running %r1 due %d1 of %wanted at %sequences, %positions : tensor<?x1xf32>
     %p = moe.pick %x rows %wanted : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
     %logits = moe.linear %p by @embed : tensor<?x4xf32> -> tensor<?x8xf32>
     return %logits, %kv : tensor<?x8xf32>, !moe.kv<1 x 1 x 4 x f32>
