@@ -41,10 +41,10 @@ struct ReportSetting {
   std::optional<double> threshold;
   /// The run that `texts` shows; exactly one is.
   bool shown = false;
-  /// Exits were off: the run that others are compared with; exactly one is.
+  /// Exits were off; exactly one is.
   bool full = false;
   /// Tasks answered right of all; or, without answers, generated tokens that
-  /// are those of the full model, position by position, of all that it has.
+  /// the full model picks, too, after the same text, of all of this run.
   int64_t right = 0, total = 0;
   /// Per generated token, as --json has them.
   double layers = 0, layersWithHeads = 0;
@@ -76,7 +76,7 @@ struct ExitReport {
   std::string module, model, policy, head, state; ///< module: the file
   int32_t layers = 0;
   std::vector<ReportExit> exits;
-  uint64_t layerBytes = 0, headBytes = 0;
+  uint64_t layerBytes = 0, headBytes = 0, leaveBytes = 0, unsureBytes = 0;
   /// Of the experts that one token uses, in each layer.
   std::vector<uint64_t> expertBytes;
   std::string certificate; ///< a JSON object; empty: none

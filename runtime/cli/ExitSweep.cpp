@@ -3,7 +3,6 @@
 #include "Interrupt.h"
 
 #include <limits>
-#include <tuple>
 
 using namespace moert::cli;
 
@@ -29,7 +28,7 @@ moert::cli::reportTokens(const Request &request,
 ExitSweep::ExitSweep(Setup &setup, std::vector<ReportText> texts,
                      const std::vector<Request> &requests, TaskScore score,
                      const Runner &runner)
-    : setup(setup), report(ExitReport::of(setup.module)) {
+    : setup(setup), requests(requests), report(ExitReport::of(setup.module)) {
   const Options &options = setup.options;
   if (options.exitThreshold)
     report.overrideThresholds(*options.exitThreshold);
@@ -63,7 +62,7 @@ ReportSetting ExitSweep::measure(const std::vector<Request> &requests,
   if (setting.tokens > 0) {
     setting.layers = figures.averageLayers();
     setting.layersWithHeads =
-        figures.averageLayersWithHeads(runner.exitChecks, setup.module.info);
+        figures.averageLayersWithHeads(runner.exitBytes, setup.module.info);
   }
   setting.decodeSeconds = runner.decode.seconds;
   setting.decodeRows = runner.decode.tokens;
@@ -81,17 +80,39 @@ void ExitSweep::add(ReportSetting setting,
     all.push_back(request.tokens);
 }
 
-/// Tokens of all requests, and those at which both say the same.
-static std::pair<int64_t, int64_t>
-compare(const std::vector<std::vector<int32_t>> &full,
-        const std::vector<std::vector<int32_t>> &other) {
-  int64_t same = 0, all = 0;
-  for (size_t i = 0; i < full.size(); ++i) {
-    all += int64_t(full[i].size());
-    for (size_t j = 0; j < full[i].size() && j < other[i].size(); ++j)
-      same += full[i][j] == other[i][j];
+TaskScore
+moert::cli::agreement(Runner &full, const std::vector<Request> &requests,
+                      const std::vector<std::vector<int32_t>> &tokens) {
+  std::vector<Request> texts(requests.size());
+  std::vector<size_t> seen(requests.size());
+  TaskScore score;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    std::vector<int32_t> &text = texts[i].prompt;
+    text = requests[i].prompt;
+    texts[i].logitsFrom = int64_t(text.size()) - 1;
+    text.insert(text.end(), tokens[i].begin(), tokens[i].end());
+    score.total += int64_t(tokens[i].size());
+    if (!tokens[i].empty()) // nothing was picked behind the last one
+      text.pop_back();
   }
-  return {same, all};
+  full.onPromptLogits = [&](size_t i, const float *row) {
+    const size_t j = seen[i]++;
+    if (j < tokens[i].size())
+      score.right += full.pick(requests[i], j, row) == tokens[i][j];
+  };
+  full.run(texts);
+  return score;
+}
+
+/// Judges texts that have no answers.
+void ExitSweep::compareWithFull() {
+  setup.restart({true, std::nullopt});
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    Runner full = setup.makeRunner();
+    const TaskScore score = agreement(full, requests, tokens[i]);
+    report.settings[i].right = score.right;
+    report.settings[i].total = score.total;
+  }
 }
 
 void ExitSweep::run(const RunPrompts &again) {
@@ -101,29 +122,26 @@ void ExitSweep::run(const RunPrompts &again) {
   for (double threshold : sweepThresholds(report.texts))
     others.push_back({false, threshold});
   Progress progress("exit report", int64_t(others.size()));
-  size_t full = 0;
   for (const ExitChoice &choice : others) {
     setup.restart(choice);
     Runner runner = setup.makeRunner();
     runner.onStep = [&, done = report.settings.size()] {
       progress.update(int64_t(done) - 1);
     };
-    std::vector<Request> requests;
-    const TaskScore score = again(runner, requests);
+    std::vector<Request> copies;
+    const TaskScore score = again(runner, copies);
     if (interrupted())
       return;
-    ReportSetting setting = measure(requests, score, runner);
+    ReportSetting setting = measure(copies, score, runner);
     setting.full = choice.off;
     setting.threshold =
         choice.off ? std::numeric_limits<double>::infinity() : choice.threshold;
-    if (choice.off)
-      full = report.settings.size();
-    add(setting, requests);
+    add(setting, copies);
   }
-  progress.clear();
   if (!report.answers)
-    for (size_t i = 0; i < tokens.size(); ++i)
-      std::tie(report.settings[i].right, report.settings[i].total) =
-          compare(tokens[full], tokens[i]);
+    compareWithFull();
+  if (interrupted())
+    return;
+  progress.clear();
   writeExitReport(report, setup.options.exitReport);
 }

@@ -49,9 +49,11 @@ void RowBatch::run(const Forward &forward) {
   if (exits) {
     layersRun.resize(wanted.size());
     scores.resize(wanted.size() * size_t(exits));
+    exitBytes.assign(wanted.size(), 0);
     batch.leave_after = leaveAfter.data();
     batch.layers_run = layersRun.data();
     batch.exit_scores = scores.data();
+    batch.exit_bytes = exitBytes.data();
   }
   forward(batch);
 }
@@ -62,11 +64,6 @@ void RowBatch::runWhole(const Forward &forward,
   batch.whole_distributions = true;
   batch.exits = MOERT_EXITS_OFF;
   forward(batch);
-}
-
-int64_t moert::cli::checksIn(std::span<const float> scores) {
-  return std::count_if(scores.begin(), scores.end(),
-                       [](float score) { return !std::isnan(score); });
 }
 
 int64_t moert::cli::mostLogitRows(int64_t vocabulary) {
@@ -179,10 +176,11 @@ void Runner::gatherNewest(size_t i) {
 void Runner::gatherPrompt(size_t i) {
   Slot &slot = slots[i];
   const std::vector<int32_t> &prompt = slot.request->prompt;
-  const bool all = onPromptLogits != nullptr;
   while (slot.position < int64_t(prompt.size())) {
+    const bool shown =
+        onPromptLogits && slot.position >= slot.request->logitsFrom;
     if (batch.rows() >= limits.batchRows ||
-        (all && batch.wantedRows() >= mostLogitRows(limits.vocabulary)))
+        (shown && batch.wantedRows() >= mostLogitRows(limits.vocabulary)))
       return;
     const int32_t token = prompt[size_t(slot.position)];
     const bool isLast = slot.position + 1 == int64_t(prompt.size());
@@ -190,10 +188,10 @@ void Runner::gatherPrompt(size_t i) {
     // Rows of a prompt run deep, and their draft with them: it would save
     // nothing.
     const bool mayLeave = isLast && !exits.checks;
-    batch.add(token, int64_t(i), slot.position++, all || picks,
+    batch.add(token, int64_t(i), slot.position++, shown || picks,
               mayLeave ? leavingOf(slot) : RowBatch::Never);
-    if (all || picks)
-      wanted.push_back({i, all, picks, -1});
+    if (shown || picks)
+      wanted.push_back({i, shown, picks, -1});
     ++promptRows;
   }
 }
@@ -235,7 +233,7 @@ void Runner::step() {
 
 void Runner::take(const Wanted &row, int64_t entry) {
   Slot &slot = slots[row.slot];
-  exitChecks += checksIn(batch.scoresOf(entry));
+  exitBytes += batch.exitBytesOf(entry);
   if (!slot.request || slot.wentBack)
     return;
   if (row.ofPrompt)
@@ -249,10 +247,10 @@ void Runner::take(const Wanted &row, int64_t entry) {
 }
 
 int32_t Runner::pick(const Request &request, size_t index,
-                     int64_t entry) const {
+                     const float *logits) const {
   int32_t token = 0;
-  check(moert_sampler_pick_at(request.sampler.get(), index,
-                              batch.logitsOf(entry), limits.vocabulary, &token),
+  check(moert_sampler_pick_at(request.sampler.get(), index, logits,
+                              limits.vocabulary, &token),
         origin);
   return token;
 }
@@ -264,7 +262,8 @@ void Runner::checkDraft(Slot &slot, const Wanted &row, int64_t entry) {
   draftChecks += slot.checked++ == 0;
   Draft draft = std::move(slot.drafts.front());
   slot.drafts.erase(slot.drafts.begin());
-  const int32_t token = pick(*slot.request, slot.request->tokens.size(), entry);
+  const int32_t token = pick(*slot.request, slot.request->tokens.size(),
+                             batch.logitsOf(entry));
   TokenSource &source = draft.source;
   source.draftedAfter = source.layers;
   source.layers = exits.layers;
@@ -288,7 +287,8 @@ void Runner::takeNewest(Slot &slot, int64_t entry) {
          " layers that was to run through all");
   const Request &request = *slot.request;
   const int32_t token =
-      pick(request, request.tokens.size() + slot.drafts.size(), entry);
+      pick(request, request.tokens.size() + slot.drafts.size(),
+           batch.logitsOf(entry));
   const bool isDraft =
       exits.checks && (source.layers < exits.layers || !slot.drafts.empty());
   if (!isDraft)

@@ -48,6 +48,10 @@ public:
   std::span<const float> scoresOf(int64_t i) const {
     return std::span(scores).subspan(size_t(i * exits), size_t(exits));
   }
+  /// Of weights that it read because of exits.
+  uint64_t exitBytesOf(int64_t i) const {
+    return exits ? exitBytes[size_t(i)] : 0;
+  }
 
 private:
   moert_batch_t describe(std::vector<float> &result) const;
@@ -57,10 +61,8 @@ private:
   std::vector<int32_t> tokens, sequences, positions, wanted, leaveAfter;
   std::vector<float> logits, scores;
   std::vector<int32_t> layersRun;
+  std::vector<uint64_t> exitBytes;
 };
-
-/// Exits at which a row asked, of its scores.
-int64_t checksIn(std::span<const float> scores);
 
 /// How many rows' logits we hold at a time: as many as fit 128 MiB, at least
 /// one.
@@ -81,6 +83,7 @@ struct TokenSource {
 struct Request {
   std::vector<int32_t> prompt; ///< not empty
   int64_t most = 0;            ///< tokens to generate
+  int64_t logitsFrom = 0;      ///< first prompt row for onPromptLogits
   Sampler sampler;
   std::vector<int32_t> tokens;      ///< generated, with the end-of-text token
   std::vector<TokenSource> sources; ///< of each of these
@@ -129,8 +132,8 @@ public:
   std::function<bool(int32_t)> isEos;
   /// Takes a token of request i (not an end-of-text token); false ends it.
   std::function<bool(size_t i, int32_t token)> onToken;
-  /// Takes the logits of the next row of request i's prompt. All but the last
-  /// are then those of the full model.
+  /// Takes the logits of the next row of request i's prompt, from its
+  /// logitsFrom on. All but the last are then those of the full model.
   std::function<void(size_t i, const float *row)> onPromptLogits;
   /// Called when request i has ended.
   std::function<void(size_t i)> onEnd;
@@ -145,13 +148,15 @@ public:
   /// Tokens of all other calls.
   Rate decode;
   int64_t requestsDone = 0;
-  /// Scores that were computed at exits.
-  int64_t exitChecks = 0;
+  /// Of weights that were read because of exits.
+  uint64_t exitBytes = 0;
   /// Tokens that left early; those that the full model picked, too; how often a
   /// sequence's drafts were checked.
   int64_t draftsMade = 0, draftsAccepted = 0, draftChecks = 0;
   bool draftsStopped() const { return drafting.isStopped(); }
   bool checksDrafts() const { return exits.checks; }
+  /// Token `index` of a request, if its logits are these.
+  int32_t pick(const Request &request, size_t index, const float *logits) const;
 
 private:
   struct Draft {
@@ -183,7 +188,6 @@ private:
   void take(const Wanted &row, int64_t entry);
   void takeNewest(Slot &slot, int64_t entry);
   void checkDraft(Slot &slot, const Wanted &row, int64_t entry);
-  int32_t pick(const Request &request, size_t index, int64_t entry) const;
   void commit(Slot &slot, int32_t token, TokenSource source);
   void end(Slot &slot, Stop stop);
   size_t indexOf(const Request &request) const { return &request - first; }

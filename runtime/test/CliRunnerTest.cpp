@@ -1,6 +1,7 @@
 //===- CliRunnerTest.cpp - batching, scoring and judging on a toy model ---===//
 #include "Bench.h"
 #include "Evaluate.h"
+#include "ExitSweep.h"
 #include "Perplexity.h"
 #include "Runner.h"
 
@@ -68,12 +69,14 @@ std::vector<int32_t> expected(std::vector<int32_t> history, int64_t count) {
   return result;
 }
 
-Request request(std::vector<int32_t> prompt, int64_t most) {
+Request request(std::vector<int32_t> prompt, int64_t most,
+                float temperature = 0) {
   Request result;
   result.prompt = std::move(prompt);
   result.most = most;
   moert_sampler_options_t options;
   moert_sampler_options_init(&options);
+  options.temperature = temperature;
   moert_sampler_t *sampler = nullptr;
   check(moert_sampler_create(&options, &sampler), "sampler");
   result.sampler.reset(sampler);
@@ -156,6 +159,32 @@ TEST(CliRunner, HandsOutTheLogitsOfThePrompt) {
   runner.run(requests);
   EXPECT_THAT(likeliest, ElementsAre(1, 3, 6, 10));
   EXPECT_THAT(requests[0].tokens, ElementsAre(10, 9));
+}
+
+/// A text is judged token by token: another one spoils nothing behind it.
+TEST(CliRunner, AgreementIsAfterTheSameText) {
+  ToyModel model(2);
+  std::vector<Request> requests;
+  requests.push_back(request({1, 2, 3}, 4));
+  requests.push_back(request({4}, 0));
+  requests.push_back(request({5}, 2));
+  Runner full(model.function(), {vocabulary, 2, 2}, "toy");
+  TaskScore score = agreement(full, requests, {{6, 2, 3, 6}, {}, {5, 9}});
+  EXPECT_EQ(score.right, 4); // not 2 after 1 2 3 6, nor 9 after 5 5
+  EXPECT_EQ(score.total, 6);
+}
+
+TEST(CliRunner, AgreementDrawsAsTheTextDid) {
+  std::vector<Request> requests;
+  for (int32_t first : {1, 2, 3})
+    requests.push_back(request({first, 7}, 20, /*temperature=*/2));
+  ToyModel model(2);
+  Runner(model.function(), {vocabulary, 2, 8}, "toy").run(requests);
+  std::vector<std::vector<int32_t>> tokens;
+  for (const Request &request : requests)
+    tokens.push_back(request.tokens);
+  Runner full(model.function(), {vocabulary, 2, 8}, "toy");
+  EXPECT_EQ(agreement(full, requests, tokens).right, 60);
 }
 
 TEST(CliRunner, LogitsThatAreNotNumbersEndTheRun) {

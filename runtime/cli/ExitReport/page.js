@@ -242,8 +242,8 @@ function showCurves() {
   byId('curves-title').textContent = `${qualityName}, and what it costs`;
   byId('curves-hint').textContent = (data.answers
     ? `Each setting answered all ${full.total} tasks; one task is ${percent(1 / full.total)}. `
-    : 'There are no answers to compare with: shown is the share of tokens, position by position, ' +
-      'that the full model generates for the same prompts. ') +
+    : 'There are no answers to compare with: shown is the share of its own tokens with which each setting says what the ' +
+      'full model says after the same text. ') +
     'Lines join the settings that no other one beats. Heads are those of checks at exits, not the one that the full ' +
     'model needs at its end. Wall clock is that of this run on this machine, ' +
     'of the steps that read no prompt.';
@@ -322,6 +322,8 @@ function showRun() {
     ['Memory for experts', data.memory_budget === null ? 'all in memory' : bytes(data.memory_budget)],
     ['Weights of a layer', `${bytes(data.layer_bytes)} per token`],
     ['Weights of a check', `${bytes(data.head_bytes)} per token`],
+    ...data.leave_bytes > 0 ? [['Weights of leaving', `${bytes(data.leave_bytes)} per token` +
+      (data.unsure_bytes > 0 ? `, ${bytes(data.unsure_bytes)} more if its best word is not certain` : '')]] : [],
   ]);
   fillTable(byId('exits'), 'Thresholds of the text above: a token leaves if its score is no less',
     [['behind layer'], ['threshold']],
