@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "moe/Analysis/DecoderLayers.h"
 #include "moe/Analysis/ExitWork.h"
+#include "moe/Dialect/Sched/IR/Sched.h"
 #include "moert/abi/container.h"
 #include "moert/abi/module.h"
 #include "llvm/ADT/SmallPtrSet.h"
@@ -15,7 +16,7 @@ using namespace moe;
 
 namespace {
 
-/// Collects what each operation reads, in the order of the operations.
+/// Collects what each operation reads, in the order of visits.
 class Planner {
 public:
   Planner(ModelOp model, std::vector<Parameter> &parameters,
@@ -145,9 +146,37 @@ private:
 
 } // namespace
 
+/// Operations that only a schedule needs, as those that guess the experts of a
+/// later layer.
+static llvm::SmallPtrSet<Operation *, 32> getScheduled(ModelOp model) {
+  llvm::SmallPtrSet<Operation *, 32> scheduled;
+  auto onlyServesScheduled = [&](Value value) {
+    return isa<sched::TokenType>(value.getType()) ||
+           llvm::all_of(value.getUsers(), [&](Operation *user) {
+             return scheduled.contains(user);
+           });
+  };
+  for (auto function : model.getOps<func::FuncOp>()) {
+    if (function.isDeclaration())
+      continue;
+    for (Operation &op : llvm::reverse(function.getBody().front()))
+      if ((isa<sched::SchedDialect>(op.getDialect()) || !op.use_empty()) &&
+          llvm::all_of(op.getResults(), onlyServesScheduled))
+        scheduled.insert(&op);
+  }
+  return scheduled;
+}
+
 ParameterPlan::ParameterPlan(ModelOp model) {
   Planner planner(model, parameters, bySymbol, firstExpert);
-  model.walk([&](Operation *op) { planner.visit(op); });
+  // Exits that learn have code of another schedule than the one they are first
+  // run with, and the weights stay where they are.
+  auto scheduled = getScheduled(model);
+  for (bool isOfSchedule : {false, true})
+    model.walk([&](Operation *op) {
+      if (scheduled.contains(op) == isOfSchedule)
+        planner.visit(op);
+    });
   activeBytes = planner.activeBytes;
   macs = planner.macs;
   for (Parameter &parameter : parameters) {
@@ -160,6 +189,16 @@ ParameterPlan::ParameterPlan(ModelOp model) {
     parameter.offset = llvm::alignTo(totalSize, alignment);
     totalSize = parameter.offset + parameter.size;
   }
+}
+
+bool ParameterPlan::isLaidOutAs(const ParameterPlan &other) const {
+  return llvm::equal(
+      parameters, other.parameters,
+      [](const Parameter &a, const Parameter &b) {
+        return a.kind == b.kind && a.name == b.name && a.size == b.size &&
+               a.offset == b.offset && a.layer == b.layer &&
+               a.expert == b.expert && a.isOfExits == b.isOfExits;
+      });
 }
 
 int64_t ParameterPlan::getIndex(llvm::StringRef symbol) const {

@@ -392,6 +392,10 @@ llvm::Expected<ExitLesson> Compilation::teach(StringRef file,
     llvm::Expected<bool> isDone = rebuild();
     if (!isDone)
       return isDone.takeError();
+    if (!*isDone)
+      return llvm::createStringError(
+          "exit policy '" + options.exitPolicy.getValue() +
+          "' learned what needs other weights than those that are written");
     return ExitLesson{std::nullopt, /*isCodeChanged=*/true};
   }
   auto made = exits->certify(file, weightsHash);
@@ -432,8 +436,8 @@ void Compilation::setExits() {
 }
 
 /// Runs the phases from `policy` on again, with what the options say by now,
-/// and takes over the function. False, and nothing changes, if it needs weights
-/// that the first run dropped, since those that are stored stay as they are.
+/// and takes over the function. False, and nothing changes, if it needs other
+/// weights than the first run, since those that are stored stay as they are.
 llvm::Expected<bool> Compilation::rebuild() {
   OwningOpRef<ModuleOp> again = withoutExits->clone();
   auto run = [&](Phase wanted, ModuleOp module) -> llvm::Error {
@@ -459,7 +463,8 @@ llvm::Expected<bool> Compilation::rebuild() {
         isComplete &= model.lookupSymbol(symbol.getValue()) != nullptr;
       });
   });
-  if (!isComplete)
+  // Code finds weights by their place in the file that has been written.
+  if (!isComplete || !ParameterPlan(other).isLaidOutAs(ParameterPlan(model)))
     return false;
   Operation *old = model.lookupSymbol("forward");
   forward->moveBefore(old);

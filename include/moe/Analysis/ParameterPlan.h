@@ -38,7 +38,9 @@ struct Parameter {
   uint64_t offset = 0;
 };
 
-/// The parameters of a model in the order of moert_abi_forward_t::parameters.
+/// The parameters of a model in the order of moert_abi_forward_t::parameters:
+/// that of their use by the model, whatever its schedule; then those that only a
+/// schedule uses.
 /// Only symbols that the model's functions use are listed. A weight used both
 /// by moe.experts and elsewhere is listed for both.
 class ParameterPlan {
@@ -50,6 +52,8 @@ public:
   int64_t getIndex(llvm::StringRef symbol) const;
   /// Index of expert 0 of this operation; expert e has this index + e.
   int64_t getFirstExpert(ExpertsOp op) const;
+  /// Whether code that was made for the one finds its parameters in the other.
+  bool isLaidOutAs(const ParameterPlan &other) const;
   /// Size of section WEIGHTS in bytes.
   uint64_t getTotalSize() const { return totalSize; }
   /// Bytes of weights that one decoded token reads: all tensors but embedding
