@@ -58,6 +58,13 @@ static void addBehindGone(func::FuncOp forward,
   ops.insert(behind.begin(), behind.end());
 }
 
+/// Whether rows are put in place whose shortlist does not suffice.
+static bool isOfUnsure(PlaceOp place) {
+  auto entries = place.getRows().getDefiningOp<PickOp>();
+  auto certain = entries ? entries.getRows().getDefiningOp<CertainOp>() : nullptr;
+  return certain && entries.getRows() == certain.getUnsure();
+}
+
 ExitWork::ExitWork(ModelOp model) {
   auto forward = model.lookupSymbol<func::FuncOp>("forward");
   if (!forward || forward.isDeclaration())
@@ -77,9 +84,19 @@ ExitWork::ExitWork(ModelOp model) {
   addHead(last ? last.getInput() : logits, lastHead);
   if (exits.empty())
     return;
-  for (auto place = last; place; place = place.getInto().getDefiningOp<PlaceOp>())
-    if (place != last)
-      addHead(place.getInput(), heads);
+  const Ops checked = heads;
+  for (auto place = last; place;
+       place = place.getInto().getDefiningOp<PlaceOp>()) {
+    if (place == last)
+      continue;
+    Ops head;
+    addHead(place.getInput(), head);
+    heads.insert_range(head);
+    head.set_subtract(checked);
+    (isOfUnsure(place) ? unsure : leaving).push_back(std::move(head));
+  }
+  for (auto [more, usual] : llvm::zip(unsure, leaving))
+    more.set_subtract(usual);
   for (Operation *op : heads)
     if (!lastHead.contains(op))
       extra.insert(op);
@@ -102,6 +119,7 @@ uint64_t moe::getBytesRead(ModelOp model, llvm::ArrayRef<Operation *> ops) {
     llvm::TypeSwitch<Operation *>(op)
         .Case([&](NormOp o) { whole({o.getScaleAttr()}); })
         .Case([&](LinearOp o) { whole({o.getWeightAttr(), o.getBiasAttr()}); })
+        .Case([&](SurplusOp o) { whole({o.getSlackAttr()}); })
         .Case([&](MlpOp o) {
           whole({o.getGateAttr(), o.getUpAttr(), o.getDownAttr(),
                  o.getSharedGateAttr()});

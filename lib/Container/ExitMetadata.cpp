@@ -28,11 +28,12 @@ uint64_t moe::getWeightsHash(llvm::ArrayRef<uint64_t> checksums) {
 // What exits cost
 //===----------------------------------------------------------------------===//
 
-/// Of weights that a check reads; the mean over the exits.
-static uint64_t getHeadBytes(ModelOp model, const ExitWork &work) {
+/// Of weights that a part of the work at an exit reads; the mean over the exits.
+static uint64_t getMeanBytes(ModelOp model, const ExitWork &work,
+                             llvm::ArrayRef<ExitWork::Ops> parts) {
   uint64_t bytes = 0;
-  for (size_t i = 0; i < work.getExits().size(); ++i)
-    bytes += getBytesRead(model, work.getCheck(i).getArrayRef());
+  for (const ExitWork::Ops &part : parts)
+    bytes += getBytesRead(model, part.getArrayRef());
   return bytes / work.getExits().size();
 }
 
@@ -142,6 +143,8 @@ Offset<fb::Exits> moe::buildExits(FlatBufferBuilder &builder,
     certificate = buildCertificate(builder, *input.certificate);
   return fb::CreateExits(builder, policy, head,
                          getState(first, input.verifiesExits), exitsOffset,
-                         getHeadBytes(model, work), getLayerBytes(model, work),
-                         weightsHash, certificate);
+                         getMeanBytes(model, work, work.getChecks()),
+                         getLayerBytes(model, work), weightsHash, certificate,
+                         getMeanBytes(model, work, work.getLeaving()),
+                         getMeanBytes(model, work, work.getUnsure()));
 }

@@ -53,7 +53,7 @@ private:
   RowBatch batch;
   Sampler greedy;
   ExitFigures figures; ///< of decoded tokens
-  int64_t exitChecks = 0;
+  uint64_t exitBytes = 0;
   Samples prefill, decode, bandwidth, peak, dotPeak;
 };
 
@@ -137,7 +137,7 @@ double Benchmark::generateRate() {
   runner.isEos = nullptr;
   runner.run(requests);
   figures.add(requests[0]);
-  exitChecks += runner.exitChecks;
+  exitBytes += runner.exitBytes;
   return runner.decode.seconds > 0 ? runner.decode.perSecond() : 0;
 }
 
@@ -156,7 +156,7 @@ double Benchmark::decodeRate() {
     batch.run(forward);
     if (setup.module.info.exits > 0) {
       figures.add(batch.layersOf(0));
-      exitChecks += checksIn(batch.scoresOf(0));
+      exitBytes += batch.exitBytesOf(0);
     }
     int32_t picked = 0;
     check(moert_sampler_pick(greedy.get(), batch.logitsOf(0),
@@ -229,7 +229,7 @@ Json Benchmark::report() {
                 2 * double(info.macs_per_token), dotPeak);
   }
   if (setup.module.info.exits > 0)
-    figures.addTo(result, exitChecks, setup.module.info);
+    figures.addTo(result, exitBytes, setup.module.info);
   result["prefill_tokens"] = prefillTokens;
   result["decode_tokens"] = decodeTokens;
   result["repetitions"] = decode.size();
@@ -292,7 +292,7 @@ int Benchmark::run() {
   prefillRate(); // brings the weights and the KV state into memory
   decodeRate();
   figures = ExitFigures(setup.module.info.layers);
-  exitChecks = 0;
+  exitBytes = 0;
   for (int64_t i = 0; i < options.repetitions && !interrupted(); ++i) {
     progress.update(i + 1);
     repeat();

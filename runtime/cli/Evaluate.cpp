@@ -282,7 +282,7 @@ void Evaluation::addLayers(Json &result, const Runner &runner) const {
       (closes ? closing : inside).add(request.sources[j].layers);
     }
   }
-  all.addTo(result, runner.exitChecks, info);
+  all.addTo(result, runner.exitBytes, info);
   auto add = [&](const char *where, const ExitFigures &figures) {
     result[std::string("average_layers_") + where] =
         figures.tokens() ? Json(figures.averageLayers()) : Json();

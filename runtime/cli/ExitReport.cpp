@@ -64,6 +64,8 @@ ExitReport ExitReport::of(const Module &module) {
   report.layers = info.layers;
   report.layerBytes = info.exit_layer_bytes;
   report.headBytes = info.exit_head_bytes;
+  report.leaveBytes = info.exit_leave_bytes;
+  report.unsureBytes = info.exit_unsure_bytes;
   report.expertBytes = expertBytesOf(module);
   for (int32_t i = 0; i < info.exits; ++i) {
     moert_exit_info_t exit = {};
@@ -174,6 +176,8 @@ static Json dataOf(const ExitReport &report) {
                  {"memory_budget", orNull(report.memoryBudget)},
                  {"layer_bytes", report.layerBytes},
                  {"head_bytes", report.headBytes},
+                 {"leave_bytes", report.leaveBytes},
+                 {"unsure_bytes", report.unsureBytes},
                  {"expert_bytes", report.expertBytes},
                  {"answers", report.answers},
                  {"certificate", report.certificate.empty()

@@ -11,6 +11,13 @@ using namespace moert::cli;
 
 //===-- Figures -----------------------------------------------------------===//
 
+void ExitFigures::add(int32_t layers) {
+  if (layers < 1 || size_t(layers) > counts.size())
+    fail("exits", "a token ran through ", layers, " layers, the model has ",
+         counts.size());
+  ++counts[size_t(layers) - 1];
+}
+
 void ExitFigures::add(const Request &request) {
   for (const TokenSource &source : request.sources)
     add(source.layers);
@@ -28,23 +35,23 @@ double ExitFigures::averageLayers() const {
 }
 
 double
-ExitFigures::averageLayersWithHeads(int64_t checks,
+ExitFigures::averageLayersWithHeads(uint64_t exitBytes,
                                     const moert_module_info_t &info) const {
   double heads = 0; // in layers
   if (info.exit_layer_bytes > 0)
-    heads = double(checks) / double(tokens()) * double(info.exit_head_bytes) /
+    heads = double(exitBytes) / double(tokens()) /
             double(info.exit_layer_bytes);
   return averageLayers() + heads;
 }
 
-void ExitFigures::addTo(Json &result, int64_t checks,
+void ExitFigures::addTo(Json &result, uint64_t exitBytes,
                         const moert_module_info_t &info) const {
   const bool any = tokens() > 0;
   result["average_layers"] = any ? Json(averageLayers()) : Json();
   if (info.exits == 0)
     return;
   result["average_layers_with_heads"] =
-      any ? Json(averageLayersWithHeads(checks, info)) : Json();
+      any ? Json(averageLayersWithHeads(exitBytes, info)) : Json();
   result["exit_histogram"] = counts;
 }
 

@@ -16,18 +16,20 @@ class ExitFigures {
 public:
   explicit ExitFigures(int32_t layers) : counts(size_t(layers)) {}
 
-  void add(int32_t layers) { ++counts[size_t(layers) - 1]; }
+  /// Fails for layers that the model does not have: negative ones of a row that
+  /// waits are those of no token.
+  void add(int32_t layers);
   void add(const Request &request);
   int64_t tokens() const;
   /// Layers whose features a token's logits were made of, the mean.
   double averageLayers() const;
-  /// The same, and the heads of `checks` checks in layers' worth of weights.
-  double averageLayersWithHeads(int64_t checks,
+  /// The same, and bytes read because of exits in layers' worth of weights.
+  double averageLayersWithHeads(uint64_t exitBytes,
                                 const moert_module_info_t &info) const;
   /// Tokens whose logits were made of 1, 2, ... layers' features.
   const std::vector<int64_t> &histogram() const { return counts; }
   /// "average_layers" and its like; null where there are no tokens.
-  void addTo(Json &result, int64_t checks,
+  void addTo(Json &result, uint64_t exitBytes,
              const moert_module_info_t &info) const;
 
 private:

@@ -322,7 +322,7 @@ int Generation::report(const Runner &runner) {
   ExitFigures figures(setup.module.info.layers);
   for (const Request &request : requests)
     figures.add(request);
-  figures.addTo(result, runner.exitChecks, setup.module.info);
+  figures.addTo(result, runner.exitBytes, setup.module.info);
   noteFullContext();
   setup.finish(result, &runner);
   if (code == 0) {

@@ -111,6 +111,14 @@ static std::string describeExits(const Module &module, const Json &json) {
       "MB\n",
       info.exit_policy, info.exit_head, info.exit_state,
       double(info.exit_head_bytes) / 1e6, double(info.exit_layer_bytes) / 1e6);
+  if (info.exit_leave_bytes)
+    text += format("  a token that leaves reads %.3f MB more",
+                   double(info.exit_leave_bytes) / 1e6);
+  if (info.exit_leave_bytes && info.exit_unsure_bytes)
+    text += format(", %.3f MB on top if its best word is not certain",
+                   double(info.exit_unsure_bytes) / 1e6);
+  if (info.exit_leave_bytes)
+    text += "\n";
   for (int32_t i = 0; i < info.exits; ++i) {
     moert_exit_info_t exit = {};
     exit.size = sizeof(exit);

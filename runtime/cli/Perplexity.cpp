@@ -47,6 +47,9 @@ void WindowScorer::gather(const std::vector<int32_t> &ids) {
 
 void WindowScorer::score() {
   for (int64_t row = 0; row < batch.rows(); ++row) {
+    if (batch.layersOf(row) < 0)
+      fail(origin, "the row behind token ", scored, " of the text waits behind ",
+           -batch.layersOf(row), " layers that was to have logits");
     int32_t target = targets[size_t(row)];
     double loss =
         negativeLogLikelihood(batch.logitsOf(row), vocabulary, target);
@@ -282,12 +285,12 @@ int moert::cli::perplexity(const Options &options) {
       saved->append(logits, rows);
     };
   ExitFigures figures(setup.module.info.layers);
-  int64_t exitChecks = 0;
+  uint64_t exitBytes = 0;
   if (setup.module.info.exits > 0)
     scorer.onBatch = [&](const RowBatch &batch) {
       for (int64_t i = 0; i < batch.wantedRows(); ++i) {
         figures.add(batch.layersOf(i));
-        exitChecks += checksIn(batch.scoresOf(i));
+        exitBytes += batch.exitBytesOf(i);
       }
     };
   Progress progress("perplexity", size);
@@ -298,7 +301,7 @@ int moert::cli::perplexity(const Options &options) {
 
   Json result = resultOf(scorer, text.window, secondsSince(start));
   if (setup.module.info.exits > 0)
-    figures.addTo(result, exitChecks, setup.module.info);
+    figures.addTo(result, exitBytes, setup.module.info);
   int code = Setup::exitCode(result);
   setup.finish(result);
   // Logits of a part of the text belong to nothing that a header could name.

@@ -57,14 +57,18 @@ void Setup::checkExitFlags() const {
                  "warning: %s: %s given, so the certificate of its exits no "
                  "longer holds\n",
                  module.path.c_str(),
-                 options.exitThreshold ? "--exit-threshold" : "--exit-replay");
+                 options.exitThreshold          ? "--exit-threshold"
+                 : !options.exitReplay.empty() ? "--exit-replay"
+                                               : "--temp");
 }
 
 //===-- Exits -------------------------------------------------------------===//
 
+/// It is about these thresholds, and about the likeliest tokens.
 bool Setup::dropsCertificate() const {
-  return module.info.exits_calibrated &&
-         (options.exitThreshold || !options.exitReplay.empty());
+  return module.info.exits_calibrated && !options.noExit &&
+         (options.exitThreshold || !options.exitReplay.empty() ||
+          options.temperature > 0);
 }
 
 /// Null if it does not hold.
@@ -225,6 +229,9 @@ Json moert::cli::statsOf(const Session &session, const Runner *runner) {
     result["exit_layers"] = stats.exit_layers;
     result["exit_checks"] = stats.exit_checks;
     result["exit_counts"] = session.exitCounts();
+    result["exit_certain"] = stats.exit_certain;
+    result["exit_unsure"] = stats.exit_unsure;
+    result["exit_bytes"] = stats.exit_bytes;
     result["rows_resumed"] = stats.rows_resumed;
   }
   if (runner && runner->checksDrafts()) {

@@ -18,7 +18,6 @@ moert_module_info_t infoOf(int32_t exits) {
   moert_module_info_t info = {};
   info.layers = 4;
   info.exits = exits;
-  info.exit_head_bytes = 500;
   info.exit_layer_bytes = 1000;
   return info;
 }
@@ -32,15 +31,29 @@ TEST(CliExitFigures, AveragesAndCounts) {
   figures.add(2);
   EXPECT_EQ(figures.tokens(), 6);
   EXPECT_DOUBLE_EQ(figures.averageLayers(), 15 / 6.0);
-  // 9 checks of 6 tokens, each half a layer.
-  EXPECT_DOUBLE_EQ(figures.averageLayersWithHeads(9, infoOf(2)),
+  // 6 tokens read 4500 bytes more, and 1000 in a layer.
+  EXPECT_DOUBLE_EQ(figures.averageLayersWithHeads(4500, infoOf(2)),
                    15 / 6.0 + 0.75);
   EXPECT_THAT(figures.histogram(), ElementsAre(1, 3, 0, 2));
   Json json = Json::object();
-  figures.addTo(json, 9, infoOf(2));
+  figures.addTo(json, 4500, infoOf(2));
   EXPECT_EQ(json.dump(), "{\"average_layers\":2.5,"
                          "\"average_layers_with_heads\":3.25,"
                          "\"exit_histogram\":[1,3,0,2]}");
+}
+
+TEST(CliExitFigures, RefusesLayersThatThereAreNot) {
+  ExitFigures figures(4);
+  for (int32_t layers : {-1, 0, 5})
+    try {
+      figures.add(layers);
+      FAIL() << layers;
+    } catch (const Failure &failure) {
+      EXPECT_EQ(failure.what(), "exits: a token ran through " +
+                                    std::to_string(layers) +
+                                    " layers, the model has 4");
+    }
+  EXPECT_EQ(figures.tokens(), 0);
 }
 
 TEST(CliExitFigures, SaysNothingOfNothing) {

@@ -79,9 +79,20 @@ TEST(ExitMetadata, Certificate) {
   EXPECT_THAT(with(&C::prompts, 0),
               HasSubstr("have a certificate made of 0 prompts"));
   EXPECT_THAT(with(&C::delta, 1.5),
-              HasSubstr("have a certificate with 1.5 as delta, must be "));
-  EXPECT_THAT(with(&C::epsilon, -1.0), HasSubstr("with -1 as epsilon"));
-  EXPECT_THAT(with(&C::pValue, 2.0), HasSubstr("with 2 as p-value"));
+              HasSubstr("have a certificate with 1.5 as delta, must be above 0 "
+                        "and below 1"));
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (double none : {-1.0, 0.0, 1.0, nan}) {
+    EXPECT_THAT(with(&C::delta, none), HasSubstr(" as delta, must be above"));
+    EXPECT_THAT(with(&C::epsilon, none), HasSubstr(" as epsilon, must be"));
+  }
+  EXPECT_THAT(with(&C::pValue, 2.0),
+              HasSubstr("with 2 as p-value, must be between 0 and 1"));
+  EXPECT_THAT(with(&C::pValue, nan), HasSubstr(" as p-value, must be between"));
+  EXPECT_EQ(with(&C::pValue, 0.1), "ok"); // its epsilon
+  EXPECT_THAT(with(&C::pValue, 0.125),
+              HasSubstr("have a certificate with 0.125 as p-value, above its "
+                        "epsilon of 0.1"));
   EXPECT_THAT(with(&C::empiricalRisk, infinity),
               HasSubstr("with inf as empirical risk, must be finite"));
   using List = std::vector<double>;
@@ -129,6 +140,8 @@ TEST(ExitMetadata, IsTold) {
   EXPECT_EQ(info.exits_calibrated, 1);
   EXPECT_EQ(info.exit_head_bytes, 1000u);
   EXPECT_EQ(info.exit_layer_bytes, 500u);
+  EXPECT_EQ(info.exit_leave_bytes, 30u);
+  EXPECT_EQ(info.exit_unsure_bytes, 7u);
   moert_exit_info_t exit = {};
   exit.size = sizeof(exit);
   ASSERT_EQ(message(moert_module_exit(f.module, 1, &exit)), "ok");

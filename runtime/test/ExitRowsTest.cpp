@@ -318,21 +318,48 @@ TEST(ExitRows, SettlesRowsThatAreCertain) {
   ExitPlan plan;
   plan.layers = {1};
   plan.thresholds = {0};
+  plan.checkBytes = 100;
+  plan.leaveBytes = 10;
+  plan.unsureBytes = 1;
   ExitRows exitRows(plan, 1);
   const float nan = std::numeric_limits<float>::quiet_NaN();
+  // The third entry stays, so that places are not entries.
+  const float scores[] = {1, 1, -1, 1, 1, 1};
   const float surplus[] = {0.5f, 0, -1, nan, 1e-30f};
+  const List rows = {0, 1, 2, 3, 4, 5}, sequences(6);
   for (bool whole : {false, true}) {
     ExitBatch batch;
+    batch.wanted = rows;
+    batch.sequences = sequences;
     batch.wholeDistributions = whole;
     exitRows.begin(batch);
+    List places[5];
+    for (List &list : places)
+      list.resize(6);
+    int64_t counts[5];
+    const moert_abi_exits_t *abi = exitRows.abi();
+    abi->enter(abi, places[0].data(), places[1].data(), places[2].data(),
+               counts);
+    abi->leave(abi, 0, scores, 0, nullptr, places[0].data(), places[1].data(),
+               places[2].data(), places[3].data(), places[4].data(), counts);
     List certain(5), unsure(5);
-    int64_t counts[2];
-    exitRows.abi()->settle(exitRows.abi(), 5, surplus, certain.data(),
-                           unsure.data(), counts);
+    abi->settle(abi, 5, surplus, certain.data(), unsure.data(), counts);
     certain.resize(size_t(counts[0]));
     unsure.resize(size_t(counts[1]));
     EXPECT_EQ(certain, whole ? List() : List({0, 4}));
     EXPECT_EQ(unsure, whole ? List({0, 1, 2, 3, 4}) : List({1, 2, 3}));
+    EXPECT_EQ(exitRows.certainRows(), whole ? 0 : 2);
+    EXPECT_EQ(exitRows.unsureRows(), whole ? 5 : 3);
+    std::vector<uint64_t> bytes;
+    for (int64_t entry = 0; entry < 6; ++entry)
+      bytes.push_back(exitRows.bytesOf(entry));
+    const uint64_t sure = whole ? 111 : 110;
+    EXPECT_THAT(bytes, ElementsAre(sure, 111, 100, 111, 111, sure));
+    EXPECT_TRUE(exitRows.end("m.moe").ok());
+    // Code that settles others than those that left.
+    abi->settle(abi, 4, surplus, certain.data(), unsure.data(), counts);
+    EXPECT_STREQ(exitRows.end("m.moe").message(),
+                 "m.moe: settles 4 rows, 5 left");
   }
 }
 
@@ -348,6 +375,68 @@ TEST(ExitRows, CodeThatAsksForAnotherExit) {
                         nullptr, nullptr, nullptr, nullptr, counts);
   EXPECT_STREQ(exitRows.end("m.moe").message(),
                "m.moe: exit 1 asked, the module has 1");
+}
+
+/// Whatever code calls, and how often: it is told so, and no list outgrows the
+/// rows or the entries.
+TEST(ExitRows, CodeThatCallsWhatItMustNot) {
+  ExitPlan plan;
+  plan.layers = {1, 2};
+  plan.thresholds = {9, 9};
+  plan.allLayers = 3;
+  plan.parks = true;
+  const List rows = {0, 1}, sequences(2);
+  auto run = [&](auto &&calls) {
+    ExitRows exitRows(plan, 1);
+    ExitBatch batch;
+    batch.wanted = rows;
+    batch.sequences = sequences;
+    batch.watches = true;
+    exitRows.begin(batch);
+    const moert_abi_exits_t *abi = exitRows.abi();
+    List lists[5];
+    for (List &list : lists)
+      list.resize(2);
+    int64_t counts[5];
+    auto enter = [&] {
+      abi->enter(abi, lists[0].data(), lists[1].data(), lists[2].data(),
+                 counts);
+    };
+    auto leave = [&](int64_t exit, int64_t numbers) {
+      const float scores[2] = {};
+      abi->leave(abi, exit, scores, numbers, nullptr, lists[0].data(),
+                 lists[1].data(), lists[2].data(), lists[3].data(),
+                 lists[4].data(), counts);
+      for (int64_t count : counts)
+        EXPECT_LE(count, 2);
+    };
+    enter();
+    calls(abi, enter, leave);
+    return std::string(exitRows.end("m.moe").message());
+  };
+  EXPECT_EQ(run([](auto, auto enter, auto leave) {
+              enter();
+              leave(0, 0);
+            }),
+            "m.moe: enters twice");
+  for (int64_t again : {0, 1})
+    EXPECT_EQ(run([&](auto, auto, auto leave) {
+                leave(1, 0);
+                leave(again, 0);
+              }),
+              "m.moe: exit " + std::to_string(again) +
+                  " asked behind exit 1");
+  for (int64_t numbers : {-1, 2})
+    EXPECT_EQ(run([&](auto, auto, auto leave) { leave(0, numbers); }),
+              "m.moe: exit 0 shows " + std::to_string(numbers) +
+                  " numbers that are not there");
+  for (int64_t columns : {-1, 0})
+    EXPECT_EQ(run([&](auto abi, auto, auto) {
+                const float feature = 0;
+                abi->park(abi, columns, &feature);
+              }),
+              "m.moe: parks rows of " + std::to_string(columns) +
+                  " features, at least 1 is needed");
 }
 
 TEST(ExitRows, CodeThatForgetsToPark) {

@@ -95,6 +95,8 @@ public:
     batch.leave_after = call.leaveAfter.data();
     batch.layers_run = layersRun.data();
     batch.exit_scores = scores.data();
+    bytes.assign(call.wanted.size(), 99);
+    batch.exit_bytes = bytes.data();
     return forward(call.rows, call.wanted);
   }
   std::vector<int64_t> counts() const {
@@ -104,6 +106,7 @@ public:
   }
   std::vector<int32_t> layersRun;
   std::vector<float> scores;
+  std::vector<uint64_t> bytes;
 };
 
 /// A random batch for sequences of which so many positions are computed; rows
@@ -476,6 +479,7 @@ TEST(ExitSession, ExitsOff) {
       for (size_t i = 0; i < 4; ++i)
         expectLogits(f, i, fullFeatures({1, 2, 0, 1})[i][4]);
       EXPECT_THAT(f.scores, testing::Each(testing::Truly(
+    uint64_t bytes = 0;
                                 [](float x) { return std::isnan(x); })));
       EXPECT_THAT(f.counts(), ElementsAre(0, 0, 0, 4));
       EXPECT_EQ(f.stats().exit_checks, 0);
@@ -487,11 +491,17 @@ TEST(ExitSession, OfAModuleWithout) {
   Fixture f;
   f.options.exit_threshold = 0;
   ASSERT_EQ(f.create(), "ok");
+      const ExitsSpec costs;
+      const uint64_t read = uint64_t(std::min(expected, 3)) * costs.headBytes +
+                            (expected < depth) * costs.leaveBytes;
+      EXPECT_THAT(f.bytes, ElementsAre(read));
+      bytes += read;
   int32_t layers[2] = {}, leaveAfter[2] = {1, -1};
   f.batch.layers_run = layers;
   f.batch.leave_after = leaveAfter;
   ASSERT_EQ(f.forward({{1, 0, 0}, {2, 0, 1}}), "ok");
   EXPECT_THAT(layers, ElementsAre(1, 1));
+    EXPECT_EQ(f.stats().exit_bytes, bytes);
   int64_t count = 0;
   ASSERT_EQ(message(moert_session_exit_counts(f.session, &count)), "ok");
   EXPECT_EQ(count, 2);

@@ -188,7 +188,8 @@ static flatbuffers::Offset<fb::Exits> makeExits(Builder &builder,
   return fb::CreateExitsDirect(
       builder, exits.policy.c_str(), exits.head.c_str(),
       static_cast<fb::ExitState>(exits.state), &places, exits.headBytes,
-      exits.layerBytes, hash, certificate);
+      exits.layerBytes, hash, certificate, exits.leaveBytes,
+      exits.unsureBytes);
 }
 
 std::vector<char> moert::test::makeMetadata(const ModuleSpec &spec) {

@@ -62,6 +62,7 @@ struct ExitsSpec {
   int state = 0; ///< of fb::ExitState, may be out of range
   std::vector<Place> places;
   uint64_t headBytes = 1000, layerBytes = 500;
+  uint64_t leaveBytes = 30, unsureBytes = 7;
   int64_t weightsOff = 0; ///< added to the true hash
   std::optional<CertificateSpec> certificate;
 };

@@ -18,8 +18,13 @@ public:
 
   /// In order.
   llvm::ArrayRef<ExitOp> getExits() const { return exits; }
-  /// What makes the scores of exit `i` of the features there.
-  const Ops &getCheck(size_t i) const { return checks[i]; }
+  /// What makes the scores of each exit of the features there.
+  llvm::ArrayRef<Ops> getChecks() const { return checks; }
+  /// What makes logits of rows that leave, besides checks; of each exit.
+  llvm::ArrayRef<Ops> getLeaving() const { return leaving; }
+  /// What makes those of rows whose shortlist does not suffice, besides both; of
+  /// each exit with a shortlist.
+  llvm::ArrayRef<Ops> getUnsure() const { return unsure; }
   /// What makes logits behind the last layer.
   const Ops &getLastHead() const { return lastHead; }
   /// Whether a row that runs through all layers and never asks needs the
@@ -31,7 +36,7 @@ public:
 
 private:
   llvm::SmallVector<ExitOp> exits;
-  llvm::SmallVector<Ops> checks;
+  llvm::SmallVector<Ops> checks, leaving, unsure;
   Ops lastHead;
   llvm::SmallPtrSet<mlir::Operation *, 32> extra;
 };

@@ -85,6 +85,8 @@ typedef struct moert_module_info_t {
   int32_t exits_calibrated;     /* 1: a certificate says how far exits may be trusted */
   uint64_t exit_head_bytes;     /* of weights that one check of one token reads */
   uint64_t exit_layer_bytes;    /* of weights that one token reads in a layer; the mean */
+  uint64_t exit_leave_bytes;    /* that a token that leaves reads besides its checks */
+  uint64_t exit_unsure_bytes;   /* and one whose best word a light head is not sure of */
 } moert_module_info_t;
 /* `out_info->size` must be set by the caller. */
 MOERT_API MOERT_MUST_USE moert_status_t
@@ -214,7 +216,8 @@ typedef struct moert_batch_t {
   const int32_t *wanted; /* [wanted_rows] row indices, ascending; NULL with wanted_rows == rows: all */
   float *logits;         /* [wanted_rows][vocabulary], filled */
   /* Exits. A wanted row may leave early. A row that left from a module that parks
-   * is resumed where it left when the same token comes again at its position; it
+   * is resumed where it left when the same token comes again at its position, but
+   * for position 0, where a text begins anew and nothing waits any more; it
    * runs on with the first row of its sequence that goes deeper, or on its own. If
    * none does, it has no logits: layers_run says so. At most 256 rows of a session
    * wait when a batch begins: of the sequences with most of them all run on before,
@@ -230,6 +233,9 @@ typedef struct moert_batch_t {
   float *exit_scores;  /* [wanted_rows][exits], filled; NaN: it did not ask. May be NULL */
   /* Least score at every exit for this batch; NaN: the session's. */
   double exit_threshold;
+  /* [wanted_rows], filled: bytes of weights that each read because of exits: in its
+   * checks, and for its logits if it left. May be NULL. */
+  uint64_t *exit_bytes;
 } moert_batch_t;
 MOERT_API void moert_batch_init(moert_batch_t *batch);
 /* Runs the batch, in pieces of at most batch_rows. Ids, sequences, positions
@@ -260,6 +266,9 @@ typedef struct moert_session_stats_t {
   int64_t exit_layers;       /* layers that these ran through, in sum */
   int64_t exit_checks;       /* scores that were computed at exits, in sum */
   int64_t rows_resumed;      /* rows that left, and ran on later */
+  /* Tokens that left whose best word a light head was sure of, and the others. */
+  int64_t exit_certain, exit_unsure;
+  uint64_t exit_bytes;       /* of weights that checks and logits of tokens that left read */
 } moert_session_stats_t;
 /* How many tokens left at each exit: counts [exits + 1], the last one through
  * all layers. */

@@ -235,6 +235,8 @@ static Json describeExits(const moert_module_t &module) {
           {"exits", places},
           {"head_bytes", info.exit_head_bytes},
           {"layer_bytes", info.exit_layer_bytes},
+          {"leave_bytes", info.exit_leave_bytes},
+          {"unsure_bytes", info.exit_unsure_bytes},
           {"weights_hash", hex(exits->weights_hash())},
           {"certificate", describeCertificate(exits->certificate())}};
 }

@@ -12,6 +12,9 @@ ExitPlan::ExitPlan(const fb::Module &module)
   if (!exits)
     return;
   parks = exits->state() != fb::ExitState::Propagate;
+  checkBytes = exits->head_bytes();
+  leaveBytes = exits->leave_bytes();
+  unsureBytes = exits->unsure_bytes();
   for (const fb::Exit *exit : *exits->exits()) {
     layers.push_back(exit->layers());
     thresholds.push_back(exit->threshold());
@@ -67,7 +70,11 @@ void ExitRows::begin(const ExitBatch &batch) {
     watched.assign(entries, {});
   parked.clear();
   parkedColumns = 0;
-  checked = 0;
+  leftHere.clear();
+  hasEntered = false;
+  lastExit = -1;
+  bytes.assign(entries, 0);
+  checked = certainCount = unsureCount = 0;
   wrong.clear();
 }
 
@@ -78,6 +85,11 @@ void ExitRows::begin(const ExitBatch &batch) {
 void ExitRows::enter(int32_t *running, int32_t *due, int32_t *asking,
                      int64_t *counts) {
   std::fill(counts, counts + 3, 0);
+  if (hasEntered) {
+    wrong = "enters twice";
+    return;
+  }
+  hasEntered = true;
   for (size_t row = 0; row < rows.size(); ++row)
     if (rows[row].runs)
       running[counts[0]++] = int32_t(row);
@@ -116,6 +128,7 @@ void ExitRows::noteScores(size_t exit, const float *shown, int64_t numbers,
   for (size_t place = 0; place < asks.size(); ++place) {
     const size_t entry = size_t(asks[place]);
     scores[entry * plan.layers.size() + exit] = shown[place];
+    bytes[entry] += plan.checkBytes;
     if (!given.watches)
       continue;
     std::vector<float> &to = watched[entry].emplace_back();
@@ -146,19 +159,39 @@ bool ExitRows::goesOn(size_t row) const {
   return entry < 0 || !leftAfter[size_t(entry)];
 }
 
+/// Why an exit is not to be asked; empty if it may be. That the rows which wait
+/// do so behind an exit of this module needs no look: their layers are those
+/// that `leave` put down for an earlier batch of the same session, whose module
+/// never changes.
+std::string ExitRows::refusal(int64_t exit, int64_t numbers,
+                              const float *const *shownNumbers) const {
+  if (exit < 0 || exit >= plan.exits())
+    return "exit " + std::to_string(exit) + " asked, the module has " +
+           std::to_string(plan.exits());
+  if (exit <= lastExit)
+    return "exit " + std::to_string(exit) + " asked behind exit " +
+           std::to_string(lastExit);
+  if (numbers < 0 || (numbers > 0 && !shownNumbers))
+    return "exit " + std::to_string(exit) + " shows " +
+           std::to_string(numbers) + " numbers that are not there";
+  return "";
+}
+
 void ExitRows::leave(int64_t exit, const float *shown, int64_t numbers,
                      const float *const *shownNumbers, int32_t *running,
                      int32_t *gone, int32_t *due, int32_t *kept,
                      int32_t *leaving, int64_t *counts) {
   std::fill(counts, counts + 5, 0);
-  if (exit < 0 || exit >= plan.exits()) {
-    wrong = "exit " + std::to_string(exit) + " asked, the module has " +
-            std::to_string(plan.exits());
+  leftHere.clear();
+  if (std::string refused = refusal(exit, numbers, shownNumbers);
+      !refused.empty()) {
+    wrong = std::move(refused);
     asks.clear();
     for (size_t row = 0; row < rows.size(); ++row)
       gone[counts[1]++] = int32_t(row);
     return;
   }
+  lastExit = exit;
   const int32_t here = plan.layers[size_t(exit)];
   noteScores(size_t(exit), shown, numbers, shownNumbers);
   size_t stay = 0;
@@ -167,6 +200,8 @@ void ExitRows::leave(int64_t exit, const float *shown, int64_t numbers,
     if (leaves(entry, size_t(exit), shown[place])) {
       leaving[counts[4]++] = int32_t(place);
       leftAfter[size_t(entry)] = here;
+      bytes[size_t(entry)] += plan.leaveBytes;
+      leftHere.push_back(entry);
     } else {
       kept[counts[3]++] = int32_t(place);
       asks[stay++] = entry;
@@ -194,18 +229,32 @@ void ExitRows::leave(int64_t exit, const float *shown, int64_t numbers,
 }
 
 void ExitRows::park(int64_t columns, const float *features) {
+  if (columns < 1) {
+    wrong = "parks rows of " + std::to_string(columns) +
+            " features, at least 1 is needed";
+    return;
+  }
   parkedColumns = columns;
   parked.assign(features, features + int64_t(rows.size()) * columns);
 }
 
 void ExitRows::settle(int64_t count, const float *surplus, int32_t *certain,
-                      int32_t *unsure, int64_t *counts) const {
+                      int32_t *unsure, int64_t *counts) {
   counts[0] = counts[1] = 0;
+  if (count != int64_t(leftHere.size())) {
+    wrong = "settles " + std::to_string(count) + " rows, " +
+            std::to_string(leftHere.size()) + " left";
+    return;
+  }
   for (int64_t i = 0; i < count; ++i) {
     const bool isCertain = !given.wholeDistributions && surplus[i] > 0;
     int32_t *to = isCertain ? certain : unsure;
     to[counts[isCertain ? 0 : 1]++] = int32_t(i);
+    if (!isCertain)
+      bytes[size_t(leftHere[size_t(i)])] += plan.unsureBytes;
   }
+  certainCount += counts[0];
+  unsureCount += counts[1];
 }
 
 //===----------------------------------------------------------------------===//

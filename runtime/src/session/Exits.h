@@ -24,6 +24,9 @@ struct ExitPlan {
   std::vector<double> thresholds; ///< of each exit
   int32_t allLayers = 0;          ///< of the model
   bool parks = false;             ///< rows that left may go on later
+  /// Of weights that an entry reads in a check; besides, if it leaves; and then if
+  /// its best word is not certain.
+  uint64_t checkBytes = 0, leaveBytes = 0, unsureBytes = 0;
 };
 
 /// The rows of one forward, before it runs. What the spans show outlives it.
@@ -74,6 +77,10 @@ public:
     return watched[size_t(entry)];
   }
   int64_t checks() const { return checked; } ///< scores that were computed
+  /// Of weights that an entry read in checks, and for its logits if it left.
+  uint64_t bytesOf(int64_t entry) const { return bytes[size_t(entry)]; }
+  int64_t certainRows() const { return certainCount; }
+  int64_t unsureRows() const { return unsureCount; }
 
 private:
   struct Row {
@@ -97,12 +104,14 @@ private:
                   const float *const *watched);
   void decideSequences();
   bool goesOn(size_t row) const;
+  std::string refusal(int64_t exit, int64_t numbers,
+                      const float *const *shownNumbers) const;
   void leave(int64_t exit, const float *scores, int64_t numbers,
              const float *const *watched, int32_t *running, int32_t *gone,
              int32_t *due, int32_t *kept, int32_t *leaving, int64_t *counts);
   void park(int64_t columns, const float *features);
   void settle(int64_t count, const float *surplus, int32_t *certain,
-              int32_t *unsure, int64_t *counts) const;
+              int32_t *unsure, int64_t *counts);
 
   const ExitPlan &plan;
   moert_abi_exits_t functions = {};
@@ -110,12 +119,16 @@ private:
   std::vector<Row> rows;
   std::vector<int32_t> asks;      ///< entries that ask
   std::vector<int32_t> leftAfter; ///< of each entry, layers; 0: it has not left
+  std::vector<int32_t> leftHere;  ///< entries that left at the last exit asked
   std::vector<Fate> fates;        ///< of each sequence, if its rows may park
   std::vector<float> scores;      ///< [entries][exits]
   std::vector<std::vector<std::vector<float>>> watched; ///< [entries][asked]
   std::vector<float> parked; ///< [rows][parkedColumns]
   int64_t parkedColumns = 0;
-  int64_t checked = 0;
+  std::vector<uint64_t> bytes; ///< of each entry
+  int64_t checked = 0, certainCount = 0, unsureCount = 0;
+  bool hasEntered = false;
+  int64_t lastExit = -1; ///< that was asked
   std::string wrong;
 };
 

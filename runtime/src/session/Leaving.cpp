@@ -83,6 +83,10 @@ void moert_session_t::countExits(const moert_batch_t &batch,
     if (batch.exit_scores && exits)
       std::copy_n(exitRows->scoresOf(entry).begin(), exits,
                   batch.exit_scores + (firstEntry + entry) * exits);
+    const uint64_t bytes = exitRows ? exitRows->bytesOf(entry) : 0;
+    if (batch.exit_bytes)
+      batch.exit_bytes[firstEntry + entry] = bytes;
+    stats.exit_bytes += bytes;
     if (layers < 0)
       continue;
     auto at = std::find(exitPlan.layers.begin(), exitPlan.layers.end(), layers);
@@ -90,8 +94,11 @@ void moert_session_t::countExits(const moert_batch_t &batch,
     ++stats.exit_tokens;
     stats.exit_layers += layers;
   }
-  if (exitRows)
-    stats.exit_checks += exitRows->checks();
+  if (!exitRows)
+    return;
+  stats.exit_checks += exitRows->checks();
+  stats.exit_certain += exitRows->certainRows();
+  stats.exit_unsure += exitRows->unsureRows();
 }
 
 Status moert_session_t::startExits(const std::string &path) {

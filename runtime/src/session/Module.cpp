@@ -148,6 +148,8 @@ static void addExits(const fb::Module &module, moert_module_info_t *info) {
   info->exits_calibrated = exits->certificate() != nullptr;
   info->exit_head_bytes = exits->head_bytes();
   info->exit_layer_bytes = exits->layer_bytes();
+  info->exit_leave_bytes = exits->leave_bytes();
+  info->exit_unsure_bytes = exits->unsure_bytes();
 }
 
 moert_module_info_t moert::infoOf(const moert_module_t &module) {

@@ -150,6 +150,10 @@ TEST_F(ExitMetadataTest, SaysWhereTokensLeaveAndWhatThatCosts) {
   EXPECT_EQ(exits.head_bytes(), 4u * (8 + 32 * 8));
   EXPECT_EQ(exits.layer_bytes(), 4u * (64 + 32 + 2 * 144 + 64 + 144) / 2);
 
+  // The logits that the score is made of are at hand.
+  EXPECT_EQ(exits.leave_bytes(), 0u);
+  EXPECT_EQ(exits.unsure_bytes(), 0u);
+
   std::vector<uint64_t> checksums;
   for (const fb::Parameter *parameter : *written.parameters())
     checksums.push_back(parameter->checksum());
