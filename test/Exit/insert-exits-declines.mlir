@@ -21,6 +21,22 @@ moe.model @parts family "null" context 4 vocabulary 8 from "." {
 
 // -----
 
+!tokens = tensor<?xi32>
+!kv = !moe.kv<1 x 1 x 4 x f32>
+// expected-error @+1 {{layers cannot be told apart: @forward branches}}
+moe.model @branches family "null" context 4 vocabulary 8 from "." {
+  moe.weight @embed : tensor<8x8xf32> from [#moe.random<1, 1.0 : f32>]
+  func.func @forward(%tokens: !tokens, %sequences: !tokens, %positions: !tokens, %wanted: !tokens,
+                     %kv: !kv) -> (tensor<?x8xf32>, !kv) {
+    %x = moe.embed %wanted by @embed : !tokens -> tensor<?x8xf32>
+    cf.br ^end
+  ^end:
+    return %x, %kv : tensor<?x8xf32>, !kv
+  }
+}
+
+// -----
+
 // Nothing lies between two layers.
 !tokens = tensor<?xi32>
 !rows = tensor<?x4xf32>
