@@ -5,6 +5,8 @@
 #include "WeightStream.h"
 #include "moe/Driver/Registry.h"
 #include "moe/Model/WeightData.h"
+#include "moe/Quant/RowBounds.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
@@ -132,12 +134,16 @@ public:
   llvm::Expected<uint64_t> read(CodedMatrix &matrix);
   /// Encodes the values read last.
   llvm::Error encode(CodedMatrix &matrix);
+  /// Fails if the codes, those encoded last or what the cache has, are further
+  /// off than a moe.surplus allows.
+  llvm::Error verify(CodedMatrix &matrix, const CodeCache *cache);
 
   ArrayRef<char> getCodes() const { return codes; }
   uint64_t getBytesRead() const { return bytes.size(); }
 
 private:
   llvm::Expected<const QuantScheme *> getScheme(WeightOp weight);
+  llvm::Error verifySlack(WeightOp weight, StringAttr slack);
   llvm::Error fail(CodedMatrix &matrix, llvm::Error error);
 
   const EncodingInput &input;
@@ -178,15 +184,63 @@ llvm::Error MatrixEncoder::fail(CodedMatrix &matrix, llvm::Error error) {
       weight.getSymName() + which + ": " + llvm::toString(std::move(error)));
 }
 
-/// Whether products are estimates whose errors are bounded elsewhere: for nearest
-/// codes, which no text has a say in.
-static bool isEstimate(WeightOp weight) {
-  WalkResult found = weight->getParentOp()->walk([&](SurplusOp op) {
+/// The slacks within which products are estimates: they bound errors of the
+/// nearest codes, which no text has a say in.
+static llvm::SmallSetVector<StringAttr, 1> getSlacks(WeightOp weight) {
+  llvm::SmallSetVector<StringAttr, 1> slacks;
+  weight->getParentOp()->walk([&](SurplusOp op) {
     auto linear = op.getOutside().getDefiningOp<LinearOp>();
-    bool isThis = linear && linear.getWeight() == weight.getSymName();
-    return isThis ? WalkResult::interrupt() : WalkResult::advance();
+    if (linear && linear.getWeight() == weight.getSymName())
+      slacks.insert(op.getSlackAttr().getAttr());
   });
-  return found.wasInterrupted();
+  return slacks;
+}
+
+static llvm::Error verifyBound(int64_t row, const char *what, float bound,
+                               StringRef slack, float allowed) {
+  if (allowed >= bound)
+    return llvm::Error::success();
+  return llvm::createStringError("codes of row %lld %s up to %.9g, slack @%s "
+                                 "allows %.9g",
+                                 static_cast<long long>(row), what, bound,
+                                 slack.str().c_str(), allowed);
+}
+
+llvm::Error MatrixEncoder::verifySlack(WeightOp weight, StringAttr name) {
+  auto slack = ModelOp(input.model).lookupSymbol<WeightOp>(name);
+  int64_t rows = weight.getRows(), columns = weight.getColumns();
+  std::vector<float> allowed(2 * rows);
+  if (llvm::Error error = data.readElements(slack, 0, allowed))
+    return error;
+  StoredMatrix stored(weight.getCodeAttr(), rows, columns, codes);
+  for (auto [row, bound] :
+       llvm::enumerate(getRowBounds(values, stored, rows, columns))) {
+    if (llvm::Error error = verifyBound(row, "are off by", bound.error,
+                                        name, allowed[2 * row]))
+      return error;
+    if (llvm::Error error =
+            verifyBound(row, "have a length of", bound.length,
+                        name, allowed[2 * row + 1]))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error MatrixEncoder::verify(CodedMatrix &matrix, const CodeCache *cache) {
+  auto slacks = getSlacks(matrix.weight);
+  if (slacks.empty())
+    return llvm::Error::success();
+  if (cache) {
+    WeightOp weight = matrix.weight;
+    widen(weight.getTensorType().getElementType(), bytes, values);
+    codes.resize(matrix.size);
+    if (llvm::Error error = cache->read(matrix.offset, codes))
+      return error;
+  }
+  for (StringAttr slack : slacks)
+    if (llvm::Error error = verifySlack(matrix.weight, slack))
+      return fail(matrix, std::move(error));
+  return llvm::Error::success();
 }
 
 llvm::Error MatrixEncoder::encode(CodedMatrix &matrix) {
@@ -205,7 +259,7 @@ llvm::Error MatrixEncoder::encode(CodedMatrix &matrix) {
   matrixInput.columnRotation = weight.getColumnRotation().value_or(0);
   matrixInput.rowRotation = weight.getRowRotation().value_or(0);
   InputRows inputs;
-  if (input.calibration && !isEstimate(weight)) {
+  if (input.calibration && getSlacks(weight).empty()) {
     llvm::Expected<InputRows> rows =
         input.calibration->getInputs(weight, matrix.index);
     if (!rows)
@@ -260,7 +314,8 @@ llvm::Error CodedWeights::run(const EncodingInput &input) {
       cache->remove();
       return source.takeError();
     }
-    if (auto entry = cache->find(item, *source)) {
+    auto entry = cache->find(item, *source);
+    if (entry) {
       fromEntry(*entry, matrix);
       ++taken;
     } else {
@@ -272,6 +327,11 @@ llvm::Error CodedWeights::run(const EncodingInput &input) {
               cache->store(item, toEntry(matrix, *source), encoder.getCodes()))
         return llvm::createStringError(llvm::toString(std::move(error)) +
                                        ", codes so far stay there");
+    }
+    if (llvm::Error error =
+            encoder.verify(matrix, entry ? cache.get() : nullptr)) {
+      cache->remove();
+      return error;
     }
     done += encoder.getBytesRead();
     if (input.progress)

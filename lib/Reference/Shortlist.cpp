@@ -29,12 +29,18 @@ Expected<Matrix> reference::surplus(const Matrix &inside, const Matrix &outside,
       difference[i] = features.at(r, i) - near.at(r, i);
     double length = getLength(features.row(r), features.columns);
     double distance = getLength(difference.data(), features.columns);
-    double bound = -infinity;
-    for (int64_t j = 0; j < outside.columns; ++j)
-      bound = std::max(bound, outside.at(r, j) + slack.at(j, 0) * length +
-                                  slack.at(j, 1) * distance);
-    const double *row = inside.row(r);
-    result.at(r, 0) = *std::max_element(row, row + inside.columns) - bound;
+    double best = -infinity, rival = -infinity, poison = 0;
+    for (int64_t k = 0; k < inside.columns; ++k) {
+      best = std::max(best, inside.at(r, k));
+      poison += 0 * inside.at(r, k);
+    }
+    for (int64_t j = 0; j < outside.columns; ++j) {
+      double bound = outside.at(r, j) + slack.at(j, 0) * length +
+                     slack.at(j, 1) * distance;
+      rival = std::max(rival, bound);
+      poison += 0 * bound;
+    }
+    result.at(r, 0) = best - rival + poison;
   }
   return result;
 }

@@ -4,8 +4,7 @@
 #include "moe/Driver/Registry.h"
 #include "moe/Model/WeightData.h"
 #include "moe/Quant/Encoder.h"
-#include "moe/Quant/StoredMatrix.h"
-#include <cmath>
+#include "moe/Quant/RowBounds.h"
 
 using namespace mlir;
 using namespace moe;
@@ -65,9 +64,8 @@ static WeightOp addRows(StringRef name, WeightOp weight,
 // How far estimates may be off
 //===----------------------------------------------------------------------===//
 
-/// For each row of a weight that is stored as a code, bounds of the length of its
-/// error and of its length. Reserves cover what logits, estimates and bounds are
-/// rounded by in f32.
+/// The slack of moe.surplus for a weight that is stored as a code. Who writes the
+/// codes compares them with it.
 static llvm::Expected<std::vector<double>> getSlack(ModelOp model,
                                                     WeightOp weight) {
   MatrixInput input;
@@ -86,22 +84,13 @@ static llvm::Expected<std::vector<double>> getSlack(ModelOp model,
     return errors.takeError();
 
   StoredMatrix stored(code, input.rows, input.columns, codes);
-  std::vector<float> decoded(input.columns);
+  // IR is printed with 7 digits.
+  const double printed = 1 + 0x1p-20;
   std::vector<double> slack;
-  double rounding = std::ldexp(double(input.columns + 32), -22);
-  double reserve = 1 + std::ldexp(1.0, -10);
-  for (int64_t row = 0; row < input.rows; ++row) {
-    stored.decodeRow(row, decoded);
-    double error = 0, length = 0, storedLength = 0;
-    for (int64_t i = 0; i < input.columns; ++i) {
-      double value = values[row * input.columns + i], near = decoded[i];
-      error += (value - near) * (value - near);
-      length += value * value;
-      storedLength += near * near;
-    }
-    double rounded = rounding * (std::sqrt(length) + std::sqrt(storedLength));
-    slack.push_back((std::sqrt(error) + rounded) * reserve);
-    slack.push_back(std::sqrt(storedLength) * reserve);
+  for (RowBound bound :
+       getRowBounds(values, stored, input.rows, input.columns)) {
+    slack.push_back(bound.error * printed);
+    slack.push_back(bound.length * printed);
   }
   return slack;
 }

@@ -651,7 +651,8 @@ def Moe_SurplusOp : Moe_WeightUser<"surplus", [{"surplus"}], [
     If s[j, 0] bounds the length of the error of the weights w[j] that outside is made
     of, and s[j, 1] the length of those weights, then by Cauchy and Schwarz no logit
     outside is above its bound, and a surplus above 0 says that the best word
-    of all is in the shortlist.
+    of all is in the shortlist. Where a logit or a bound is not finite, the result is
+    not a number.
 
     Constraints:
     * (surplus_c1) all operands and the result have the same number of rows.
