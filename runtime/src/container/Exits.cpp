@@ -71,15 +71,26 @@ Status ExitChecker::checkCertificate(const fb::Certificate &certificate) const {
                       ": metadata: the certificate is for weights 0x",
                       hex(certificate.weights_hash()), ", the module has 0x",
                       hex(exits.weights_hash()));
+  if (certificate.model_hash() != exits.model_hash())
+    return makeStatus(MOERT_DATA_LOSS, origin,
+                      ": metadata: the certificate is for model 0x",
+                      hex(certificate.model_hash()), ", the module has 0x",
+                      hex(exits.model_hash()));
   if (certificate.prompts() < 1)
     return fail("have a certificate made of ", certificate.prompts(),
                 " prompts, must be at least 1");
+  // A bound of 0 promises what no sample can show, one of 1 nothing.
   for (auto [name, value] : {std::pair("delta", certificate.delta()),
-                             std::pair("epsilon", certificate.epsilon()),
-                             std::pair("p-value", certificate.p_value())})
-    if (!isShare(value))
+                             std::pair("epsilon", certificate.epsilon())})
+    if (!(value > 0 && value < 1))
       return fail("have a certificate with ", value, " as ", name,
-                  ", must be between 0 and 1");
+                  ", must be above 0 and below 1");
+  if (!isShare(certificate.p_value()))
+    return fail("have a certificate with ", certificate.p_value(),
+                " as p-value, must be between 0 and 1");
+  if (certificate.p_value() > certificate.epsilon())
+    return fail("have a certificate with ", certificate.p_value(),
+                " as p-value, above its epsilon of ", certificate.epsilon());
   if (!std::isfinite(certificate.empirical_risk()))
     return fail("have a certificate with ", certificate.empirical_risk(),
                 " as empirical risk, must be finite");
