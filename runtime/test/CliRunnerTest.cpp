@@ -269,6 +269,24 @@ TEST(CliPerplexity, RefusesLogitsThatAreNotNumbers) {
   EXPECT_THROW(scorer.run({1, 2, 3}), Failure);
 }
 
+TEST(CliPerplexity, RefusesRowsWithoutLogits) {
+  WindowScorer scorer(
+      [](const moert_batch_t &batch) {
+        std::fill_n(batch.logits, batch.wanted_rows * vocabulary, 0.0f);
+        std::fill_n(batch.layers_run, batch.wanted_rows, 2);
+        batch.layers_run[1] = -1;
+      },
+      vocabulary, 512, 4, "toy.moe", /*exits=*/1);
+  try {
+    scorer.run({1, 2, 3});
+    FAIL();
+  } catch (const Failure &failure) {
+    EXPECT_STREQ(failure.what(),
+                 "toy.moe: the row behind token 1 of the text waits behind 1 "
+                 "layers that was to have logits");
+  }
+}
+
 TEST(CliPerplexity, KlDivergenceIsExact) {
   float equal[] = {1, 1}, skewed[] = {0, float(std::log(3.0))};
   EXPECT_NEAR(klDivergence(equal, equal, 2), 0, 1e-15);

@@ -224,8 +224,8 @@ struct Recomputed {
     std::vector<size_t> fresh, again;
     for (size_t row : rows) {
       const size_t position = size_t(call.rows[row][2]);
-      if (fresh.empty() && position < tokens.size() && ran[position] < depth &&
-          tokens[position] == call.rows[row][0]) {
+      if (fresh.empty() && position > 0 && position < tokens.size() &&
+          ran[position] < depth && tokens[position] == call.rows[row][0]) {
         again.push_back(row);
       } else {
         if (fresh.empty()) {
@@ -390,6 +390,42 @@ TEST(ExitSession, ARowThatWaitsIsResumedByItsToken) {
   EXPECT_EQ(f.stats().rows_resumed, 1);
 }
 
+/// A text may begin as the last one did, whose rows wait.
+TEST(ExitSession, ATextBeginsAnew) {
+  Leaving f(true);
+  ASSERT_EQ(f.create(), "ok");
+  for (int text = 0; text < 2; ++text) {
+    ASSERT_EQ(f.run(callOf({1}, 0, {1})), "ok");
+    EXPECT_THAT(f.layersRun, ElementsAre(1));
+    expectLogits(f, 0, fullFeatures({1})[0][1]);
+    ASSERT_EQ(f.run(callOf({2, 0}, 1, {2, 1})), "ok");
+    EXPECT_THAT(f.layersRun, ElementsAre(2, 1));
+  }
+  ASSERT_EQ(f.run(callOf({1, 2, 0}, 0, {1, 2, 3})), "ok");
+  EXPECT_THAT(f.layersRun, ElementsAre(1, 2, 3));
+}
+
+/// Rows in front of a text's new part are the same whatever they left behind,
+/// and whether exits were off in between.
+TEST(ExitSession, ATextThatSharesAPrefixGoesOn) {
+  for (bool exitsOff : {false, true}) {
+    Leaving f(true);
+    ASSERT_EQ(f.create(), "ok");
+    ASSERT_EQ(f.run(callOf({1, 2, 0, 1}, 0, {1, 2, 1, 2})), "ok");
+    Call between = callOf({2}, 4, {1});
+    between.exits = !exitsOff;
+    ASSERT_EQ(f.run(between), "ok");
+    ASSERT_EQ(f.run(callOf({2, 0, 0}, 1, {3, 3, 1})), "ok");
+    if (exitsOff) // nothing waited any more
+      EXPECT_THAT(f.layersRun, ElementsAre(3, 3, 1));
+    else
+      EXPECT_THAT(f.layersRun, ElementsAre(-2, -2, 1));
+    expectLogits(f, 2, fullFeatures({1, 2, 0, 0})[3][1]);
+    ASSERT_EQ(f.run(callOf({1}, 4, {-1})), "ok");
+    expectLogits(f, 0, fullFeatures({1, 2, 0, 0, 1})[4][4]);
+  }
+}
+
 TEST(ExitSession, NoMoreThan256RowsWait) {
   Leaving f(true, 1000);
   f.options.batch_rows = 300;
@@ -446,6 +482,7 @@ TEST(ExitSession, ThresholdOfTheSessionOrTheBatch) {
       f.batch.exit_threshold = threshold;
     ASSERT_EQ(f.create(), "ok");
     int64_t checks = 0, layers = 0;
+    uint64_t bytes = 0;
     for (size_t i = 0; i < tokens.size(); ++i) {
       ASSERT_EQ(f.run(callOf({tokens[i]}, int32_t(i), {0})), "ok");
       int expected = 1;
@@ -457,11 +494,17 @@ TEST(ExitSession, ThresholdOfTheSessionOrTheBatch) {
           EXPECT_EQ(f.scores[size_t(exit)], features[i][exit + 1] / 64.0f);
         else
           EXPECT_TRUE(std::isnan(f.scores[size_t(exit)]));
+      const ExitsSpec costs;
+      const uint64_t read = uint64_t(std::min(expected, 3)) * costs.headBytes +
+                            (expected < depth) * costs.leaveBytes;
+      EXPECT_THAT(f.bytes, ElementsAre(read));
+      bytes += read;
       checks += std::min(expected, 3);
       layers += expected;
     }
     EXPECT_EQ(f.stats().exit_checks, checks);
     EXPECT_EQ(f.stats().exit_layers, layers);
+    EXPECT_EQ(f.stats().exit_bytes, bytes);
   }
 }
 
@@ -479,7 +522,6 @@ TEST(ExitSession, ExitsOff) {
       for (size_t i = 0; i < 4; ++i)
         expectLogits(f, i, fullFeatures({1, 2, 0, 1})[i][4]);
       EXPECT_THAT(f.scores, testing::Each(testing::Truly(
-    uint64_t bytes = 0;
                                 [](float x) { return std::isnan(x); })));
       EXPECT_THAT(f.counts(), ElementsAre(0, 0, 0, 4));
       EXPECT_EQ(f.stats().exit_checks, 0);
@@ -491,17 +533,11 @@ TEST(ExitSession, OfAModuleWithout) {
   Fixture f;
   f.options.exit_threshold = 0;
   ASSERT_EQ(f.create(), "ok");
-      const ExitsSpec costs;
-      const uint64_t read = uint64_t(std::min(expected, 3)) * costs.headBytes +
-                            (expected < depth) * costs.leaveBytes;
-      EXPECT_THAT(f.bytes, ElementsAre(read));
-      bytes += read;
   int32_t layers[2] = {}, leaveAfter[2] = {1, -1};
   f.batch.layers_run = layers;
   f.batch.leave_after = leaveAfter;
   ASSERT_EQ(f.forward({{1, 0, 0}, {2, 0, 1}}), "ok");
   EXPECT_THAT(layers, ElementsAre(1, 1));
-    EXPECT_EQ(f.stats().exit_bytes, bytes);
   int64_t count = 0;
   ASSERT_EQ(message(moert_session_exit_counts(f.session, &count)), "ok");
   EXPECT_EQ(count, 2);

@@ -48,7 +48,10 @@ void Piece::overwrite(std::vector<int64_t> *computed) const {
 }
 
 /// Which rows of the caller wait. A row that runs anew makes wrong what waits
-/// from its position on, and is about to overwrite it.
+/// from its position on, and is about to overwrite it. One at position 0 always
+/// does: another text may begin with the same token, and wants its logits. A
+/// row further on is the same row if its token is: all tokens in front of it
+/// are those that it attended to, or it would have been forgotten.
 void Piece::findWaiting(Parked *parked, std::vector<int64_t> *computed) {
   first.assign(computed->size(), -1);
   anew.assign(computed->size(), false);
@@ -56,8 +59,9 @@ void Piece::findWaiting(Parked *parked, std::vector<int64_t> *computed) {
     const int32_t sequence = sequences[row], position = positions[row];
     if (first[size_t(sequence)] < 0)
       first[size_t(sequence)] = position;
+    const bool isAnew = anew[size_t(sequence)] || position == 0;
     const ParkedRow *kept =
-        anew[size_t(sequence)] ? nullptr : parked->find(sequence, position);
+        isAnew ? nullptr : parked->find(sequence, position);
     const bool waits = kept && kept->token == tokens[row];
     waiting.push_back(waits ? kept->layers : 0);
     features.push_back(waits ? std::span<const float>(kept->features)
