@@ -10,6 +10,9 @@ static constexpr double periodTokens = 8; ///< per sequence
 static constexpr double runTokens = 256;
 static constexpr double longestRest = 8192;
 static constexpr size_t enoughPairs = 4;
+static constexpr double mostLost = 0.05;    ///< of all tokens
+static constexpr double leastCredit = 3;    ///< tokens, to begin with drafts
+static constexpr double mostUnmeasured = 8; ///< that are lost
 
 bool DraftSwitch::mayDraft() const {
   switch (state) {
@@ -17,7 +20,7 @@ bool DraftSwitch::mayDraft() const {
     return true;
   case Measuring:
     // The end of a period is a check of what waits.
-    return settled && draftsInPeriod() && tokens < periodTokens;
+    return settled && !stopping && draftsInPeriod() && tokens < periodTokens;
   default:
     return false;
   }
@@ -26,6 +29,8 @@ bool DraftSwitch::mayDraft() const {
 void DraftSwitch::enter(State next, double forTokens) {
   state = next;
   left = forTokens;
+  lostBefore = lost;
+  stopping = false;
   pairs.clear();
   startPair();
 }
@@ -35,28 +40,60 @@ void DraftSwitch::startPair() {
   tokens = seconds = 0;
 }
 
+/// A step that drafts, or checks them. What they gain makes good for what they
+/// lost, but is not saved for later.
+void DraftSwitch::book(double stepSeconds, double stepTokens) {
+  if (fullPace > 0)
+    lost = std::max(0.0, lost + stepSeconds / fullPace - stepTokens);
+}
+
+double DraftSwitch::credit() const { return mostLost * made - lost; }
+
+void DraftSwitch::stop() {
+  enter(Stopped, rest);
+  rest = std::min(2 * rest, longestRest);
+}
+
 void DraftSwitch::count(double stepSeconds, int64_t sequences,
                         int64_t stepTokens, bool waiting) {
   if (!measures || sequences == 0)
     return;
   const double perSequence = double(stepTokens) / double(sequences);
-  if (state != Measuring) {
-    left -= perSequence;
-    if (left <= 0 && !waiting)
-      enter(Measuring, 0);
-    return;
-  }
+  made += perSequence;
   // More sequences take longer, whatever they draft.
   if (sequences != sequencesBefore) {
     sequencesBefore = sequences;
+    fullPace = 0;
     startPair();
   }
+  if (state != Measuring) {
+    left -= perSequence;
+    if (state == Drafting || !settled)
+      book(stepSeconds, perSequence);
+    settled = settled || !waiting;
+    if (state == Drafting && credit() < 0)
+      return stop();
+    // What waits is checked while settling.
+    const bool ends = state == Drafting
+                          ? left <= 0 || lost > lostBefore + mostUnmeasured
+                          : left <= 0 && credit() >= leastCredit;
+    if (ends)
+      enter(Measuring, 0);
+    return;
+  }
   if (!settled) {
+    book(stepSeconds, perSequence);
     settled = !waiting;
     return;
   }
   tokens += perSequence;
   seconds += stepSeconds;
+  if (draftsInPeriod()) {
+    book(stepSeconds, perSequence);
+    stopping = stopping || credit() < 0;
+  }
+  if (stopping && !waiting)
+    return stop();
   if (tokens >= periodTokens && !waiting)
     endPeriod();
 }
@@ -64,6 +101,8 @@ void DraftSwitch::count(double stepSeconds, int64_t sequences,
 void DraftSwitch::endPeriod() {
   const double pace = seconds / tokens;
   const bool drafted = draftsInPeriod();
+  if (!drafted)
+    fullPace = pace;
   tokens = seconds = 0;
   if (!isSecond) {
     firstPace = pace;
@@ -93,8 +132,6 @@ void DraftSwitch::judge() {
     }
     loses = true;
   }
-  if (!loses)
-    return;
-  enter(Stopped, rest);
-  rest = std::min(2 * rest, longestRest);
+  if (loses)
+    stop();
 }

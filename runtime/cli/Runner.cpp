@@ -76,9 +76,12 @@ int64_t moert::cli::mostLogitRows(int64_t vocabulary) {
 Runner::Runner(Forward forward, Limits limits, std::string origin,
                ExitUse exits)
     : forward(std::move(forward)), limits(limits), origin(std::move(origin)),
-      exits(std::move(exits)), drafting(this->exits.measuresDrafts),
+      exits(std::move(exits)), drafting(this->exits.drafting),
       batch(limits.vocabulary, this->exits.exits),
       slots(size_t(std::min(limits.slots, limits.batchRows))) {
+  if (!drafting)
+    drafting = std::make_shared<DraftSwitch>(this->exits.measuresDrafts);
+  drafting->disturb();
   batch.wholeDistributions = this->exits.wholeDistributions;
   // All that wait come with each batch, beside the newest row.
   const int64_t rows =
@@ -139,7 +142,7 @@ int32_t Runner::leavingOf(const Slot &slot) const {
     // A row that ran along with one that went deep does not wait: it has to run
     // anew, and must not take others along for ever.
     const bool ranAlong = waiting > 0 && slot.checked > 0;
-    if (ranAlong || int64_t(waiting) >= exits.drafts || !drafting.mayDraft())
+    if (ranAlong || int64_t(waiting) >= exits.drafts || !drafting->mayDraft())
       return RowBatch::Never;
   }
   if (!exits.leaveAfter)
@@ -226,9 +229,9 @@ void Runner::step() {
   rate.tokens += promptRows > 0 ? promptRows : made;
   rate.seconds += seconds;
   if (promptRows > 0)
-    drafting.disturb();
+    drafting->disturb();
   else
-    drafting.count(seconds, sequences, made, draftsWait());
+    drafting->count(seconds, sequences, made, draftsWait());
 }
 
 void Runner::take(const Wanted &row, int64_t entry) {

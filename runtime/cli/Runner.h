@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -107,6 +108,8 @@ struct ExitUse {
   bool checks = false;
   int32_t drafts = 0;
   bool measuresDrafts = false; ///< stops drafting where it loses
+  /// What other runners have measured; none: nothing.
+  std::shared_ptr<DraftSwitch> drafting;
   /// Layers after which token j of request i leaves; none: by its score.
   std::function<int32_t(size_t i, size_t j)> leaveAfter;
 };
@@ -153,7 +156,7 @@ public:
   /// Tokens that left early; those that the full model picked, too; how often a
   /// sequence's drafts were checked.
   int64_t draftsMade = 0, draftsAccepted = 0, draftChecks = 0;
-  bool draftsStopped() const { return drafting.isStopped(); }
+  bool draftsStopped() const { return drafting->isStopped(); }
   bool checksDrafts() const { return exits.checks; }
   /// Token `index` of a request, if its logits are these.
   int32_t pick(const Request &request, size_t index, const float *logits) const;
@@ -196,7 +199,7 @@ private:
   Limits limits;
   std::string origin;
   ExitUse exits;
-  DraftSwitch drafting;
+  std::shared_ptr<DraftSwitch> drafting;
   RowBatch batch;
   std::vector<Slot> slots;
   std::vector<Wanted> wanted;

@@ -143,6 +143,7 @@ void Setup::makeSession(const ExitChoice &choice) {
   wanted.exits = choice.off ? MOERT_EXITS_OFF : MOERT_EXITS_ON;
   if (choice.threshold)
     wanted.exit_threshold = *choice.threshold;
+  drafting.reset();
   running.reset(); // first: two may not fit into memory
   running = std::make_unique<Session>(module, wanted);
 }
@@ -182,6 +183,9 @@ Runner Setup::makeRunner() {
   exits.checks = checksDrafts();
   exits.drafts = options.verifyDrafts.value_or(usualDrafts);
   exits.measuresDrafts = exits.checks && !options.verifyDrafts;
+  if (!drafting)
+    drafting = std::make_shared<DraftSwitch>(exits.measuresDrafts);
+  exits.drafting = drafting;
   if (replay())
     exits.leaveAfter = [this](size_t i, size_t j) {
       return replay()->leaveAfter(i, j);

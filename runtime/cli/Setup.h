@@ -63,6 +63,7 @@ private:
   int64_t budgetBytes() const;
 
   std::unique_ptr<Session> running;
+  std::shared_ptr<DraftSwitch> drafting; ///< of the runs of that session
   std::optional<ExitReplay> replayed;
   int64_t capacity = 0, sequences = 0; ///< of the session
 };

@@ -494,6 +494,32 @@ TEST(CliDraftSwitch, StopsWhatLoses) {
   }
 }
 
+/// A run takes no longer than 1 / 0.95 of one without drafts and the one check
+/// that shows the loss.
+TEST(CliDraftSwitch, LosesNoMoreThanATwentieth) {
+  for (double cost : {1.03, 1.09, 1.3, 2.0, 3.0, 10.0})
+    for (int64_t tokens : {8, 64, 80, 128, 256, 400, 4096}) {
+      SCOPED_TRACE(testing::Message() << cost << " " << tokens);
+      const double seconds = Simulation(true).run(tokens, cost);
+      EXPECT_LE(seconds, double(tokens + 3) / 0.95 + 4 * (cost - 1));
+      if (cost <= 2 || tokens <= 64) // no more than 3 over
+        EXPECT_LE(seconds, double(tokens + 3) / 0.95);
+    }
+  EXPECT_LE(Simulation(true).run(256, 2), 256 / 0.95);
+  EXPECT_EQ(Simulation(true).run(64, 2), 64);
+}
+
+/// Drafts that paid are not trusted until they are measured again.
+TEST(CliDraftSwitch, StopsSoonWhenTheTextChanges) {
+  for (int64_t before : {200, 300, 600, 1024}) {
+    Simulation some(true);
+    const double first = some.run(before, 0.8);
+    EXPECT_LE(first, double(before));
+    EXPECT_LE(some.run(256, 2), 256 + 8 + 4 + 8 + 4) << before;
+    EXPECT_TRUE(some.drafting.isStopped());
+  }
+}
+
 TEST(CliDraftSwitch, MeasuresAnewWhenTheTextChanges) {
   Simulation some(true);
   some.run(4096, 1.5);
@@ -515,14 +541,29 @@ TEST(CliDraftSwitch, DraftsAlwaysIfToldTo) {
 TEST(CliDraftSwitch, ComparesLikeWithLike) {
   DraftSwitch drafting(true);
   for (int step = 0; step < 4096; ++step) {
-    const bool drafts = drafting.mayDraft();
-    // It would lose, but no pair of periods is whole.
+    const int64_t sequences = 1 + step / 12 % 2;
     if (step % 12 == 0)
       drafting.disturb();
-    else
-      drafting.count(drafts ? 9 : 1, 1 + step / 12 % 2, 1, false);
+    else // drafts cost nothing, other sequences do
+      drafting.count(sequences == 1 ? 1 : 9, sequences, 1, false);
   }
   EXPECT_FALSE(drafting.isStopped());
+  EXPECT_EQ(drafting.lostTokens(), 0);
+}
+
+/// What one run has measured, the next one knows.
+TEST(CliDraftSwitch, IsSharedByRuns) {
+  ExitUse use = checking(4);
+  use.measuresDrafts = true;
+  use.drafting = std::make_shared<DraftSwitch>(true);
+  ParkingModel model(1, {.seed = 3, .leaving = 1, .agreeing = 1});
+  for (int run = 0; run < 2; ++run) {
+    std::vector<Request> requests;
+    requests.push_back(requestOf({1, 2, 3}, 40, {0, 1}));
+    Runner runner(model.function(), {vocabulary, 1, 512}, "toy", use);
+    runner.run(requests);
+    EXPECT_EQ(runner.draftsMade > 0, run == 1) << run;
+  }
 }
 
 } // namespace
