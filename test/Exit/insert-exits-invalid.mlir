@@ -34,6 +34,9 @@
 // REDEFINE: %{options} = thresholds=0.9,0.8,0.7
 // REDEFINE: %{error} = 3 thresholds for 2 exits, expected 1 or 2
 // RUN: %{bad}
+// REDEFINE: %{options} = layers=2 thresholds=0.9,0.8
+// REDEFINE: %{error} = 2 thresholds for 1 exits, expected 1
+// RUN: %{bad}
 // REDEFINE: %{options} = thresholds=0.8,0.9
 // REDEFINE: %{error} = threshold 0.9 behind layer 2 is above 0.8 behind layer 1, expected none that grows with depth
 // RUN: %{bad}

@@ -40,8 +40,8 @@ static llvm::Error planThresholds(ArrayRef<double> chosen, double fallback,
   size_t count = plan.exits.size();
   if (chosen.size() > 1 && chosen.size() != count)
     return createStringError(Twine(chosen.size()) + " thresholds for " +
-                             Twine(count) + " exits, expected 1 or " +
-                             Twine(count));
+                             Twine(count) + " exits, expected " +
+                             (count > 1 ? "1 or " : "") + Twine(count));
   const ExitPlan::Exit *before = nullptr;
   for (auto [number, exit] : llvm::enumerate(plan.exits)) {
     exit.threshold = chosen.empty()       ? fallback
