@@ -96,6 +96,10 @@ static Error getShare(const cl::opt<std::string> &flag, double &share) {
     return createStringError("--" + flag.ArgStr + ": bad value '" +
                              StringRef(flag) +
                              "', expected a number between 0 and 1");
+  // Nobody has as many prompts, and doubles know little below.
+  if (share < 1e-9)
+    return createStringError("--" + flag.ArgStr + ": is " + StringRef(flag) +
+                             ", the least is 1e-9");
   return Error::success();
 }
 

@@ -12,14 +12,11 @@
 using namespace llvm;
 using namespace moe;
 
-/// a ln(a / b), which is 0 at a = 0.
-static double weighLog(double a, double b) {
-  return a > 0 ? a * std::log(a / b) : 0;
-}
-
-/// n times the divergence of coins that fall with a and with b.
+/// The divergence of coins that fall with a and with b, a <= b. A b that is tiny
+/// counts, although 1 - b may be 1.
 static double getDivergence(double a, double b) {
-  return weighLog(a, b) + weighLog(1 - a, 1 - b);
+  double falls = a > 0 ? a * std::log(a / b) : 0;
+  return falls + (1 - a) * (std::log1p(-a) - std::log1p(-b));
 }
 
 /// P[Bin(n, share) <= count]. Terms are summed in units of the largest so far:

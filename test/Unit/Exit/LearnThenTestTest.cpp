@@ -112,6 +112,15 @@ TEST(LearnThenTest, AllMayHold) {
   EXPECT_EQ(outcome->accepted, 3);
 }
 
+TEST(LearnThenTest, RisksMayBeTiny) {
+  // ln(1e-9) / ln(1 - 1e-9) is a bit above 20723265826.
+  EXPECT_NEAR(double(getLeastPrompts({1e-9, 1e-9})), 20723265827.0, 2);
+  EXPECT_NEAR(getHoeffdingBentkusPValue(0, 1000000, 1e-17), 1, 1e-9);
+  // Where 1 - delta is 1, delta counts nevertheless.
+  EXPECT_NEAR(getHoeffdingBentkusPValue(0, int64_t(1e18), 1e-17),
+              std::exp(-10.0), 1e-12);
+}
+
 TEST(LearnThenTest, TooFewPromptsSayHowManyAreNeeded) {
   EXPECT_EQ(getMessage(verifyPromptCount(58, {0.05, 0.05})),
             "58 prompts to test with, 59 are needed for a risk of 0.05 with an "
