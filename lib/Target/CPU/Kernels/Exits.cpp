@@ -299,7 +299,8 @@ void moe::cpu::emitSurplus(KernelBuilder &b, ValueRange args) {
                     return {b.fma(x, zeros, carried.front())};
                   })
             .front());
-    Value length = lengthOf(b, features, row);
+    // Squares of less vanish; what is too large is a bound, too.
+    Value length = b.fmax(b.f32(0x1p-40), lengthOf(b, features, row));
     Value distance = lengthOf(b, features, row, near);
     auto bound = [&](Value j) {
       Value ofError =
