@@ -93,7 +93,7 @@ static llvm::Error writeFacts(const ContainerInput &input,
                               moert::ContainerWriter &writer) {
   if (input.certificate)
     if (llvm::Error error = verifyCertificate(
-            *input.certificate, input.model, getWeightsHash(checksums)))
+            *input.certificate, input, getWeightsHash(checksums)))
       return error;
   std::string ir;
   if (input.hasIr)

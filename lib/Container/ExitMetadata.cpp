@@ -24,6 +24,26 @@ uint64_t moe::getWeightsHash(llvm::ArrayRef<uint64_t> checksums) {
   return llvm::xxh3_64bits(bytes);
 }
 
+uint64_t moe::getModelHash(const ContainerInput &input) {
+  ModelOp model = cast<ModelOp>(ModelOp(input.model)->clone());
+  // Names of files and folders say nothing, and the values are known by their
+  // checksums.
+  model.setSymName("model");
+  model.setDirectory("");
+  Builder builder(model->getContext());
+  for (auto weight : model.getOps<WeightOp>())
+    weight.setSourcesAttr(builder.getArrayAttr({}));
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  model.print(os, OpPrintingFlags().printGenericOpForm());
+  model.erase();
+  os << "\n" << input.addBos << " " << input.bosToken;
+  for (int32_t token : input.eosTokens)
+    os << " " << token;
+  os << "\n" << input.tokenizerJson;
+  return llvm::xxh3_64bits(text);
+}
+
 //===----------------------------------------------------------------------===//
 // What exits cost
 //===----------------------------------------------------------------------===//
@@ -63,14 +83,21 @@ static std::string list(llvm::ArrayRef<int64_t> numbers) {
 }
 
 llvm::Error moe::verifyCertificate(const ExitCertificate &certificate,
-                                   ModelOp model, uint64_t weightsHash) {
+                                   const ContainerInput &input,
+                                   uint64_t weightsHash) {
   if (certificate.weightsHash != weightsHash)
     return llvm::createStringError(
         "certificate is of weights with hash 0x" +
         llvm::utohexstr(certificate.weightsHash, /*LowerCase=*/true) +
         ", those of the model have 0x" +
         llvm::utohexstr(weightsHash, /*LowerCase=*/true));
-  ExitWork work(model);
+  if (certificate.modelHash != input.modelHash)
+    return llvm::createStringError(
+        "certificate is of a model with hash 0x" +
+        llvm::utohexstr(certificate.modelHash, /*LowerCase=*/true) +
+        ", this one has 0x" +
+        llvm::utohexstr(input.modelHash, /*LowerCase=*/true));
+  ExitWork work(input.model);
   std::vector<int64_t> layers;
   for (ExitOp exit : work.getExits())
     layers.push_back(exit.getLayers());
@@ -104,7 +131,7 @@ buildCertificate(FlatBufferBuilder &builder,
       builder, certificate.prompts, certificate.bound.delta,
       certificate.bound.epsilon, risk, certificate.dataHash,
       certificate.weightsHash, thresholds, certificate.empiricalRisk,
-      certificate.pValue);
+      certificate.pValue, certificate.modelHash);
 }
 
 //===----------------------------------------------------------------------===//
@@ -146,5 +173,6 @@ Offset<fb::Exits> moe::buildExits(FlatBufferBuilder &builder,
                          getMeanBytes(model, work, work.getChecks()),
                          getLayerBytes(model, work), weightsHash, certificate,
                          getMeanBytes(model, work, work.getLeaving()),
-                         getMeanBytes(model, work, work.getUnsure()));
+                         getMeanBytes(model, work, work.getUnsure()),
+                         input.modelHash);
 }

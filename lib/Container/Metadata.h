@@ -27,9 +27,10 @@ flatbuffers::Offset<moert::fb::Exits>
 buildExits(flatbuffers::FlatBufferBuilder &builder, const ContainerInput &input,
            uint64_t weightsHash);
 
-/// Fails unless the certificate is of these weights, and of the exits of the
-/// model and their thresholds.
-llvm::Error verifyCertificate(const ExitCertificate &certificate, ModelOp model,
+/// Fails unless the certificate is of these weights and this model, and of its
+/// exits and their thresholds.
+llvm::Error verifyCertificate(const ExitCertificate &certificate,
+                              const ContainerInput &input,
                               uint64_t weightsHash);
 
 } // namespace moe

@@ -156,6 +156,8 @@ private:
   llvm::Expected<ExitLesson> teach(StringRef file, uint64_t weightsHash);
   llvm::Error aboutCertificate(llvm::Error error) const;
   void setExits();
+  void keepModel();
+  ContainerInput describe();
   llvm::Expected<bool> rebuild();
 
   /// The IR of the phase that ran last.
@@ -176,6 +178,7 @@ private:
   std::unique_ptr<ExitCalibration> exits;       ///< null: none
   std::optional<ExitCertificate> certificate;   ///< of exits, once it is known
   OwningOpRef<ModuleOp> withoutExits;           ///< for exits that learn
+  uint64_t modelHash = 0; ///< of the model without exits
 };
 } // namespace
 
@@ -187,8 +190,8 @@ llvm::Error Compilation::runPhase(const PhaseInfo &phase, TimingScope &scope) {
   // The container describes the model as it was before a backend took it apart.
   if (phase.phase == Phase::Target)
     lowered = imported.module->clone();
-  if (phase.phase == Phase::Policy && exits)
-    withoutExits = imported.module->clone();
+  if (phase.phase == Phase::Policy)
+    keepModel();
   if (phase.phase == Phase::Quantize)
     if (llvm::Error error = calibrate())
       return error;
@@ -227,6 +230,12 @@ llvm::Error Compilation::trustExits() {
   if (!read)
     return read.takeError();
   exits = std::move(*read);
+  // Prompts that the head was made for would test it too kindly.
+  if (options.exitHead.getValue() == "light" &&
+      llvm::sys::fs::equivalent(command.calibration, command.exits.prompts))
+    return llvm::createStringError(
+        command.exits.prompts + ": is the text of --calibrate, too, which "
+                                "chooses the words of --exit-head=light");
   exits->progress = [this](StringRef what) {
     progress.setPhase(("exits: " + what).str());
   };
@@ -308,6 +317,25 @@ llvm::Error Compilation::calibrate() {
   return llvm::Error::success();
 }
 
+/// What a container says of the model itself.
+ContainerInput Compilation::describe() {
+  ContainerInput input;
+  input.model = model;
+  input.tokenizerJson = imported.tokenizerJson;
+  input.bosToken = imported.bosToken;
+  input.addBos = imported.addBos;
+  input.eosTokens = imported.eosTokens;
+  return input;
+}
+
+/// The model as it is before it has exits.
+void Compilation::keepModel() {
+  if (options.exitPolicy.getValue() != "none")
+    modelHash = getModelHash(describe());
+  if (exits)
+    withoutExits = imported.module->clone();
+}
+
 llvm::Error Compilation::writeModule(TimingScope &scope) {
   llvm::Expected<std::unique_ptr<TargetBackend>> backend =
       createBackend(options, registry);
@@ -319,9 +347,9 @@ llvm::Error Compilation::writeModule(TimingScope &scope) {
   });
   TimingScope part = scope.nest("weights, and code beside them");
   ParameterPlan plan(model);
-  ContainerInput input;
+  ContainerInput input = describe();
   input.producer = getProducer("moe-compile");
-  input.model = model;
+  input.modelHash = modelHash;
   input.plan = &plan;
   input.backend = (*backend)->getName();
   input.code = [&] {
@@ -336,10 +364,6 @@ llvm::Error Compilation::writeModule(TimingScope &scope) {
     input.teach = [&](StringRef file, uint64_t weightsHash) {
       return teach(file, weightsHash);
     };
-  input.tokenizerJson = std::move(imported.tokenizerJson);
-  input.bosToken = imported.bosToken;
-  input.addBos = imported.addBos;
-  input.eosTokens = imported.eosTokens;
   input.progress = [&](uint64_t done, uint64_t total) {
     progress.setBytes(done, total);
   };
@@ -402,6 +426,7 @@ llvm::Expected<ExitLesson> Compilation::teach(StringRef file,
   if (!made)
     return made.takeError();
   certificate = std::move(*made);
+  certificate->modelHash = modelHash;
   options.exitThresholds = certificate->thresholds;
   options.exitTaken = certificate->taken;
   setExits();

@@ -6,14 +6,16 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/xxhash.h"
 
 using namespace mlir;
 using namespace moe;
 
 static constexpr llvm::StringLiteral
-    differs = "share of prompts whose answer differs from the full model's",
-    isLost = "share of prompts that the full model answers correctly and early "
-             "exits do not";
+    differs = "share of prompts whose greedy answer (first line, at most 32 "
+              "tokens) differs from the full model's",
+    isLost = "share of prompts whose greedy answer (first line, at most 32 "
+             "tokens) is right by the full model and wrong by early exits";
 
 static std::string show(double value) {
   std::string text;
@@ -38,10 +40,11 @@ ExitCalibration::open(const CompileCommand &command, const Registry &registry) {
       new ExitCalibration(command, std::move(*prompts)));
   result->policy =
       registry.exitPolicies.at(command.options.exitPolicy.getValue())();
-  // Every second one, for a file may have an order.
+  // Whatever order a file has, both halves are prompts of all kinds.
   bool isLearning = result->policy->needsFit();
-  for (const auto &[i, prompt] : llvm::enumerate(result->prompts.prompts))
-    (isLearning && i % 2 == 0 ? result->learning : result->testing)
+  for (const ExitPrompt &prompt : result->prompts.prompts)
+    (isLearning && llvm::xxh3_64bits(prompt.text) % 2 == 0 ? result->learning
+                                                           : result->testing)
         .push_back(&prompt);
   if (llvm::Error error = verifyPromptCount(int64_t(result->testing.size()),
                                             command.exits.bound))
@@ -110,6 +113,15 @@ std::vector<double> ExitCalibration::getLosses(const ExitRun &full,
   return losses;
 }
 
+int64_t ExitCalibration::countCorrect(const ExitRun &full) const {
+  if (!prompts.hasAnswers)
+    return int64_t(testing.size());
+  int64_t count = 0;
+  for (auto [prompt, answer] : llvm::zip_equal(testing, full.answers))
+    count += answer.line == prompt->answer;
+  return count;
+}
+
 llvm::Expected<ExitCertificate>
 ExitCalibration::certify(StringRef file, uint64_t weightsHash) {
   auto runner = ExitRunner::open(file, command.output, command.threads);
@@ -124,6 +136,11 @@ ExitCalibration::certify(StringRef file, uint64_t weightsHash) {
   auto runs = answer(*runner, testing, settings);
   if (!runs)
     return runs.takeError();
+  // Exits would spoil nothing, whatever they do.
+  int64_t correct = countCorrect(runs->back());
+  if (correct == 0)
+    return fail("the full model answers 0 of " +
+                llvm::Twine(testing.size()) + " prompts correctly");
   auto outcome = testInSequence(
       int64_t(thresholds.size()), bound,
       [&](int64_t i) -> llvm::Expected<std::vector<double>> {
@@ -142,6 +159,7 @@ ExitCalibration::certify(StringRef file, uint64_t weightsHash) {
   const moert_module_info_t &info = runner->getInfo();
   ExitCertificate result;
   result.prompts = int64_t(testing.size());
+  result.fullCorrect = double(correct) / double(testing.size());
   result.bound = bound;
   result.risk = prompts.hasAnswers ? isLost : differs;
   result.dataHash = prompts.hash;
@@ -221,7 +239,8 @@ moe::applyCertificate(const CompileCommand &command, const Registry &registry,
   std::shared_ptr<ExitPolicy> policy =
       registry.exitPolicies.at(certificate->policy)();
   if (policy->needsFit()) {
-    if (llvm::Error error = policy->setFit(certificate->fit))
+    if (llvm::Error error = policy->setFit(certificate->fit,
+                                           certificate->layers.size()))
       return llvm::createStringError(path + ": " +
                                      llvm::toString(std::move(error)));
     options.fittedExitPolicy = std::move(policy);
@@ -239,7 +258,12 @@ void moe::printCertified(StringRef output,
                << " with an error of " << show(certificate.bound.epsilon)
                << ", by " << certificate.prompts << " prompts, "
                << llvm::format("%.2f", certificate.averageLayers)
-               << " layers on average\n";
+               << " layers on average";
+  if (certificate.risk == isLost)
+    llvm::outs() << "; the full model answers "
+                 << llvm::format("%.0f", certificate.fullCorrect * 100)
+                 << "% correctly";
+  llvm::outs() << "\n";
   // A pipe that is closed is no reason to call the module a failure.
   (void)flush(llvm::outs());
 }

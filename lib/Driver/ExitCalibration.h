@@ -41,6 +41,8 @@ private:
   answer(const ExitRunner &runner, llvm::ArrayRef<const ExitPrompt *> all,
          llvm::ArrayRef<std::optional<double>> settings) const;
   std::vector<double> getLosses(const ExitRun &full, const ExitRun &run) const;
+  /// Prompts that the full model answers as the file does; all if it does not.
+  int64_t countCorrect(const ExitRun &full) const;
   llvm::Error fail(const llvm::Twine &what) const;
 
   const CompileCommand &command;

@@ -4,6 +4,7 @@
 #include "Runtime.h"
 #include "moe/Support/OutputFile.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/xxhash.h"
@@ -12,6 +13,10 @@
 using namespace llvm;
 using namespace moe;
 using nlohmann::json;
+
+StringRef moe::getFirstLine(StringRef text) {
+  return text.split('\n').first.trim(" \t\r\v\f");
+}
 
 /// The text that a line has under a key; `isThere` says whether it has any.
 static Error takeText(const json &object, StringRef key, std::string &text,
@@ -42,7 +47,10 @@ static Error parseLine(StringRef line, ExitPrompt &prompt, bool &hasAnswer) {
     return error;
   if (!hasPrompt)
     return createStringError("has no key 'prompt'");
-  return takeText(object, "answer", prompt.answer, hasAnswer);
+  if (Error error = takeText(object, "answer", prompt.answer, hasAnswer))
+    return error;
+  prompt.answer = getFirstLine(prompt.answer).str();
+  return Error::success();
 }
 
 static Expected<std::unique_ptr<MemoryBuffer>> readFile(StringRef path) {
@@ -67,6 +75,7 @@ Expected<ExitPrompts> ExitPrompts::read(StringRef path) {
   ExitPrompts result;
   result.path = path.str();
   result.hash = xxh3_64bits(text);
+  StringMap<size_t> places; // of prompts
   int64_t number = 0;
   for (StringRef line : split(text, '\n')) {
     ++number;
@@ -86,7 +95,17 @@ Expected<ExitPrompts> ExitPrompts::read(StringRef path) {
           Twine(hasAnswer ? number : result.prompts[0].line) +
           " has a key 'answer', line " +
           Twine(hasAnswer ? result.prompts[0].line : number) + " has none");
-    result.prompts.push_back(std::move(prompt));
+    auto [seen, isNew] =
+        places.try_emplace(prompt.text, result.prompts.size());
+    if (isNew) {
+      result.prompts.push_back(std::move(prompt));
+      continue;
+    }
+    const ExitPrompt &first = result.prompts[seen->second];
+    if (prompt.answer != first.answer)
+      return createStringError(path + ": line " + Twine(number) +
+                               " has another answer to the prompt of line " +
+                               Twine(first.line));
   }
   if (result.prompts.empty())
     return createStringError(path + ": has 0 prompts, at least 1 is needed");

@@ -13,8 +13,12 @@ struct moert_tokenizer_t;
 
 namespace moe {
 
+/// Of an answer, without blanks around it: what moe-run --eval compares.
+llvm::StringRef getFirstLine(llvm::StringRef text);
+
 struct ExitPrompt {
-  std::string text, answer;
+  std::string text;
+  std::string answer; ///< its first line
   int64_t line = 0;
   std::vector<int32_t> tokens; ///< after tokenize()
 };
@@ -22,7 +26,8 @@ struct ExitPrompt {
 /// The file of --exit-calibrate.
 struct ExitPrompts {
   /// Reads JSON lines: {"prompt"} and, in all lines or in none, {"answer"};
-  /// other keys are ignored. Errors begin with the path.
+  /// other keys are ignored. A prompt that came before is left out, unless its
+  /// answer is another one: that fails. Errors begin with the path.
   static llvm::Expected<ExitPrompts> read(llvm::StringRef path);
 
   /// Fills in tokens, with `firstToken` in front unless it is negative. No

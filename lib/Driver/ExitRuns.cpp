@@ -149,11 +149,6 @@ Error Rows::run(moert_session_t *session, moert_sampler_t *sampler,
 // Answers
 //===----------------------------------------------------------------------===//
 
-/// As moe-run --eval takes it.
-static StringRef getFirstLine(StringRef text) {
-  return text.split('\n').first.trim(" \t\r\v\f");
-}
-
 namespace {
 /// Prompts that are answered together, in a session of as many sequences.
 class Answering {

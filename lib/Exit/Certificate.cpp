@@ -31,11 +31,13 @@ void moe::printCertificate(raw_ostream &os,
                       {"p_value", each.pValue},
                       {"average_layers", each.averageLayers}});
   Json object = {{"prompts", certificate.prompts},
+                 {"full_model_correct", certificate.fullCorrect},
                  {"delta", certificate.bound.delta},
                  {"epsilon", certificate.bound.epsilon},
                  {"risk", certificate.risk},
                  {"data_hash", toHex(certificate.dataHash)},
                  {"weights_hash", toHex(certificate.weightsHash)},
+                 {"model_hash", toHex(certificate.modelHash)},
                  {"policy", certificate.policy},
                  {"state", certificate.state},
                  {"head", certificate.head},
@@ -251,11 +253,13 @@ static void parseFields(const Json &object, ExitCertificate &certificate,
                         std::string &message) {
   Fields fields(object, "", message);
   fields.count("prompts", certificate.prompts, {1, 1e7})
+      .number("full_model_correct", certificate.fullCorrect, share)
       .number("delta", certificate.bound.delta, insideOfOne)
       .number("epsilon", certificate.bound.epsilon, insideOfOne)
       .text("risk", certificate.risk)
       .hash("data_hash", certificate.dataHash)
       .hash("weights_hash", certificate.weightsHash)
+      .hash("model_hash", certificate.modelHash)
       .text("policy", certificate.policy)
       .text("state", certificate.state)
       .text("head", certificate.head)
@@ -292,6 +296,9 @@ static std::string verify(const ExitCertificate &certificate) {
     return ("has " + Twine(certificate.taken.size()) + " shares taken for " +
             Twine(exits) + " exits")
         .str();
+  if (certificate.fullCorrect == 0)
+    return "is of a full model that answers 0 of " +
+           std::to_string(certificate.prompts) + " prompts correctly";
   double pValue = getHoeffdingBentkusPValue(certificate.empiricalRisk,
                                             certificate.prompts,
                                             certificate.bound.delta);

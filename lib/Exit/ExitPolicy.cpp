@@ -21,7 +21,7 @@ llvm::Error ExitPolicy::fit(llvm::ArrayRef<ExitSample>) {
   return llvm::Error::success();
 }
 
-llvm::Error ExitPolicy::setFit(llvm::ArrayRef<double> numbers) {
+llvm::Error ExitPolicy::setFit(llvm::ArrayRef<double> numbers, size_t) {
   if (numbers.empty())
     return llvm::Error::success();
   return llvm::createStringError("exit policy '" + getName() + "' is given " +

@@ -38,6 +38,8 @@ struct ContainerInput {
   /// What leaves early is compared with the full model: exits whose rows wait
   /// have the state `verify`.
   bool verifiesExits = false;
+  /// Of getModelHash, for exits.
+  uint64_t modelHash = 0;
   /// Of the exits; fails if it is of other weights, exits or thresholds.
   std::optional<ExitCertificate> certificate;
   /// Gets a module that is complete but for its name, and the hash of its
@@ -49,6 +51,10 @@ struct ContainerInput {
   /// Called with weight bytes written and in all; may be null.
   std::function<void(uint64_t, uint64_t)> progress;
 };
+
+/// XXH3-64 of what a model computes, whatever its weights are and wherever they
+/// lie: of a model without exits and schedule. How it reads text is a part of it.
+uint64_t getModelHash(const ContainerInput &input);
 
 /// Writes `path` beside it, then renames; removes the part on any failure,
 /// also when a signal ends the process. Weights are streamed through a buffer

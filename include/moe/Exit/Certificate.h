@@ -14,10 +14,14 @@ namespace moe {
 /// and --exit-certificate reads.
 struct ExitCertificate {
   int64_t prompts = 0; ///< that tested; others may have been learned from
+  /// Share of them that the full model answers correctly; 1 where its answers
+  /// are what counts.
+  double fullCorrect = 1;
   RiskBound bound;
   std::string risk;         ///< what is bounded, in words
   uint64_t dataHash = 0;    ///< XXH3-64 of the file of prompts
   uint64_t weightsHash = 0; ///< as in the module's metadata
+  uint64_t modelHash = 0;   ///< what is computed, without exits
   std::string policy, state, head;
   std::vector<double> fit; ///< what the policy learned, if it learns
   std::vector<int64_t> layers; ///< that have run at each exit, ascending

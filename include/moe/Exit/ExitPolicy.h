@@ -85,8 +85,8 @@ public:
   /// fitted policy holds only together with these numbers. Empty: nothing is
   /// fitted.
   virtual std::vector<double> getFit() const { return {}; }
-  /// Takes them back; fails if they are not such.
-  virtual llvm::Error setFit(llvm::ArrayRef<double> numbers);
+  /// Takes them back; fails if they are not such, of so many exits.
+  virtual llvm::Error setFit(llvm::ArrayRef<double> numbers, size_t exits);
   virtual ExitScores buildScores(mlir::ImplicitLocOpBuilder &builder,
                                  const ExitSite &site) const = 0;
 };

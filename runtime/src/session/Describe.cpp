@@ -212,6 +212,7 @@ static Json describeCertificate(const fb::Certificate *certificate) {
           {"risk", text(certificate->risk())},
           {"data_hash", hex(certificate->data_hash())},
           {"weights_hash", hex(certificate->weights_hash())},
+          {"model_hash", hex(certificate->model_hash())},
           {"thresholds", thresholds},
           {"empirical_risk", certificate->empirical_risk()},
           {"p_value", certificate->p_value()}};
@@ -238,6 +239,7 @@ static Json describeExits(const moert_module_t &module) {
           {"leave_bytes", info.exit_leave_bytes},
           {"unsure_bytes", info.exit_unsure_bytes},
           {"weights_hash", hex(exits->weights_hash())},
+          {"model_hash", hex(exits->model_hash())},
           {"certificate", describeCertificate(exits->certificate())}};
 }
 

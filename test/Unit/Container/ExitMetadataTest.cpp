@@ -80,6 +80,7 @@ protected:
     input.model = model;
     input.plan = plan.get();
     input.backend = "null";
+    input.modelHash = 4711;
     input.code = [&]() -> llvm::Expected<CodeObject> {
       CodeObject code;
       code.driver = "null";
@@ -107,6 +108,7 @@ protected:
     result.risk = "answers that differ";
     result.dataHash = 77;
     result.weightsHash = weightsHash;
+    result.modelHash = input.modelHash;
     result.layers = {1};
     result.thresholds = {getExit().getThreshold().convertToDouble()};
     result.empiricalRisk = 0.01;
@@ -225,6 +227,8 @@ TEST_F(ExitMetadataTest, WritesAgainWhatALessonChanges) {
   EXPECT_EQ(certificate.risk()->str(), "answers that differ");
   EXPECT_EQ(certificate.data_hash(), 77u);
   EXPECT_EQ(certificate.weights_hash(), exits.weights_hash());
+  EXPECT_EQ(certificate.model_hash(), 4711u);
+  EXPECT_EQ(exits.model_hash(), 4711u);
   EXPECT_THAT(*certificate.thresholds(), ElementsAre(0.8125));
   EXPECT_EQ(certificate.empirical_risk(), 0.01);
   EXPECT_EQ(certificate.p_value(), 0.02);
@@ -267,6 +271,10 @@ TEST_F(ExitMetadataTest, RefusesACertificateOfOtherWeightsOrExits) {
 
   input.certificate = certify(hash + 1);
   EXPECT_THAT(write(), HasSubstr("certificate is of weights with hash 0x"));
+  input.certificate = certify(hash);
+  input.certificate->modelHash = 0x10;
+  EXPECT_EQ(write(),
+            "certificate is of a model with hash 0x10, this one has 0x1267");
   input.certificate = certify(hash);
   input.certificate->layers = {1, 2};
   EXPECT_EQ(write(), "certificate is of exits behind layers [1, 2], the model "

@@ -11,10 +11,12 @@ namespace {
 ExitCertificate makeCertificate() {
   ExitCertificate certificate;
   certificate.prompts = 472;
+  certificate.fullCorrect = 0.75;
   certificate.bound = {0.05, 0.1};
   certificate.risk = "share of \"wrong\" answers";
   certificate.dataHash = 0x0123456789abcdef;
   certificate.weightsHash = ~uint64_t(0);
+  certificate.modelHash = 0xfedc;
   certificate.policy = "top1";
   certificate.state = "propagate";
   certificate.head = "full";
@@ -60,6 +62,8 @@ TEST(Certificate, IsReadBackAsItWas) {
   EXPECT_EQ(parsed->prompts, 472);
   EXPECT_EQ(parsed->dataHash, expected.dataHash);
   EXPECT_EQ(parsed->weightsHash, expected.weightsHash);
+  EXPECT_EQ(parsed->modelHash, expected.modelHash);
+  EXPECT_EQ(parsed->fullCorrect, expected.fullCorrect);
   EXPECT_EQ(parsed->risk, expected.risk);
   EXPECT_EQ(parsed->fit, expected.fit);
   EXPECT_EQ(parsed->layers, expected.layers);
@@ -69,6 +73,13 @@ TEST(Certificate, IsReadBackAsItWas) {
   EXPECT_EQ(parsed->pValue, expected.pValue);
   ASSERT_EQ(parsed->tested.size(), 2u);
   EXPECT_EQ(parsed->tested[1].averageLayers, 2.25);
+}
+
+TEST(Certificate, OfAModelThatIsNeverRightIsRefused) {
+  EXPECT_EQ(getMessageWith("\"full_model_correct\": 0.75",
+                           "\"full_model_correct\": 0"),
+            "c.json: is of a full model that answers 0 of 472 prompts "
+            "correctly");
 }
 
 TEST(Certificate, OtherTextsAreRefused) {

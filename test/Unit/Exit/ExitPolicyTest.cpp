@@ -248,9 +248,9 @@ TEST_P(ExitPolicyTest, FitIsTakenBack) {
   EXPECT_EQ(numbers.empty(), !policy->needsFit());
   std::unique_ptr<ExitPolicy> other =
       getRegistry().exitPolicies.at(GetParam())();
-  ASSERT_FALSE(other->setFit(numbers));
+  ASSERT_FALSE(other->setFit(numbers, 2));
   EXPECT_EQ(other->getFit(), numbers);
-  llvm::Error error = other->setFit({1.0});
+  llvm::Error error = other->setFit({1.0}, 2);
   EXPECT_TRUE(bool(error));
   llvm::consumeError(std::move(error));
 }

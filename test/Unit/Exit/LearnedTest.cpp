@@ -155,12 +155,14 @@ TEST_F(LearnedTest, SamplesThatDoNotFitAreRefused) {
 }
 
 TEST_F(LearnedTest, NumbersThatAreNoFitAreRefused) {
-  EXPECT_EQ(llvm::toString(create()->setFit(std::vector<double>(7))),
-            "7 numbers of a policy that has 5 for each exit");
-  EXPECT_EQ(llvm::toString(create()->setFit(std::vector<double>(5, INFINITY))),
+  EXPECT_EQ(llvm::toString(create()->setFit(std::vector<double>(7), 1)),
+            "7 numbers of a policy that has 5 for each of 1 exits");
+  EXPECT_EQ(llvm::toString(create()->setFit({}, 1)),
+            "0 numbers of a policy that has 5 for each of 1 exits");
+  EXPECT_EQ(llvm::toString(create()->setFit(std::vector<double>(5, INFINITY), 1)),
             "a number of a policy is not finite");
   EXPECT_EQ(
-      llvm::toString(getRegistry().exitPolicies.at("top1")()->setFit({1})),
+      llvm::toString(getRegistry().exitPolicies.at("top1")()->setFit({1}, 1)),
       "exit policy 'top1' is given 1 fitted numbers, it has 0");
 }
 

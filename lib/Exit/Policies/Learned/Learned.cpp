@@ -27,7 +27,7 @@ public:
 
   llvm::Error fit(ArrayRef<ExitSample> samples) override;
   std::vector<double> getFit() const override;
-  llvm::Error setFit(ArrayRef<double> numbers) override;
+  llvm::Error setFit(ArrayRef<double> numbers, size_t exits) override;
   ExitScores buildScores(ImplicitLocOpBuilder &b,
                          const ExitSite &site) const override;
 
@@ -84,11 +84,12 @@ std::vector<double> Learned::getFit() const {
   return numbers;
 }
 
-llvm::Error Learned::setFit(ArrayRef<double> numbers) {
-  if (numbers.size() % (features + 1))
+llvm::Error Learned::setFit(ArrayRef<double> numbers, size_t exits) {
+  if (numbers.size() != exits * (features + 1))
     return llvm::createStringError(
         llvm::Twine(numbers.size()) + " numbers of a policy that has " +
-        llvm::Twine(features + 1) + " for each exit");
+        llvm::Twine(features + 1) + " for each of " + llvm::Twine(exits) +
+        " exits");
   if (!areFinite(numbers))
     return llvm::createStringError("a number of a policy is not finite");
   models.clear();
