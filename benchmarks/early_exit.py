@@ -89,6 +89,9 @@ class Parts:
         self.layers = model["layers"]
         self.propagates = exits["state"] == "propagate"
         self.head = exits["head_bytes"]
+        # For logits of a token that leaves, where its best word is certain, and of others.
+        self.leave = exits["leave_bytes"]
+        self.last = exits["unsure_bytes"] or self.leave or self.head
         self.layer = exits["layer_bytes"]
         self.projection = sum(p["size"] for p in about["parameters"]
                               if p["name"].split(".")[-1] in ("k", "v")) / self.layers
@@ -98,9 +101,9 @@ class Parts:
     def of_token(self, depth, positions, asks=True):
         """That runs through so many layers, and attends to so many positions."""
         checks = sum(exit <= depth and exit < self.layers for exit in self.exits) if asks else 0
-        heads = checks + (depth == self.layers)
+        heads = checks * self.head + (self.last if depth == self.layers else self.leave)
         skipped = (self.layers - depth) * self.projection if self.propagates else 0
-        return depth * (self.layer + positions * self.position) + heads * self.head + skipped
+        return depth * (self.layer + positions * self.position) + heads + skipped
 
     def expected(self, histogram, positions):
         """Speed-up over the full model, which asks nowhere."""

@@ -197,6 +197,7 @@ def exits():
 
 
 def shortlist():
+    # Of the rows whose numbers are finite.
     inside = np.array([[9, 1], [4, 5], [0, 0.0]])
     outside = np.array([[4, 2, 1], [1, 2, 4.5], [6, 0, 0]])
     slack = np.array([[0.5, 1], [0.25, 0], [0, 2]])
