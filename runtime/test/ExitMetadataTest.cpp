@@ -117,6 +117,15 @@ TEST(ExitMetadata, CertificateOfAnotherModel) {
   EXPECT_NE(text.substr(front.size(), 16), text.substr(text.size() - 16));
 }
 
+TEST(ExitMetadata, CertificateOfAModelThatComputesOtherwise) {
+  auto change = [](ModuleSpec &, ExitsSpec &e) {
+    e.certificate->modelHash = 0xabcd;
+  };
+  EXPECT_EQ(readChanged(change),
+            "m.moe: metadata: the certificate is for model 0x000000000000abcd, "
+            "the module has 0x0000000000000000");
+}
+
 TEST(ExitMetadata, WeightsAreComparedWhereTheirChecksumsAre) {
   auto change = [](ModuleSpec &, ExitsSpec &e) { e.weightsOff = 1; };
   EXPECT_THAT(readChanged(change),

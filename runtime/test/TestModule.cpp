@@ -169,7 +169,7 @@ makeCertificate(Builder &builder, const CertificateSpec &spec, uint64_t hash) {
       builder, spec.prompts, spec.delta, spec.epsilon, spec.risk.c_str(),
       spec.dataHash, hash + uint64_t(spec.weightsOff),
       spec.thresholds.empty() ? nullptr : &spec.thresholds, spec.empiricalRisk,
-      spec.pValue);
+      spec.pValue, spec.modelHash);
 }
 
 static flatbuffers::Offset<fb::Exits> makeExits(Builder &builder,

@@ -49,6 +49,7 @@ struct CertificateSpec {
   std::string risk = "wrong answers";
   uint64_t dataHash = 0x1234;
   int64_t weightsOff = 0; ///< added to the hash of the exits
+  uint64_t modelHash = 0; ///< that of the exits is 0
   std::vector<double> thresholds; ///< absent if empty
 };
 
