@@ -21,6 +21,14 @@ void forRows(KernelBuilder &b, mlir::Value env, mlir::Value buffer,
 void forColumns(
     KernelBuilder &b, int64_t columns,
     llvm::function_ref<void(mlir::Value column, int64_t lanes)> body);
+/// Copies the features of one row to another.
+void copyRow(KernelBuilder &b, RowRef from, RowRef to);
+/// Adds the lanes of `term`, given each piece that forColumns covers.
+mlir::Value sumOverRow(
+    KernelBuilder &b, int64_t columns,
+    llvm::function_ref<mlir::Value(mlir::Value column, int64_t lanes)> term);
+/// The largest element of a row and its column (index), the lowest of equal ones.
+std::pair<mlir::Value, mlir::Value> findLargest(KernelBuilder &b, RowRef row);
 
 /// env, tokens <?xi32>, table <VxDxT>, result <?xDxf32>
 void emitEmbed(KernelBuilder &b, mlir::ValueRange arguments);

@@ -21,20 +21,14 @@ static constexpr float lowest = std::numeric_limits<float>::lowest();
 void moe::cpu::emitPlace(KernelBuilder &b, ValueRange args) {
   Value input = args[1], numbers = args[2], into = args[3];
   forRows(b, args[0], input, [&](Value row) {
-    Value number = b.loadInt(numbers, row);
-    forColumns(b, columnsOf(input), [&](Value column, int64_t lanes) {
-      b.store(b.load({input, row}, column, lanes), {into, number}, column);
-    });
+    copyRow(b, {input, row}, {into, b.loadInt(numbers, row)});
   });
 }
 
 void moe::cpu::emitCopyRows(KernelBuilder &b, ValueRange args) {
   Value input = args[1], result = args[2];
-  forRows(b, args[0], input, [&](Value row) {
-    forColumns(b, columnsOf(input), [&](Value column, int64_t lanes) {
-      b.store(b.load({input, row}, column, lanes), {result, row}, column);
-    });
-  });
+  forRows(b, args[0], input,
+          [&](Value row) { copyRow(b, {input, row}, {result, row}); });
 }
 
 void moe::cpu::emitZeros(KernelBuilder &b, ValueRange args) {
@@ -226,18 +220,8 @@ void moe::cpu::emitSimilarity(KernelBuilder &b, ValueRange args) {
 void moe::cpu::emitBest(KernelBuilder &b, ValueRange args) {
   Value input = args[1], result = args[2];
   forRows(b, args[0], input, [&](Value row) {
-    Value zero = b.index(0);
-    SmallVector<Value> best =
-        b.loop(b.index(1), b.index(columnsOf(input)), 1,
-               ValueRange{b.loadScalar({input, row}, zero), zero},
-               [&](Value i, ValueRange carried) -> SmallVector<Value> {
-                 Value x = b.loadScalar({input, row}, i);
-                 Value greater = arith::CmpFOp::create(
-                     b, arith::CmpFPredicate::OGT, x, carried[0]);
-                 return {b.select(greater, x, carried[0]),
-                         b.select(greater, i, carried[1])};
-               });
-    Value number = arith::IndexCastOp::create(b, b.getI32Type(), best[1]);
+    Value column = findLargest(b, {input, row}).second;
+    Value number = arith::IndexCastOp::create(b, b.getI32Type(), column);
     memref::StoreOp::create(b, number, result, ValueRange{row});
   });
 }
@@ -265,23 +249,13 @@ void moe::cpu::emitStreak(KernelBuilder &b, ValueRange args) {
 /// The length of a row, or of the difference to another.
 static Value lengthOf(KernelBuilder &b, Value buffer, Value row,
                       Value other = {}) {
-  int64_t columns = columnsOf(buffer), whole = columns / kLanes * kLanes;
-  auto squares = [&](Value column, int64_t lanes) {
+  auto square = [&](Value column, int64_t lanes) {
     Value x = b.load({buffer, row}, column, lanes);
     if (other)
       x = b.fsub(x, b.load({other, row}, column, lanes));
     return b.fmul(x, x);
   };
-  Value sum = b.zeros(kLanes);
-  if (whole > 0)
-    sum = b.loop(b.index(0), b.index(whole), kLanes, sum,
-                 [&](Value i, ValueRange carried) -> SmallVector<Value> {
-                   return {b.fadd(carried.front(), squares(i, kLanes))};
-                 })
-              .front();
-  if (columns > whole)
-    sum = b.fadd(sum, b.padded(squares(b.index(whole), columns - whole)));
-  return math::SqrtOp::create(b, b.sumLanes(sum));
+  return math::SqrtOp::create(b, sumOverRow(b, columnsOf(buffer), square));
 }
 
 void moe::cpu::emitSurplus(KernelBuilder &b, ValueRange args) {

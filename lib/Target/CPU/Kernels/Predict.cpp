@@ -81,24 +81,16 @@ struct Guesser {
   void sort() const {
     Value zero = b.index(0);
     b.loop(zero, b.index(columnsOf(sorted)), 1, [&](Value j) {
-      SmallVector<Value> best =
-          b.loop(b.index(1), b.index(columnsOf(left)), 1,
-                 ValueRange{b.loadScalar({left, row}, zero), zero},
-                 [&](Value e, ValueRange carried) -> SmallVector<Value> {
-                   Value x = b.loadScalar({left, row}, e);
-                   Value greater = arith::CmpFOp::create(
-                       b, arith::CmpFPredicate::OGT, x, carried[0]);
-                   return {arith::SelectOp::create(b, greater, x, carried[0]),
-                           arith::SelectOp::create(b, greater, e, carried[1])};
-                 });
-      b.store(best[0], {sorted, row}, j);
+      auto [score, index] = findLargest(b, {left, row});
+      Value best = index;
+      b.store(score, {sorted, row}, j);
       b.when(b.less(j, b.index(shape.count)), [&] {
-        Value expert = arith::IndexCastOp::create(b, b.getI32Type(), best[1]);
+        Value expert = arith::IndexCastOp::create(b, b.getI32Type(), best);
         memref::StoreOp::create(b, expert, experts, ValueRange{row, j});
       });
       Value lowest = arith::ConstantOp::create(
           b, b.getF32FloatAttr(-std::numeric_limits<float>::infinity()));
-      b.store(lowest, {left, row}, best[1]);
+      b.store(lowest, {left, row}, best);
     });
   }
 

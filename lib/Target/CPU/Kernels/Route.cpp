@@ -40,22 +40,13 @@ struct Router {
       b.store(logitAt(e), {scratch, row}, e);
     });
     b.loop(zero, b.index(k), 1, [&](Value j) {
-      Value start = b.loadScalar({scratch, row}, zero);
-      SmallVector<Value> best =
-          b.loop(b.index(1), end, 1, ValueRange{start, zero},
-                 [&](Value e, ValueRange carried) -> SmallVector<Value> {
-                   Value x = b.loadScalar({scratch, row}, e);
-                   Value greater = arith::CmpFOp::create(
-                       b, arith::CmpFPredicate::OGT, x, carried[0]);
-                   return {arith::SelectOp::create(b, greater, x, carried[0]),
-                           arith::SelectOp::create(b, greater, e, carried[1])};
-                 });
-      setWeight(best[0], j);
-      Value expert = arith::IndexCastOp::create(b, b.getI32Type(), best[1]);
+      auto [logit, column] = findLargest(b, {scratch, row});
+      setWeight(logit, j);
+      Value expert = arith::IndexCastOp::create(b, b.getI32Type(), column);
       memref::StoreOp::create(b, expert, experts, ValueRange{row, j});
       Value lowest = arith::ConstantOp::create(
           b, b.getF32FloatAttr(-std::numeric_limits<float>::infinity()));
-      b.store(lowest, {scratch, row}, best[1]);
+      b.store(lowest, {scratch, row}, column);
     });
   }
 

@@ -28,14 +28,48 @@ void moe::cpu::forRows(KernelBuilder &b, Value env, Value like,
              [&](Value begin, Value end) { b.loop(begin, end, 1, body); });
 }
 
+void moe::cpu::copyRow(KernelBuilder &b, RowRef from, RowRef to) {
+  forColumns(b, columnsOf(to.buffer), [&](Value column, int64_t lanes) {
+    b.store(b.load(from, column, lanes), to, column);
+  });
+}
+
+Value moe::cpu::sumOverRow(
+    KernelBuilder &b, int64_t columns,
+    function_ref<Value(Value column, int64_t lanes)> term) {
+  Value sum = b.zeros(kLanes);
+  int64_t whole = columns / kLanes * kLanes;
+  if (whole > 0)
+    sum = b.loop(b.index(0), b.index(whole), kLanes, sum,
+                 [&](Value i, ValueRange carried) -> SmallVector<Value> {
+                   return {b.fadd(carried.front(), term(i, kLanes))};
+                 })
+              .front();
+  if (columns > whole)
+    sum = b.fadd(sum, b.padded(term(b.index(whole), columns - whole)));
+  return b.sumLanes(sum);
+}
+
+std::pair<Value, Value> moe::cpu::findLargest(KernelBuilder &b, RowRef row) {
+  Value zero = b.index(0);
+  SmallVector<Value> best =
+      b.loop(b.index(1), b.index(columnsOf(row.buffer)), 1,
+             ValueRange{b.loadScalar(row, zero), zero},
+             [&](Value i, ValueRange carried) -> SmallVector<Value> {
+               Value x = b.loadScalar(row, i);
+               Value greater = arith::CmpFOp::create(
+                   b, arith::CmpFPredicate::OGT, x, carried[0]);
+               return {arith::SelectOp::create(b, greater, x, carried[0]),
+                       arith::SelectOp::create(b, greater, i, carried[1])};
+             });
+  return {best[0], best[1]};
+}
+
 /// result[row] = source[numbers[row]]
 static void emitGather(KernelBuilder &b, Value env, Value source, Value numbers,
                        Value result) {
   forRows(b, env, result, [&](Value row) {
-    Value number = b.loadInt(numbers, row);
-    forColumns(b, columnsOf(result), [&](Value column, int64_t lanes) {
-      b.store(b.load({source, number}, column, lanes), {result, row}, column);
-    });
+    copyRow(b, {source, b.loadInt(numbers, row)}, {result, row});
   });
 }
 
@@ -77,20 +111,9 @@ void moe::cpu::emitClamp(KernelBuilder &b, double limit, ValueRange args) {
 /// Adds term(x) over the features of one group.
 static Value sumOver(KernelBuilder &b, RowRef row, Value first, int64_t size,
                      function_ref<Value(Value)> term) {
-  Value sum = b.zeros(kLanes);
-  int64_t whole = size / kLanes * kLanes;
-  if (whole > 0)
-    sum = b.loop(b.index(0), b.index(whole), kLanes, sum,
-                 [&](Value i, ValueRange carried) -> SmallVector<Value> {
-                   Value x = b.load(row, b.add(first, i), kLanes);
-                   return {b.fadd(carried.front(), term(x))};
-                 })
-              .front();
-  if (size > whole) {
-    Value x = b.load(row, b.add(first, whole), size - whole);
-    sum = b.fadd(sum, b.padded(term(x)));
-  }
-  return b.sumLanes(sum);
+  return sumOverRow(b, size, [&](Value column, int64_t lanes) {
+    return term(b.load(row, b.add(first, column), lanes));
+  });
 }
 
 void moe::cpu::emitNorm(KernelBuilder &b, NormKind kind, double epsilon,
