@@ -4,6 +4,7 @@
 #include "Flags.h"
 #include "Version.h"
 #include "moe/Driver/Registry.h"
+#include "moe/Exit/ExitPolicy.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 
@@ -351,6 +352,19 @@ static Error verifyExits(const Flags &flags, const CompileCommand &command) {
   return Error::success();
 }
 
+/// A policy that learns says nothing before it did.
+static Error verifyFitted(const CompileCommand &command,
+                          const Registry &registry) {
+  const ExitTrust &exits = command.exits;
+  auto policy = registry.exitPolicies.find(command.options.exitPolicy);
+  if (policy == registry.exitPolicies.end() || !exits.prompts.empty() ||
+      !exits.certificate.empty() || !policy->second()->needsFit())
+    return Error::success();
+  return createStringError("--exit-policy=" + command.options.exitPolicy +
+                           ": knows nothing without --exit-calibrate or "
+                           "--exit-certificate");
+}
+
 Error moe::parseCommandLine(int argc, char **argv, const Registry &registry,
                             CompileCommand &command) {
   // LLVM's libraries bring some hundred flags of their own.
@@ -372,5 +386,7 @@ Error moe::parseCommandLine(int argc, char **argv, const Registry &registry,
     return error;
   if (Error error = verifyExits(flags, command))
     return error;
-  return verifyOptions(command.options, registry);
+  if (Error error = verifyOptions(command.options, registry))
+    return error;
+  return verifyFitted(command, registry);
 }
