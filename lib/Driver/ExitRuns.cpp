@@ -332,10 +332,8 @@ ExitRunner::answer(ArrayRef<const ExitPrompt *> prompts,
 /// full model whatever became of earlier tokens behind it.
 Error ExitRunner::replay(const ExitPrompt &prompt, const ExitAnswer &answer,
                          int32_t leaveAfter, moert_session_t *session,
-                         std::vector<int32_t> *best) const {
-  auto sampler = makeGreedySampler();
-  if (!sampler)
-    return sampler.takeError();
+                         moert_sampler_t *sampler,
+                         std::vector<int32_t> &best) const {
   Rows rows;
   size_t position = 0;
   for (int32_t token : prompt.tokens) {
@@ -347,10 +345,9 @@ Error ExitRunner::replay(const ExitPrompt &prompt, const ExitAnswer &answer,
   // Where all scores are too low, tokens ask everywhere and pass.
   rows.threshold = std::numeric_limits<double>::infinity();
   rows.leaveAfter.assign(rows.wanted.size(), leaveAfter);
-  if (Error error = rows.run(session, sampler->get(), info.vocabulary))
+  if (Error error = rows.run(session, sampler, info.vocabulary))
     return error;
-  if (best)
-    best->insert(best->end(), rows.best.begin(), rows.best.end());
+  append_range(best, rows.best);
   return Error::success();
 }
 
@@ -389,24 +386,31 @@ ExitRunner::record(ArrayRef<const ExitPrompt *> prompts,
   FileRemover remover(path);
   std::vector<std::vector<int32_t>> best(layers.size());
   std::vector<int32_t> full;
-  for (int64_t exit = -1; exit < int64_t(layers.size()); ++exit) {
-    // Rows that left and wait must not meet the next pass.
-    auto session = startSession(prompts, 1);
-    if (!session)
-      return session.takeError();
-    if (exit < 0)
-      if (Error error = takeStatus(
-              moert_session_exits_start(session->get(), path.c_str())))
-        return about(std::move(error));
+  // Every prompt begins at position 0, which forgets rows that left and wait.
+  auto session = startSession(prompts, 1);
+  if (!session)
+    return session.takeError();
+  auto sampler = makeGreedySampler();
+  if (!sampler)
+    return sampler.takeError();
+  auto replayAll = [&](int64_t leaveAfter,
+                       std::vector<int32_t> &tokens) -> Error {
     for (auto [prompt, answer] : zip_equal(prompts, answers))
-      if (Error error =
-              replay(*prompt, answer, exit < 0 ? 0 : int32_t(layers[exit]),
-                     session->get(), exit < 0 ? &full : &best[exit]))
-        return about(std::move(error));
-    if (exit < 0)
-      if (Error error = takeStatus(moert_session_exits_write(session->get())))
-        return about(std::move(error));
-  }
+      if (Error error = replay(*prompt, answer, int32_t(leaveAfter),
+                               session->get(), sampler->get(), tokens))
+        return error;
+    return Error::success();
+  };
+  if (Error error = takeStatus(
+          moert_session_exits_start(session->get(), path.c_str())))
+    return about(std::move(error));
+  if (Error error = replayAll(/*leaveAfter=*/0, full))
+    return about(std::move(error));
+  if (Error error = takeStatus(moert_session_exits_write(session->get())))
+    return about(std::move(error));
+  for (auto [exit, tokens] : zip_equal(layers, best))
+    if (Error error = replayAll(exit, tokens))
+      return about(std::move(error));
   auto samples = parseRecording(path, layers.size());
   if (!samples)
     return about(samples.takeError());

@@ -52,7 +52,8 @@ private:
                int64_t sequences) const;
   llvm::Error replay(const ExitPrompt &prompt, const ExitAnswer &answer,
                      int32_t leaveAfter, moert_session_t *session,
-                     std::vector<int32_t> *best) const;
+                     moert_sampler_t *sampler,
+                     std::vector<int32_t> &best) const;
   llvm::Error about(llvm::Error error) const;
 
   std::string file, name;
