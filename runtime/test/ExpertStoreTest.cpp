@@ -242,15 +242,20 @@ TEST_F(ExpertStoreTest, PiecesOfAPromotedGuessCountAsWanted) {
   EXPECT_EQ(model.takeAll(1).size(), 2u);
 }
 
+/// Expert 4 of layer 1 is guessed, and two of its pieces are under way.
+static void beginGuess(TestExperts &experts) {
+  experts.options.pieceBytes = 4096;
+  experts.file.hold();
+  experts.start(8);
+  experts.store->beginForward(1);
+  experts.prefetch(1, {4});
+  experts.file.waitForRequests(2);
+}
+
 TEST_F(ExpertStoreTest, AGuessThatIsNotWantedEndsHalfRead) {
   for (bool isCanceled : {false, true}) {
     TestExperts other(3, 8, sameSize);
-    other.options.pieceBytes = 4096;
-    other.file.hold();
-    other.start(8);
-    other.store->beginForward(1);
-    other.prefetch(1, {4});
-    other.file.waitForRequests(2);
+    beginGuess(other);
     if (isCanceled)
       other.cancel(1);
     else
@@ -274,12 +279,7 @@ TEST_F(ExpertStoreTest, AGuessThatIsNotWantedEndsHalfRead) {
 TEST_F(ExpertStoreTest, ALayerWithoutRowsEndsItsGuesses) {
   for (bool asks : {true, false}) {
     TestExperts other(3, 8, sameSize);
-    other.options.pieceBytes = 4096;
-    other.file.hold();
-    other.start(8);
-    other.store->beginForward(1);
-    other.prefetch(1, {4});
-    other.file.waitForRequests(2);
+    beginGuess(other);
     if (asks) {
       other.demand(1, {});
       EXPECT_THAT(other.take(1), IsEmpty()); // waits for nothing
