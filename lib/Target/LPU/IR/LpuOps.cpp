@@ -1,0 +1,43 @@
+//===- LpuOps.cpp - what makes programs and clusters valid ----------------===//
+#include "IR/Lpu.h"
+
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace moe::lpu;
+
+#define GET_OP_CLASSES
+#include "LpuOps.cpp.inc"
+
+void BufferOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
+  setName(getResult(), getName());
+}
+
+LogicalResult BufferOp::verify() { return success(); }
+LogicalResult InterfaceOp::verify() { return success(); }
+LogicalResult ClusterOp::verify() { return success(); }
+LogicalResult AluOp::verify() { return success(); }
+LogicalResult MultiplyOp::verify() { return success(); }
+LogicalResult InstallOp::verify() { return success(); }
+
+/// A stream of what a buffer holds.
+static Type streamOf(Value buffer) {
+  auto type = cast<VectorsType>(buffer.getType());
+  return StreamType::get(type.getContext(), type.getElementType());
+}
+
+LogicalResult
+ReadOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
+                         ReadOp::Adaptor adaptor,
+                         SmallVectorImpl<Type> &types) {
+  types.push_back(streamOf(adaptor.getBuffer()));
+  return success();
+}
+
+LogicalResult
+GatherOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
+                           GatherOp::Adaptor adaptor,
+                           SmallVectorImpl<Type> &types) {
+  types.push_back(streamOf(adaptor.getBuffer()));
+  return success();
+}
