@@ -122,7 +122,8 @@ def LPU_BufferKind : LPU_Enum<"BufferKind", "what is in a buffer, and when", [
     I32EnumAttrCase<"State", 2, "state">,
     I32EnumAttrCase<"Input", 3, "input">,
     I32EnumAttrCase<"Output", 4, "output">,
-    I32EnumAttrCase<"Temporary", 5, "temporary">]>;
+    I32EnumAttrCase<"Temporary", 5, "temporary">,
+    I32EnumAttrCase<"Text", 6, "text">]>;
 def LPU_BufferKindAttr : LPU_EnumAttr<LPU_BufferKind, "buffer_kind">;
 
 /// As Field of the program's schema.
@@ -151,6 +152,17 @@ def LPU_AluKind : LPU_Enum<"AluKind", "operation of an ALU", [
     I32EnumAttrCase<"Relu", 34, "relu">, I32EnumAttrCase<"Exp2", 35, "exp2">,
     I32EnumAttrCase<"Rsqrt", 36, "rsqrt">, I32EnumAttrCase<"Tanh", 37, "tanh">]>;
 def LPU_AluKindAttr : LPU_EnumAttr<LPU_AluKind, "alu_kind">;
+
+/// Numbered as moert_lpu_track_kind_t.
+def LPU_TrackKind : LPU_Enum<"TrackKind", "who issues", [
+    I32EnumAttrCase<"Read", 0, "read">, I32EnumAttrCase<"Write", 1, "write">,
+    I32EnumAttrCase<"Vxm", 2, "vxm">, I32EnumAttrCase<"Load", 3, "load">,
+    I32EnumAttrCase<"Feed", 4, "feed">, I32EnumAttrCase<"Drain", 5, "drain">,
+    I32EnumAttrCase<"Shift", 6, "shift">, I32EnumAttrCase<"Permute", 7, "permute">,
+    I32EnumAttrCase<"Distribute", 8, "distribute">,
+    I32EnumAttrCase<"Transpose", 9, "transpose">,
+    I32EnumAttrCase<"Select", 10, "select">, I32EnumAttrCase<"C2c", 11, "c2c">,
+    I32EnumAttrCase<"Icu", 12, "icu">]>;
 
 //===----------------------------------------------------------------------===//
 // Attributes
@@ -201,6 +213,35 @@ def LPU_LoadAttr : LPU_Attr<"Load", "load"> {
     "int64_t":$matrix, EnumParameter<LPU_Field>:$field, "int64_t":$first,
     "bool":$transposed, "IndicesAttr":$rows, "IndicesAttr":$columns,
     OptionalParameter<"::mlir::DenseF32ArrayAttr">:$factors);
+  let hasCustomAssemblyFormat = 1;
+}
+
+def LPU_LinkAttr : LPU_Attr<"Link", "link"> {
+  let summary = "a wire between two chips";
+  let description = [{
+    Link `linkA` of chip `chipA` ends at link `linkB` of chip `chipB`.
+
+    Example: `#lpu.link<0.c2c3 to 1.c2c0>`.
+  }];
+  let parameters = (ins "int64_t":$chipA, "int64_t":$linkA, "int64_t":$chipB,
+    "int64_t":$linkB);
+  let hasCustomAssemblyFormat = 1;
+}
+
+def LPU_TrackAttr : LPU_Attr<"Track", "track"> {
+  let summary = "who issues";
+  let description = [{
+    One sequence of instructions, as `moert_lpu_track_kind_t` numbers them; `side` is
+    west, and `index` 0, where a kind has none. In text: `mem.e12.read`,
+    `mem.w3.write` (slices), `vxm.5` (an ALU), `mxm.e0.load`, `mxm.e0.feed`,
+    `mxm.e0.drain` (planes), `sxm.w0.shift`, and likewise permute, distribute,
+    transpose and select (units), `c2c.e3` (links), `icu`; of another chip than 0 with
+    its number behind: `icu on 2`.
+
+    Example: `#lpu.track<mem.e12.read on 2>`.
+  }];
+  let parameters = (ins "int64_t":$chip, EnumParameter<LPU_TrackKind>:$kind,
+    EnumParameter<LPU_Side>:$side, "int64_t":$index);
   let hasCustomAssemblyFormat = 1;
 }
 

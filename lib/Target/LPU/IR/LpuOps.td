@@ -31,11 +31,12 @@ def LPU_ProgramOp : LPU_Op<"program", [Symbol, IsolatedFromAbove, NoTerminator,
     Arg<StrAttr, "name of the machine, or path of its file">:$machine,
     Arg<DefaultValuedAttr<I64Attr, "1">, "chips">:$chips,
     Arg<OptionalAttr<I64Attr>, "positions of the state">:$positions,
-    Arg<OptionalAttr<I64Attr>, "words of the vocabulary">:$vocabulary);
+    Arg<OptionalAttr<I64Attr>, "words of the vocabulary">:$vocabulary,
+    Arg<OptionalAttr<TypedArrayAttrBase<LPU_LinkAttr, "links">>, "wires between the chips">:$links);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
     $sym_name `machine` $machine (`chips` $chips^)? (`positions` $positions^)?
-    (`vocabulary` $vocabulary^)? attr-dict-with-keyword $body
+    (`vocabulary` $vocabulary^)? (`links` $links^)? attr-dict-with-keyword $body
   }];
 }
 
@@ -73,14 +74,15 @@ def LPU_InterfaceOp : LPU_Op<"interface", [AttrSizedOperandSegments]> {
     Arg<Optional<LPU_VectorsType>, "i32: the likeliest token, in each lane">:$next,
     Arg<Variadic<LPU_VectorsType>, "f16: keys of each layer">:$high,
     Arg<Variadic<LPU_VectorsType>, "f16: what is left of the keys">:$low,
+    Arg<Variadic<LPU_VectorsType>, "f16: the keys again, in the other hemisphere">:$copies,
     Arg<Variadic<LPU_VectorsType>, "f32: values of each layer">:$values,
     Arg<OptionalAttr<LPU_IndicesAttr>, "head of each lane of the state">:$heads,
     Arg<OptionalAttr<LPU_IndicesAttr>, "element of the head">:$dims);
   let assemblyFormat = [{
     `token` $token `position` $position `logits` $logits (`next` $next^)?
-    (`keys` $high^ `and` $low `values` $values)? (`heads` $heads^ `dims` $dims)? attr-dict `:`
+    (`keys` $high^ `and` $low `again` $copies `values` $values)? (`heads` $heads^ `dims` $dims)? attr-dict `:`
     type($token) `,` type($position) `,` type($logits) (`,` type($next)^)?
-    (`,` `(` type($high)^ `)` `,` `(` type($low) `)` `,` `(` type($values) `)`)?
+    (`,` `(` type($high)^ `)` `,` `(` type($low) `)` `,` `(` type($copies) `)` `,` `(` type($values) `)`)?
   }];
   let hasVerifier = 1;
 }
@@ -146,11 +148,17 @@ def LPU_GatherOp : LPU_StreamOp<"gather", [
 
 def LPU_WriteOp : LPU_StreamOp<"write"> {
   let summary = "a vector into memory";
-  let arguments = (ins LPU_StreamType:$value, LPU_VectorsType:$buffer, I64Attr:$index,
-    DefaultValuedAttr<I64Attr, "0">:$step);
+  let description = [{
+    With `byte` only that byte plane, to a buffer of i8. With `copies n` the same to
+    n vectors from `index` on, which lie in different slices.
+  }];
+  let arguments = (ins LPU_StreamType:$value,
+    Arg<OptionalAttr<I64Attr>, "byte plane">:$byte, LPU_VectorsType:$buffer,
+    I64Attr:$index, DefaultValuedAttr<I64Attr, "0">:$step,
+    Arg<DefaultValuedAttr<I64Attr, "1">, "vectors that take it">:$copies);
   let assemblyFormat = [{
-    $value `to` $buffer `[` $index (`step` $step^)? `]` attr-dict `:` type($value)
-    `,` type($buffer)
+    $value (`byte` $byte^)? `to` $buffer `[` $index (`step` $step^)? `]`
+    (`copies` $copies^)? attr-dict `:` type($value) `,` type($buffer)
   }];
 }
 
@@ -171,7 +179,8 @@ def LPU_AluOp : LPU_StreamOp<"alu", [Pure]> {
 
     Constraints:
     * (alu_c1) neg, pass, cvt, relu, exp2, rsqrt and tanh take one operand, the others
-      two of one type.
+      two of one type; and, or, xor, mask and maskn: two of as many bytes, the result is
+      of the first's type.
     * (alu_c2) min, max, exp2, rsqrt, tanh are of f32 (min, max: or i32); gt, ge and eq
       give i32 or vector<4xi8>; only cvt changes a type besides.
   }];
@@ -245,6 +254,123 @@ def LPU_InstallOp : LPU_Op<"install", [HasParent<"::moe::lpu::ProgramOp">,
     attr-dict `:` type($buffer) (`and` type($high)^)? (`by` type($map)^)? `->` type($result)
   }];
   let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// The schedule, and the queues that are made of it
+//===----------------------------------------------------------------------===//
+
+def LPU_SegmentOp : LPU_Op<"segment", [NoTerminator, SingleBlock, NoRegionArguments,
+    HasParent<"::moe::lpu::ProgramOp">]> {
+  let summary = "what runs without the host between";
+  let description = [{
+    A whole step, or the part of it up to an exit. It holds `lpu.issue`s in any order
+    (level scheduled), or one `lpu.queue` for each track (level queues). `cycles` is
+    1 + the last cycle in which a result arrives somewhere or a row is written +
+    superlanes.
+
+    Example:
+    ```mlir
+    lpu.segment "step" cycles 1250 {
+      lpu.issue 1188 mem.e12.read read row 17 -> s4.w repeat 20 every 1 step 1
+        claim 0x1234abcd, 0x99aa0011 uses 1 of "layers.0.q"
+      lpu.issue 1195 vxm.5 add f32 alu3, s4.w -> s8.e claim 0x5f uses 1
+    }
+    ```
+  }];
+  let arguments = (ins StrAttr:$name, Arg<I64Attr, "that it takes">:$cycles);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$name `cycles` $cycles attr-dict-with-keyword $body";
+  let hasVerifier = 1;
+}
+
+/// An instruction is in two numbers, as in the program's file: `low` has opcode,
+/// types, ports and row, `high` the immediate.
+class LPU_WordOp<string mnemonic, list<Trait> traits> : LPU_Op<mnemonic, traits> {
+  let hasCustomAssemblyFormat = 1;
+  let skipDefaultBuilders = 1;
+  let hasVerifier = 1;
+}
+
+def LPU_IssueOp : LPU_WordOp<"issue", [HasParent<"::moe::lpu::SegmentOp">]> {
+  let summary = "an instruction with its cycle and track";
+  let description = [{
+    Dispatched in cycle `cycle`; `times` - 1 more times after it, `every` cycles
+    apart, `step` added to its row each time. `claim` is that of the first time,
+    `repeatsClaim` that of the REPEAT that the others become: the fold of their
+    claims (`moert/abi/lpu.h`). `uses` says how many instructions take each result.
+
+    In text: the opcode; `saturate` or `add` for its flag; types (`f32`, or `f32 to i32`
+    where the result's is another one); ports `s4.e` (the vector whose first stream
+    is 4, flowing east), `alu3`, `latch`; `by` a map; `->` where the result goes; `row`;
+    `imm`.
+
+    Example:
+    ```mlir
+    lpu.issue 1188 mem.e12.read read row 17 -> s4.w repeat 20 every 1 step 1
+      claim 0x1234abcd, 0x99aa0011 uses 1 of "layers.0.q"
+    ```
+  }];
+  let arguments = (ins I64Prop:$cycle, LPU_TrackAttr:$track, I64Prop:$low,
+    I64Prop:$high, I64Prop:$times, I64Prop:$every, I64Prop:$step, I64Prop:$claim,
+    I64Prop:$repeatsClaim, I64Prop:$uses,
+    Arg<OptionalAttr<StrAttr>, "what it belongs to, for people and pictures">:$name);
+  let builders = [OpBuilder<(ins "int64_t":$cycle, "TrackAttr":$track,
+    "const moert_lpu_instruction_t &":$instruction, "uint32_t":$claim,
+    CArg<"uint16_t", "0">:$uses, CArg<"int64_t", "1">:$times,
+    CArg<"int64_t", "1">:$every, CArg<"int64_t", "0">:$step,
+    CArg<"uint32_t", "0">:$repeatsClaim, CArg<"StringAttr", "nullptr">:$name)>];
+  let extraClassDeclaration = [{
+    moert_lpu_instruction_t getInstruction();
+    /// Cycle of the last time.
+    int64_t getLastCycle() { return getCycle() + (getTimes() - 1) * getEvery(); }
+  }];
+}
+
+def LPU_QueueOp : LPU_Op<"queue", [NoTerminator, SingleBlock, NoRegionArguments,
+    HasParent<"::moe::lpu::SegmentOp">]> {
+  let summary = "the text of one track";
+  let description = [{
+    The words in the order in which they are issued, from cycle 0 on, each in the
+    cycle after the one before, but for: `nop n`, which takes n cycles; `repeat n
+    every d step s`, which issues the instruction before it n times more, d, 2d, ... nd
+    cycles behind it, and so ends in the cycle n * d behind it (with s added to its row each time);
+    `sync`, which takes until the barrier. `resident` words are in the queue
+    at the start, the others come by `ifetch`; without it, all.
+
+    Example:
+    ```mlir
+    lpu.queue mem.e12.read {
+      lpu.text nop 1188
+      lpu.text read row 17 -> s4.w claim 0x1234abcd uses 1
+      lpu.text repeat 19 every 1 step 1 claim 0x99aa0011 uses 1
+    }
+    ```
+  }];
+  let arguments = (ins LPU_TrackAttr:$track,
+    Arg<DefaultValuedAttr<I64Attr, "0">, "words that are there at the start; 0: all">:$resident);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "custom<Track>($track) (`resident` $resident^)? attr-dict-with-keyword $body";
+  let hasVerifier = 1;
+}
+
+def LPU_TextOp : LPU_WordOp<"text", [HasParent<"::moe::lpu::QueueOp">]> {
+  let summary = "one word of a queue";
+  let description = [{
+    As `lpu.issue` without cycle and track. The claim of a `repeat` is that of what it
+    repeats, its uses are those of each of the repeated results.
+
+    Example: see `lpu.queue`.
+    ```mlir
+    lpu.text repeat 19 every 1 step 1 claim 0x99aa0011 uses 1
+    ```
+  }];
+  let arguments = (ins I64Prop:$low, I64Prop:$high, I64Prop:$claim, I64Prop:$uses);
+  let builders = [OpBuilder<(ins "const moert_lpu_instruction_t &":$instruction,
+    CArg<"uint32_t", "0">:$claim, CArg<"uint16_t", "0">:$uses)>];
+  let extraClassDeclaration = [{
+    moert_lpu_instruction_t getInstruction();
+  }];
 }
 
 #endif // MOE_TARGET_LPU_IR_LPUOPS_TD
