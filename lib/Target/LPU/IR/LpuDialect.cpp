@@ -29,6 +29,38 @@ int64_t moe::lpu::bytesOf(Type element) {
   return isFourBytes ? 4 : 0;
 }
 
+uint8_t moe::lpu::typeCodeOf(Type element) {
+  if (element.isF16())
+    return MOERT_LPU_F16;
+  if (element.isF32())
+    return MOERT_LPU_F32;
+  if (element.isInteger(8))
+    return MOERT_LPU_I8;
+  if (element.isInteger(16))
+    return MOERT_LPU_I16;
+  return element.isInteger(32) ? MOERT_LPU_I32 : MOERT_LPU_I8X4;
+}
+
+Type moe::lpu::typeOfCode(MLIRContext *context, uint8_t code) {
+  Builder builder(context);
+  switch (code) {
+  case MOERT_LPU_I8:
+    return builder.getI8Type();
+  case MOERT_LPU_I16:
+    return builder.getI16Type();
+  case MOERT_LPU_I32:
+    return builder.getI32Type();
+  case MOERT_LPU_F16:
+    return builder.getF16Type();
+  case MOERT_LPU_F32:
+    return builder.getF32Type();
+  case MOERT_LPU_I8X4:
+    return VectorType::get({4}, builder.getI8Type());
+  default:
+    return nullptr;
+  }
+}
+
 static LogicalResult verifyElement(function_ref<InFlightDiagnostic()> emitError,
                                    Type element) {
   if (bytesOf(element))

@@ -221,7 +221,7 @@ def LPU_LinkAttr : LPU_Attr<"Link", "link"> {
   let description = [{
     Link `linkA` of chip `chipA` ends at link `linkB` of chip `chipB`.
 
-    Example: `#lpu.link<0.c2c3 to 1.c2c0>`.
+    Example: `#lpu.link<0 link 3 to 1 link 0>`.
   }];
   let parameters = (ins "int64_t":$chipA, "int64_t":$linkA, "int64_t":$chipB,
     "int64_t":$linkB);

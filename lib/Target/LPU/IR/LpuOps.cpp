@@ -1,10 +1,15 @@
 //===- LpuOps.cpp - what makes programs and clusters valid ----------------===//
+#include "IR/InstructionText.h"
 #include "IR/Lpu.h"
 
 #include "mlir/IR/Builders.h"
 
 using namespace mlir;
 using namespace moe::lpu;
+
+static void printTrack(OpAsmPrinter &printer, Operation *, TrackAttr track) {
+  printer << nameOfTrack(track);
+}
 
 #define GET_OP_CLASSES
 #include "LpuOps.cpp.inc"

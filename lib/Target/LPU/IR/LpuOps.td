@@ -319,7 +319,7 @@ def LPU_IssueOp : LPU_WordOp<"issue", [HasParent<"::moe::lpu::SegmentOp">]> {
     "const moert_lpu_instruction_t &":$instruction, "uint32_t":$claim,
     CArg<"uint16_t", "0">:$uses, CArg<"int64_t", "1">:$times,
     CArg<"int64_t", "1">:$every, CArg<"int64_t", "0">:$step,
-    CArg<"uint32_t", "0">:$repeatsClaim, CArg<"StringAttr", "nullptr">:$name)>];
+    CArg<"uint32_t", "0">:$repeatsClaim, CArg<"::mlir::StringAttr", "{}">:$name)>];
   let extraClassDeclaration = [{
     moert_lpu_instruction_t getInstruction();
     /// Cycle of the last time.

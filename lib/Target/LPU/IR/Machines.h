@@ -1,0 +1,18 @@
+//===- Machines.h - the machine that a program is for -----------*- C++ -*-===//
+#ifndef MOE_LIB_TARGET_LPU_IR_MACHINES_H
+#define MOE_LIB_TARGET_LPU_IR_MACHINES_H
+
+#include "lpu/Machine.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+namespace moe::lpu {
+
+using moert::lpu::Machine;
+
+/// The machine that comes with the project under this name, or else that of a file.
+llvm::Expected<Machine> findMachine(llvm::StringRef nameOrPath);
+
+} // namespace moe::lpu
+
+#endif // MOE_LIB_TARGET_LPU_IR_MACHINES_H
