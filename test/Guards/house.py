@@ -237,7 +237,7 @@ def check_diagnostics(root):
 
 def records(root, tblgen, include, path):
     done = subprocess.run(
-        [tblgen, "--dump-json", "-I", os.path.join(root, "include"), "-I", include, path],
+        [tblgen, "--dump-json", "-I", root, "-I", os.path.join(root, "include"), "-I", include, path],
         capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stderr)
