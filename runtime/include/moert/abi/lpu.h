@@ -196,8 +196,8 @@ typedef struct {
  * buffer is dynamic if any GATHER or SCATTER of the program touches it. The claim of an
  * instruction is fold over its sources in the order src0, src1, map (LW: what the buffer
  * holds at the end; LATCH: src0; ABC: the activations in order; ACC: the results in order;
- * READ: what it takes; GATHER: what it takes; SCATTER and WRITE: data, then map (if any);
- * IW: the array's; NOP, SYNC, NOTIFY, CONFIG, CLEAR, DESKEW: 0). The claim of a REPEAT is the
+ * READ: what it takes; GATHER: what it takes; SCATTER and WRITE: data, then map (if any),
+ * then where: the number of the buffer and of its vector that `row` is of; IW: the array's; NOP, SYNC, NOTIFY, CONFIG, CLEAR, DESKEW: 0). The claim of a REPEAT is the
  * fold of the claims of its repetitions. */
 static inline uint32_t moert_lpu_mix(uint32_t a, uint32_t b) {
   uint32_t h = (a ^ (b + 0x9e3779b9u + (a << 6) + (a >> 2))) * 0x85ebca6bu;
