@@ -119,15 +119,18 @@ typedef enum {
   MOERT_LPU_LATCH = 38, /* keeps src0 in the ALU until the next LATCH; no result */
   /* MXM. */
   MOERT_LPU_LW = 48,    /* src0: first of 16 streams, 0 or 16, outward; imm: n (1 to
-                           20) cycles; row: first group of 16 columns */
+                           20) cycles; row: first group of 16 columns. Groups that
+                           nothing was loaded into since the last IW are 0 */
   MOERT_LPU_LWX = 49,   /* ours: the same from packed codes; imm bits 0-7: n,
-                           8-15: streams, 16-23: moert_lpu_format_t */
+                           8-15: streams, 16-23: moert_lpu_format_t. TRELLIS takes 7,
+                           or 10 with the bits before the first lane */
   MOERT_LPU_IW = 50,    /* type: I8; F16 takes the buffers of both planes: the even
                            plane's holds low bytes, the odd one's high bytes */
   MOERT_LPU_CLEAR = 51, /* array and buffer become 0 */
   MOERT_LPU_ABC = 52,   /* src0, type I8 or F16 (on the even plane), imm: n */
   MOERT_LPU_ACC = 53,   /* dst, type (of the activation), imm: n, with the flag adds to
-                           what the accumulator holds (machine: mxm.accumulators) */
+                           what the accumulator holds. Result i goes through
+                           accumulator i (machine: mxm.accumulators) */
   /* SXM. type gives the width: a unit moves all byte planes of a vector at once. */
   MOERT_LPU_SHIFT = 64,      /* imm (signed): superlanes northward; zeros come in */
   MOERT_LPU_PERMUTE = 65,    /* lane l of the result is lane map[l]; map: I16 */
@@ -185,8 +188,10 @@ typedef struct {
  *                                                       (each source's identity; 0 if none;
  *                                                       TRANSPOSE: fold over its 16 sources
  *                                                       as src0, result stream i as src1)
- *   weights in a buffer after LW                        fold(7, opcode, imm, row, then of each
- *                                                            cycle the 16 streams, in order)
+ *   weights in a buffer after LW                        fold(7, opcode, imm, row, what the
+ *                                                            buffer held if it held something,
+ *                                                            then of each cycle the 16 streams,
+ *                                                            in order)
  *                                                       (LWX: as many streams as it takes)
  *   weights in an array after IW                        the buffer's; F16: fold(8, low, high)
  *   after CLEAR                                         fold(9)
@@ -197,7 +202,8 @@ typedef struct {
  * instruction is fold over its sources in the order src0, src1, map (LW: what the buffer
  * holds at the end; LATCH: src0; ABC: the activations in order; ACC: the results in order;
  * READ: what it takes; GATHER: what it takes; SCATTER and WRITE: data, then map (if any),
- * then where: the number of the buffer and of its vector that `row` is of; IW: the array's; NOP, SYNC, NOTIFY, CONFIG, CLEAR, DESKEW: 0). The claim of a REPEAT is the
+ * then where: the number of the buffer and of its vector that `row` is of; IW: the
+ * array's; NOP, SYNC, NOTIFY, CONFIG, CLEAR, DESKEW: 0). The claim of a REPEAT is the
  * fold of the claims of its repetitions. */
 static inline uint32_t moert_lpu_mix(uint32_t a, uint32_t b) {
   uint32_t h = (a ^ (b + 0x9e3779b9u + (a << 6) + (a >> 2))) * 0x85ebca6bu;
