@@ -148,7 +148,7 @@ static Offset<fb::Target> target(FlatBufferBuilder &builder,
   return fb::CreateTarget(builder, builder.CreateString(input.backend),
                           builder.CreateString(code.driver),
                           text(builder, code.triple), text(builder, code.cpu),
-                          texts(builder, code.features));
+                          texts(builder, code.features), code.context);
 }
 
 static Offset<fb::Model> model(FlatBufferBuilder &builder,

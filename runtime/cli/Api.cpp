@@ -80,10 +80,11 @@ Decoder Module::makeDecoder(bool skipSpecial) const {
 //===-- Session -----------------------------------------------------------===//
 
 Session::Session(const Module &module, const SessionOptions &options)
-    : module(module), batchRows(options.batch_rows) {
+    : module(module) {
   moert_session_t *made = nullptr;
   check(moert_session_create(module.get(), &options, &made), module.path);
   session.reset(made);
+  batchRows = moert_session_batch_rows(made);
 }
 
 void Session::forward(const moert_batch_t &batch) {

@@ -234,6 +234,7 @@ Json Benchmark::report() {
   result["decode_tokens"] = decodeTokens;
   result["repetitions"] = decode.size();
   result["threads"] = setup.session().threads();
+  addDevice(result, setup.session());
   return result;
 }
 
@@ -275,6 +276,13 @@ void Benchmark::print(const Json &result) const {
                 double(info.active_bytes_per_token) / 1e6,
                 2 * double(info.macs_per_token) / 1e6);
   text += line;
+  if (result.contains("cycles_per_token")) {
+    std::snprintf(line, sizeof(line),
+                  "On the device it takes %.0f cycles: %.0f tokens/s.\n",
+                  result["cycles_per_token"].get<double>(),
+                  result["device_decode_tokens_per_second"].get<double>());
+    text += line;
+  }
   if (info.exits > 0 && !result["average_layers"].is_null()) {
     std::snprintf(line, sizeof(line),
                   "It ran through %.2f of %d layers, %.2f with the heads of "

@@ -319,6 +319,7 @@ int Generation::report(const Runner &runner) {
   }
   result["decode_tokens_per_second"] = rateOf(runner.decode);
   result["prefill_tokens_per_second"] = rateOf(runner.prefill);
+  addDevice(result, setup.session());
   ExitFigures figures(setup.module.info.layers);
   for (const Request &request : requests)
     figures.add(request);

@@ -25,7 +25,7 @@ Setup::Setup(const Options &options)
   checkExitFlags();
   if (context > module.info.context)
     fail(module.path, "--ctx-size is ", context,
-         ", but the model has room for ", module.info.context, " positions");
+         ", but the module has room for ", module.info.context, " positions");
 }
 
 /// What has no meaning for this module is refused, not ignored.
@@ -210,6 +210,27 @@ Sampler Setup::makeSampler() const {
   return Sampler(sampler);
 }
 
+void moert::cli::addDevice(Json &result, const Session &session) {
+  const moert_session_stats_t stats = session.stats();
+  if (stats.device_rows == 0)
+    return;
+  const double perToken =
+      double(stats.device_cycles) / double(stats.device_rows);
+  result["predicted_cycles"] = stats.predicted_cycles;
+  result["simulated_cycles"] = stats.device_cycles;
+  result["cycles_per_token"] = perToken;
+  result["device_decode_tokens_per_second"] = stats.device_clock_hz / perToken;
+}
+
+/// Which share of the time each kind of unit was at work.
+static void addUnits(Json &result, const moert_session_stats_t &stats) {
+  for (int64_t i = 0; i < stats.device_unit_count; ++i) {
+    const moert_session_unit_t &unit = stats.device_units[i];
+    result[std::string(unit.name) + "_share"] =
+        double(unit.busy_cycles) / double(unit.available_cycles);
+  }
+}
+
 Json moert::cli::statsOf(const Session &session, const Runner *runner) {
   moert_session_stats_t stats = session.stats();
   Json result = Json::object();
@@ -256,6 +277,12 @@ Json moert::cli::statsOf(const Session &session, const Runner *runner) {
     result["stall_seconds"] = stats.stall_seconds;
     result["link_seconds"] = stats.link_seconds;
     result["expert_reader"] = stats.expert_reader;
+  }
+  if (stats.device_rows > 0) {
+    result["device_clock_hz"] = stats.device_clock_hz;
+    result["device_rows"] = stats.device_rows;
+    addDevice(result, session);
+    addUnits(result, stats);
   }
   result["peak_resident_bytes"] = int64_t(usage.ru_maxrss) * 1024;
   return result;

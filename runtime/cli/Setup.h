@@ -68,6 +68,10 @@ private:
   int64_t capacity = 0, sequences = 0; ///< of the session
 };
 
+/// Cycles of a device that counts them, and what they make at its clock; nothing
+/// of others.
+void addDevice(Json &result, const Session &session);
+
 /// What a session did and holds, units in the names.
 Json statsOf(const Session &session, const Runner *runner);
 

@@ -219,6 +219,28 @@ TEST(Code, ScalesAndZerosBelongToTheirGroups) {
   EXPECT_EQ(matrix.row(0)[0], -655040);
 }
 
+/// Drivers that compute with levels need the parts that weights are made of.
+TEST(Code, WeightsAreMadeOfLevelsScalesAndZeros) {
+  Code code = planes(4);
+  code.columns = 32;
+  code.zeros = true;
+  code.offset = 3;
+  Matrix matrix(code, 20, 96);
+  for (size_t i = 0; i < matrix.bytes.size(); ++i)
+    matrix.bytes[i] = std::byte(i * 37 & 0x3b); // as scales: finite
+  for (uint64_t row : {0, 7, 19}) {
+    ASSERT_EQ(code.groups(96), 4u); // of whole steps
+    int16_t levels[96];
+    float scales[4], zeros[4];
+    decodeLevels(code, 20, 96, matrix.bytes.data(), row, levels);
+    decodeScales(code, 20, 96, matrix.bytes.data(), row, scales, zeros);
+    std::vector<float> weights = matrix.row(row);
+    for (size_t c = 0; c < 96; ++c)
+      ASSERT_EQ(weights[c], scales[c / 32] * (levels[c] - zeros[c / 32]))
+          << row << " " << c;
+  }
+}
+
 TEST(Code, RowsMayShareAScale) {
   Code code = planes(8);
   code.offset = 1;

@@ -54,6 +54,9 @@ TEST(Metadata, ModelNumbers) {
               HasSubstr("vocabulary is 2147483648"));
   EXPECT_THAT(readChanged([](ModuleSpec &s) { s.context = -1; }),
               HasSubstr("context is -1"));
+  EXPECT_EQ(readChanged([](ModuleSpec &s) { s.codeContext = 17; }),
+            "m.moe: metadata: context of the code is 17, must be between 0 and "
+            "16");
   EXPECT_THAT(readChanged([](ModuleSpec &s) { s.hidden = -2; }),
               HasSubstr("hidden is -2"));
   EXPECT_THAT(readChanged([](ModuleSpec &s) { s.layers = -3; }),

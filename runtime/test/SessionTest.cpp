@@ -256,6 +256,26 @@ TEST(Session, OptionsOutOfRange) {
   EXPECT_THAT(with(&Options::size, 3), HasSubstr("session options has size 3"));
 }
 
+/// Code may hold fewer positions than the model was made for.
+TEST(Session, ContextOfTheCode) {
+  ModuleSpec spec = ModuleSpec::cpu();
+  spec.codeContext = 12;
+  Fixture f(spec);
+  ASSERT_EQ(f.open(), "ok");
+  moert_module_info_t info = {};
+  info.size = sizeof(info);
+  ASSERT_EQ(message(moert_module_info(f.module, &info)), "ok");
+  EXPECT_EQ(info.context, 12);
+  f.options.context = 13;
+  EXPECT_EQ(f.create(), f.error("context of 13 requested, the code has 12"));
+  f.options.context = 0;
+  ASSERT_EQ(f.create(), "ok");
+  // No more rows than positions.
+  EXPECT_EQ(moert_session_batch_rows(f.session), 12);
+  EXPECT_EQ(f.forward({{1, 0, 0}}), "ok");
+  EXPECT_THAT(f.forward({{1, 0, 12}}), HasSubstr("12"));
+}
+
 /// Rows times experts per token must fit 32 bits.
 TEST(Session, BatchRowsOfManyExperts) {
   ModuleSpec spec = ModuleSpec::cpu();

@@ -223,7 +223,8 @@ std::vector<char> moert::test::makeMetadata(const ModuleSpec &spec) {
     operations.push_back(builder.CreateString(operation));
   auto target =
       fb::CreateTargetDirect(builder, spec.backend.c_str(), spec.driver.c_str(),
-                             spec.triple.c_str(), "test", &features);
+                             spec.triple.c_str(), "test", &features,
+                             spec.codeContext);
   auto kv = fb::CreateKv(builder, spec.kvLayers, spec.kvHeads, spec.kvHeadSize,
                          static_cast<fb::ElementType>(spec.kvElement));
   Vector<fb::Code> codes = makeCodes(builder, spec);

@@ -78,6 +78,7 @@ struct SectionSpec {
 struct ModuleSpec {
   std::string backend = "null", driver = "null", triple;
   std::vector<std::string> features;
+  int64_t codeContext = 0; ///< positions that the code can hold; 0: the model's
   int64_t vocabulary = 4, context = 16, hidden = 4;
   int32_t layers = 1, experts = 2, expertsPerToken = 1, bos = 1;
   std::vector<int32_t> eos = {2, 3};

@@ -26,6 +26,7 @@ struct CodeObject {
   std::vector<std::string> features;   ///< features the code needs
   uint64_t workspaceFixed = 0;         ///< bytes
   uint64_t workspacePerRow = 0;        ///< bytes
+  int64_t context = 0; ///< positions that it can hold; 0: the model's
   std::vector<std::string> operations; ///< names for traces
 };
 

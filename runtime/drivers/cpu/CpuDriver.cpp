@@ -149,6 +149,8 @@ extern "C" const moert_driver_t *moert_driver_cpu(void) {
                                         unload,
                                         allocate,
                                         release,
-                                        forward};
+                                        forward,
+                                        /*use=*/nullptr,
+                                        /*enough_rows=*/0};
   return &driver;
 }

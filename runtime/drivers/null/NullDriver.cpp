@@ -87,6 +87,8 @@ extern "C" const moert_driver_t *moert_driver_null(void) {
                                         unload,
                                         allocate,
                                         release,
-                                        forward};
+                                        forward,
+                                        /*use=*/nullptr,
+                                        /*enough_rows=*/0};
   return &driver;
 }

@@ -170,7 +170,7 @@ typedef struct moert_session_t moert_session_t;
 typedef struct moert_session_options_t {
   uint32_t size;
   int32_t threads;      /* 0: all that this process may use */
-  int64_t context;      /* positions per sequence; 0: the model's */
+  int64_t context;      /* positions per sequence; 0: the module's */
   int64_t sequences;    /* independent sequences; default 1 */
   int64_t batch_rows;   /* most rows that run at once, to 2^20; default 512 */
   const char *driver;   /* NULL: the module's */
@@ -203,6 +203,9 @@ moert_session_create(moert_module_t *module, const moert_session_options_t *opti
                      moert_session_t **out_session);
 MOERT_API void moert_session_free(moert_session_t *session);
 MOERT_API int32_t moert_session_threads(const moert_session_t *session);
+/* Most rows that run at once: batch_rows, or fewer where the device runs one row
+ * after the other anyway. */
+MOERT_API int64_t moert_session_batch_rows(const moert_session_t *session);
 
 /* A ragged batch: row r is token tokens[r] at positions[r] of sequences[r].
  * Rows of one sequence must come in ascending position, and every earlier
@@ -243,6 +246,13 @@ MOERT_API void moert_batch_init(moert_batch_t *batch);
 MOERT_API MOERT_MUST_USE moert_status_t
 moert_session_forward(moert_session_t *session, const moert_batch_t *batch);
 
+/* How long units of one kind were at work, on a device that counts its cycles. */
+typedef struct moert_session_unit_t {
+  const char *name;          /* "mxm install" */
+  uint64_t busy_cycles;      /* summed over all of them */
+  uint64_t available_cycles; /* the same if they had all worked all the time */
+} moert_session_unit_t;
+
 typedef struct moert_session_stats_t {
   uint32_t size;
   int64_t rows;            /* computed so far */
@@ -269,6 +279,14 @@ typedef struct moert_session_stats_t {
   /* Tokens that left whose best word a light head was sure of, and the others. */
   int64_t exit_certain, exit_unsure;
   uint64_t exit_bytes;       /* of weights that checks and logits of tokens that left read */
+  /* Of a device that counts its cycles; all 0 on others. */
+  double device_clock_hz;
+  uint64_t device_rows;      /* that were run */
+  uint64_t device_cycles;    /* that they took */
+  uint64_t predicted_cycles; /* that the compiler said they would take */
+  /* [device_unit_count]; lives until the next call with the session. */
+  const moert_session_unit_t *device_units;
+  int64_t device_unit_count;
 } moert_session_stats_t;
 /* How many tokens left at each exit: counts [exits + 1], the last one through
  * all layers. */

@@ -71,6 +71,15 @@ Status checkCode(const Code &code, const std::string &origin);
 void decodeRow(const Code &code, uint64_t rows, uint64_t columns,
                const std::byte *bytes, uint64_t row, float *out);
 
+/// What it makes them of: weight c is scales[g] * (levels[c] - zeros[g]) with its
+/// group g, c / code.columns (0 if a scale has whole rows). Levels are those less
+/// the offset, [columns]; scales and zeros [code.groups(columns)].
+void decodeLevels(const Code &code, uint64_t rows, uint64_t columns,
+                  const std::byte *bytes, uint64_t row, int16_t *levels);
+void decodeScales(const Code &code, uint64_t rows, uint64_t columns,
+                  const std::byte *bytes, uint64_t row, float *scales,
+                  float *zeros);
+
 } // namespace moert
 
 #endif // MOERT_CODE_CODE_H

@@ -40,8 +40,23 @@ public:
   }
 
   float weight(uint64_t column) const {
-    int64_t shift = code.offset + zero(column);
-    return scale(column) * float(level(column) - shift);
+    int64_t shift = code.offset + zero(groupOf(column));
+    return scale(groupOf(column)) * float(level(column) - shift);
+  }
+  float scale(uint64_t group) const {
+    uint64_t shared = code.scaleRows(columns);
+    uint64_t index = inMatrix(group) * (Code::tileRows / shared) + row / shared;
+    return halfToFloat(wordAt(scales + index * sizeof(uint16_t)));
+  }
+  int64_t zero(uint64_t group) const {
+    return code.zeros ? byteAt(zeros + inMatrix(group) * Code::tileRows + row)
+                      : 0;
+  }
+  int64_t level(uint64_t column) const {
+    if (code.layout == CodeLayout::Pairs)
+      return pairLevel(column);
+    uint8_t bits = field(column);
+    return code.levels.empty() ? bits : code.levels[bits];
   }
 
 private:
@@ -51,25 +66,12 @@ private:
   uint16_t wordAt(uint64_t offset) const {
     return uint16_t(byteAt(offset) | byteAt(offset + 1) << 8);
   }
-  /// The group of scales that a column belongs to, in the whole matrix.
-  uint64_t group(uint64_t column) const {
-    uint64_t inRow = code.columns ? column / uint64_t(code.columns) : 0;
-    return tile * code.groups(columns) + inRow;
+  /// The group of scales of its row that a column belongs to.
+  uint64_t groupOf(uint64_t column) const {
+    return code.columns ? column / uint64_t(code.columns) : 0;
   }
-  float scale(uint64_t column) const {
-    uint64_t shared = code.scaleRows(columns);
-    uint64_t index = group(column) * (Code::tileRows / shared) + row / shared;
-    return halfToFloat(wordAt(scales + index * sizeof(uint16_t)));
-  }
-  int64_t zero(uint64_t column) const {
-    return code.zeros ? byteAt(zeros + group(column) * Code::tileRows + row)
-                      : 0;
-  }
-  int64_t level(uint64_t column) const {
-    if (code.layout == CodeLayout::Pairs)
-      return pairLevel(column);
-    uint8_t bits = field(column);
-    return code.levels.empty() ? bits : code.levels[bits];
+  uint64_t inMatrix(uint64_t group) const {
+    return tile * code.groups(columns) + group;
   }
   uint8_t field(uint64_t column) const;
   int64_t pairLevel(uint64_t column) const;
@@ -139,4 +141,24 @@ void moert::decodeRow(const Code &code, uint64_t rows, uint64_t columns,
   RowReader reader(code, rows, columns, bytes, row);
   for (uint64_t column = 0; column < columns; ++column)
     out[column] = reader.weight(column);
+}
+
+void moert::decodeLevels(const Code &code, uint64_t rows, uint64_t columns,
+                         const std::byte *bytes, uint64_t row,
+                         int16_t *levels) {
+  assert(row < rows);
+  RowReader reader(code, rows, columns, bytes, row);
+  for (uint64_t column = 0; column < columns; ++column)
+    levels[column] = int16_t(reader.level(column) - code.offset);
+}
+
+void moert::decodeScales(const Code &code, uint64_t rows, uint64_t columns,
+                         const std::byte *bytes, uint64_t row, float *scales,
+                         float *zeros) {
+  assert(row < rows);
+  RowReader reader(code, rows, columns, bytes, row);
+  for (uint64_t group = 0; group < code.groups(columns); ++group) {
+    scales[group] = reader.scale(group);
+    zeros[group] = float(reader.zero(group));
+  }
 }

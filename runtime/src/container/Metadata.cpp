@@ -138,6 +138,9 @@ Status moert::readMetadata(std::span<const std::byte> bytes,
   Checker check{origin};
   MOERT_RETURN_IF_ERROR(checkModel(*module->model(), check));
   MOERT_RETURN_IF_ERROR(checkTarget(*module->target(), origin));
+  MOERT_RETURN_IF_ERROR(check.inRange("context of the code",
+                                      module->target()->context(), 0,
+                                      module->model()->context()));
   MOERT_RETURN_IF_ERROR(checkKv(*module->kv(), check));
   MOERT_RETURN_IF_ERROR(
       check.atMost("fixed workspace", module->workspace_fixed(), mostBytes));

@@ -49,6 +49,7 @@ static Json describeTarget(const moert_module_t &module) {
           {"driver", text(target.driver())},
           {"triple", text(target.triple())},
           {"cpu", text(target.cpu())},
+          {"context", module.context()},
           {"features", module.features}};
 }
 

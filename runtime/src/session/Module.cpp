@@ -33,6 +33,11 @@ Status moert_module_t::verifyExperts() const {
   return Status();
 }
 
+int64_t moert_module_t::context() const {
+  const int64_t held = metadata().target()->context();
+  return held ? held : metadata().model()->context();
+}
+
 moert_code_t moert_module_t::code() const {
   std::span<const std::byte> bytes = container->section(MOERT_SECTION_CODE);
   moert_code_t code = {};
@@ -43,6 +48,10 @@ moert_code_t moert_module_t::code() const {
   code.features = features.data();
   code.feature_count = features.size();
   code.origin = origin().c_str();
+  std::span<const std::byte> described =
+      container->section(MOERT_SECTION_METADATA);
+  code.metadata = described.data();
+  code.metadata_size = described.size();
   return code;
 }
 
@@ -159,7 +168,7 @@ moert_module_info_t moert::infoOf(const moert_module_t &module) {
   info.size = sizeof(info);
   info.layers = model.layers();
   info.vocabulary = model.vocabulary();
-  info.context = model.context();
+  info.context = module.context();
   info.hidden = model.hidden();
   info.experts = model.experts();
   info.experts_per_token = model.experts_per_token();

@@ -21,6 +21,8 @@ struct moert_module_t {
 
   const moert::fb::Module &metadata() const { return container->metadata(); }
   const std::string &origin() const { return container->origin(); }
+  /// Most positions of a sequence: the model's, or those that the code can hold.
+  int64_t context() const;
   /// What a driver wants to know about the code; points into the module.
   moert_code_t code() const;
   double bitsPerWeight() const;

@@ -50,16 +50,18 @@ static int64_t mostBatchRows(int64_t expertsPerToken, bool parks) {
 Status moert_session_t::resolveOptions() {
   const std::string &origin = module.origin();
   const fb::Model &model = *module.metadata().model();
-  if (options.context < 0 || options.context > model.context())
+  const int64_t most = module.context();
+  if (options.context < 0 || options.context > most)
     return makeStatus(MOERT_OUT_OF_RANGE, origin, ": context of ",
-                      options.context, " requested, the model has ",
-                      model.context());
+                      options.context, " requested, the ",
+                      most < model.context() ? "code" : "model", " has ", most);
   if (options.context == 0)
-    options.context = model.context();
-  constexpr int64_t most = std::numeric_limits<int32_t>::max();
-  if (options.sequences < 1 || options.sequences > most)
+    options.context = most;
+  constexpr int64_t mostSequences = std::numeric_limits<int32_t>::max();
+  if (options.sequences < 1 || options.sequences > mostSequences)
     return makeStatus(MOERT_OUT_OF_RANGE, origin, ": ", options.sequences,
-                      " sequences requested, must be between 1 and ", most);
+                      " sequences requested, must be between 1 and ",
+                      mostSequences);
   int64_t mostRows = mostBatchRows(model.experts_per_token(), exitPlan.parks);
   if (options.batch_rows < 1 || options.batch_rows > mostRows)
     return makeStatus(MOERT_OUT_OF_RANGE, origin, ": batches of ",
@@ -84,6 +86,8 @@ Status moert_session_t::openDevice() {
   moert_device_options_t deviceOptions = {sizeof(deviceOptions),
                                           options.threads};
   MOERT_RETURN_IF_ERROR(Status(driver->open(&deviceOptions, &device)));
+  if (driver->enough_rows)
+    options.batch_rows = std::min(options.batch_rows, driver->enough_rows);
   moert_code_t code = module.code();
   return Status(driver->load(device, &code, &executable));
 }
@@ -141,15 +145,14 @@ Status moert_session_t::makeRopeTable(const fb::RopeTable &rope,
                                       const void **out) {
   auto &frequencies = *rope.frequencies();
   uint64_t bytes;
-  if (!product(
-          {uint64_t(options.context), 2, frequencies.size(), sizeof(float)},
-          &bytes))
+  if (!product({uint64_t(capacity), 2, frequencies.size(), sizeof(float)},
+               &bytes))
     return makeStatus(MOERT_RESOURCE_EXHAUSTED, module.origin(),
                       ": rope table does not fit 64 bits");
   DeviceMemory table;
   MOERT_RETURN_IF_ERROR(DeviceMemory::allocate(*driver, device, bytes, &table));
   std::vector<double> values(frequencies.begin(), frequencies.end());
-  fillRopeTable(values, rope.gain(), options.context,
+  fillRopeTable(values, rope.gain(), capacity,
                 reinterpret_cast<float *>(table.data()));
   *out = table.data();
   ropeTables.push_back(std::move(table));
@@ -368,12 +371,27 @@ Status moert_session_t::forward(const moert_batch_t &batch) {
 // Watching
 //===----------------------------------------------------------------------===//
 
-moert_session_stats_t moert_session_t::getStats() const {
-  moert_session_stats_t all = stats;
-  all.expert_reader = "";
+Status moert_session_t::getStats(moert_session_stats_t *out) const {
+  *out = stats;
+  out->expert_reader = "";
   if (offload)
-    offload->addTo(&all);
-  return all;
+    offload->addTo(out);
+  if (!driver->use)
+    return Status();
+  moert_device_use_t use = {};
+  use.size = sizeof(use);
+  MOERT_RETURN_IF_ERROR(Status(driver->use(device, executable, &use)));
+  out->device_clock_hz = use.clock_hz;
+  out->device_rows = use.rows;
+  out->device_cycles = use.cycles;
+  out->predicted_cycles = use.predicted_cycles;
+  units.clear();
+  for (uint64_t i = 0; i < use.unit_count; ++i)
+    units.push_back({use.units[i].name, use.units[i].busy_cycles,
+                     use.units[i].available_cycles});
+  out->device_units = units.data();
+  out->device_unit_count = int64_t(units.size());
+  return Status();
 }
 
 void moert_session_t::startTrace() {

@@ -62,7 +62,7 @@ struct moert_session_t {
   moert::Status writeRouting();
   moert::Status startExits(const std::string &path);
   moert::Status writeExits();
-  moert_session_stats_t getStats() const;
+  moert::Status getStats(moert_session_stats_t *out) const;
   /// Tokens that left at each exit, and that ran through all layers.
   std::vector<int64_t> exitCounts;
 
@@ -88,7 +88,8 @@ private:
   void keepWaiting();
   void countExits(const moert_batch_t &batch, int64_t firstEntry);
 
-  moert_session_stats_t stats = {}; ///< without those of experts
+  moert_session_stats_t stats = {}; ///< without those of experts and device
+  mutable std::vector<moert_session_unit_t> units; ///< of who asked last
   std::unique_ptr<moert::Trace> trace;
   std::unique_ptr<moert::RoutingRecorder> recorder;
   std::unique_ptr<moert::ExitRecorder> exitRecorder;

@@ -38,6 +38,10 @@ int32_t moert_session_threads(const moert_session_t *session) {
   return session->options.threads;
 }
 
+int64_t moert_session_batch_rows(const moert_session_t *session) {
+  return session->options.batch_rows;
+}
+
 void moert_batch_init(moert_batch_t *batch) {
   *batch = {};
   batch->size = sizeof(*batch);
@@ -62,7 +66,9 @@ moert_status_t moert_session_stats(const moert_session_t *session,
     MOERT_RETURN_IF_ERROR(
         refuseNull("moert_session_stats",
                    {{"session", session}, {"out_stats", outStats}}));
-    return writeResult("session stats", session->getStats(), outStats);
+    moert_session_stats_t stats;
+    MOERT_RETURN_IF_ERROR(session->getStats(&stats));
+    return writeResult("session stats", stats, outStats);
   });
 }
 

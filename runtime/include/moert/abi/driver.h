@@ -36,7 +36,31 @@ typedef struct moert_code_t {
   const char *const *features; /* names as LLVM spells them */
   uint64_t feature_count;
   const char *origin; /* file name, for messages */
+  /* Section METADATA of the module (schema module.fbs), which has been checked:
+   * shapes and codes of the parameters of forward, the model, the KV states. NULL:
+   * the code is not a module's. */
+  const void *metadata;
+  uint64_t metadata_size;
 } moert_code_t;
+
+/* How long units of one kind were at work. */
+typedef struct moert_unit_use_t {
+  const char *name;          /* "mxm install" */
+  uint64_t busy_cycles;      /* summed over all of them */
+  uint64_t available_cycles; /* the same if they had all worked all the time */
+} moert_unit_use_t;
+
+/* What a device that counts its cycles has done since the executable was loaded. */
+typedef struct moert_device_use_t {
+  uint32_t size;             /* bytes of this struct as the runtime was built */
+  uint32_t reserved;
+  double clock_hz;
+  uint64_t rows;             /* that were run */
+  uint64_t cycles;           /* that they took */
+  uint64_t predicted_cycles; /* that the compiler said they would take */
+  const moert_unit_use_t *units; /* [unit_count]; lives until the next forward */
+  uint64_t unit_count;
+} moert_device_use_t;
 
 typedef struct moert_driver_t {
   uint32_t size;        /* sizeof(moert_driver_t) as the driver was built */
@@ -59,6 +83,11 @@ typedef struct moert_driver_t {
   moert_status_t (*forward)(moert_device_t *device, moert_executable_t *executable,
                             const moert_abi_forward_t *args,
                             void (*trace)(void *host, int64_t op), void *host);
+  /* What the executable has done so far. NULL: the device counts no cycles. */
+  moert_status_t (*use)(moert_device_t *device, const moert_executable_t *executable,
+                        moert_device_use_t *out_use);
+  /* Rows from which on a longer batch only takes longer; 0: there are none. */
+  int64_t enough_rows;
 } moert_driver_t;
 
 MOERT_ABI_ASSERT(offsetof(moert_driver_t, name) == 8);
