@@ -135,7 +135,8 @@ def LPU_Field : LPU_Enum<"Field", "what of a matrix is loaded", [
     I32EnumAttrCase<"HalfLow", 4, "half_low">,
     I32EnumAttrCase<"HalfHigh", 5, "half_high">,
     I32EnumAttrCase<"Packed", 6, "packed">,
-    I32EnumAttrCase<"Nibbles", 7, "nibbles">]>;
+    I32EnumAttrCase<"Nibbles", 7, "nibbles">,
+    I32EnumAttrCase<"History", 8, "history">]>;
 def LPU_FieldAttr : LPU_EnumAttr<LPU_Field, "field">;
 
 /// Numbered as the opcodes of moert/abi/lpu.h.

@@ -10,8 +10,9 @@ namespace moe::lpu {
 
 using moert::lpu::Machine;
 
-/// The machine that comes with the project under this name, or else that of a file.
-llvm::Expected<Machine> findMachine(llvm::StringRef nameOrPath);
+/// The machine that comes with the project under this name, or that of a file; what
+/// begins with a brace is the text of one.
+llvm::Expected<Machine> findMachine(llvm::StringRef namePathOrText);
 
 } // namespace moe::lpu
 
