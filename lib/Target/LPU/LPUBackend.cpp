@@ -1,5 +1,6 @@
 //===- LPUBackend.cpp - models as statically scheduled programs -----------===//
 #include "IR/Lpu.h"
+#include "Passes.h"
 #include "moe/Driver/Registry.h"
 #include "moe/Target/TargetBackend.h"
 
@@ -30,5 +31,9 @@ public:
 } // namespace
 
 extern "C" void moeRegister_backend_LPU(Registry &registry) {
+  lpu::registerFormQueuesPass();
+  lpu::registerAssemblePass();
+  lpu::registerDisassemblePass();
+  lpu::registerLowerModelPass();
   registry.backends["lpu"] = [] { return std::make_unique<LPUBackend>(); };
 }

@@ -1,0 +1,590 @@
+//===- LowerModel.cpp - pass lpu-lower-model: a model as one program ------===//
+//
+// Walks the operations of a decoder, one token at a time: a row of features is
+// some vectors on the chip. Other files of this folder say how each thing is
+// computed; this one says what depends on what, and in which hemisphere it
+// lies.
+//===----------------------------------------------------------------------===//
+#include "IR/Machines.h"
+#include "Lowering/Attention.h"
+#include "Lowering/Matrix.h"
+#include "Lowering/Route.h"
+#include "Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/Pass.h"
+#include "moe/Analysis/ParameterPlan.h"
+#include "moe/Dialect/Sched/IR/Sched.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include <deque>
+
+using namespace mlir;
+using namespace moe;
+using namespace moe::lpu;
+
+namespace {
+
+/// Rows lie in the east, where the SXM turns them; matrices alternate.
+constexpr Side kHome = Side::East;
+
+class Lowering {
+public:
+  Lowering(ModelOp model, func::FuncOp forward, Emitter &e, int64_t context)
+      : model(model), forward(forward), plan(model), e(e) {
+    attention.context = context;
+  }
+
+  LogicalResult run() {
+    if (failed(planAttention()) || failed(makeInputs()))
+      return failure();
+    for (Operation &op : forward.getBody().front())
+      if (failed(lower(&op)))
+        return failure();
+    return success();
+  }
+
+private:
+  //===--- Lanes ----------------------------------------------------------===//
+
+  const LaneMap *keep(LaneMap map) {
+    for (const LaneMap &known : maps)
+      if (known == map)
+        return &known;
+    return &maps.emplace_back(std::move(map));
+  }
+
+  static int64_t featuresOf(Value rows) {
+    return cast<RankedTensorType>(rows.getType()).getDimSize(1);
+  }
+
+  const LaneMap *lanesOf(Value rows) {
+    auto known = lanes.find(rows);
+    if (known != lanes.end())
+      return known->second;
+    return keep(denseLanes(featuresOf(rows), e.width()));
+  }
+
+  /// Gives a value lanes, and what it is made of lane by lane.
+  void spread(Value rows, const LaneMap *map) {
+    lanes[rows] = map;
+    if (Operation *op = rows.getDefiningOp())
+      if (isa<NormOp, RopeOp, ClampOp, AddOp>(op))
+        for (Value operand : op->getOperands())
+          if (operand.getType() == rows.getType())
+            spread(operand, map);
+  }
+
+  LogicalResult planAttention() {
+    WalkResult result = forward.walk([&](AttentionOp op) {
+      auto kv = cast<KvType>(op.getKv().getType());
+      int64_t repeat = op.getHeads() / kv.getHeads();
+      if (kv.getHeadDim() > e.width()) {
+        op.emitOpError("has heads of ")
+            << kv.getHeadDim() << " features, the machine has " << e.width()
+            << " lanes";
+        return WalkResult::interrupt();
+      }
+      attention.heads = op.getHeads();
+      attention.kvHeads = kv.getHeads();
+      attention.size = kv.getHeadDim();
+      attention.queries =
+          headLanes(op.getHeads(), kv.getHeadDim(), 1, e.width());
+      attention.keys =
+          headLanes(op.getHeads(), kv.getHeadDim(), repeat, e.width());
+      const LaneMap *queries = keep(attention.queries);
+      spread(op.getQueries(), queries);
+      lanes[op.getResult()] = queries;
+      return WalkResult::advance();
+    });
+    if (result.wasInterrupted())
+      return failure();
+    forward.walk([&](KvAppendOp op) {
+      spread(op.getKeys(), keep(attention.keys));
+      spread(op.getValues(), keep(attention.keys));
+    });
+    return success();
+  }
+
+  //===--- Weights --------------------------------------------------------===//
+
+  WeightOp weightOf(FlatSymbolRefAttr symbol) {
+    return cast<WeightOp>(SymbolTable::lookupSymbolIn(model, symbol));
+  }
+
+  Source sourceOf(FlatSymbolRefAttr symbol) {
+    return {weightOf(symbol), plan.getIndex(symbol.getValue())};
+  }
+
+  /// A vector of f32 as the row's lanes want it, `period` features repeating.
+  Value vectorParameter(FlatSymbolRefAttr symbol, const LaneMap &map,
+                        int64_t period, Side side) {
+    std::string name = symbol.getValue().str();
+    SmallVector<Attribute> loads;
+    for (auto [v, vector] : llvm::enumerate(map)) {
+      std::vector<int32_t> columns;
+      for (int32_t feature : vector)
+        columns.push_back(feature < 0 ? -1 : feature % period);
+      loads.push_back(
+          e.load(name, plan.getIndex(name), 0, Field::Values, v, {0}, columns));
+    }
+    return e.parameter(name, side, map.size(), e.f32, loads);
+  }
+
+  /// Dense matrices take turns in the hemispheres.
+  Side nextSide() {
+    turn = Emitter::other(turn);
+    return turn;
+  }
+
+  //===--- Inputs ---------------------------------------------------------===//
+
+  LogicalResult makeInputs() {
+    token = e.buffer(BufferKind::Input, "token", kHome, 1, e.i32);
+    position = e.buffer(BufferKind::Input, "position", kHome, 1, e.i32);
+    if (!attention.heads)
+      return success();
+    int64_t context = attention.context;
+    attention.position =
+        makeMap(e, "position.map", position, attention.keys.size(), 0);
+    return makeTables(context);
+  }
+
+  /// What attention of every layer shares.
+  LogicalResult makeTables(int64_t context) {
+    attention.scores = e.temporary("scores", kHome, context);
+    attention.powers = e.temporary("powers", Side::West, context);
+    for (Side side : {Side::West, Side::East}) {
+      attention.low[int(side)] =
+          e.temporary("query.low", side, e.width(), e.i8);
+      attention.high[int(side)] =
+          e.temporary("query.high", side, e.width(), e.i8);
+    }
+    return success();
+  }
+
+  /// Row i + context - 1 - position of the table says whether position i is
+  /// seen.
+  LogicalResult makeVisibility(AttentionOp op) {
+    std::optional<int64_t> window = op.getWindow();
+    if (attention.hidden) {
+      if (window == visibleWindow)
+        return success();
+      return op.emitOpError("has a window unlike that of an earlier layer, the "
+                            "lpu backend has 1 for all");
+    }
+    visibleWindow = window;
+    int64_t context = attention.context;
+    std::vector<float> table;
+    for (int64_t i = 0; i < 2 * context - 1; ++i) {
+      int64_t ahead = i - (context - 1);
+      bool isSeen = ahead <= 0 && (!window || ahead > -*window);
+      table.push_back(isSeen ? 0 : -3.0e38f);
+    }
+    attention.hidden = e.splats("hidden", table, kHome);
+    attention.visibility =
+        makeMap(e, "visibility.map", position, -1, context - 1);
+    return success();
+  }
+
+  const Angles &anglesOf(RopeOp op) {
+    const LaneMap *map = lanesOf(op.getResult());
+    Angles &angles = knownAngles[{op.getTableAttr(), map}];
+    if (angles.cosines)
+      return angles;
+    auto table = cast<RopeTableOp>(
+        SymbolTable::lookupSymbolIn(model, op.getTableAttr()));
+    int64_t size = featuresOf(op.getResult()) / op.getHeads();
+    int64_t frequencies = table.getFrequencies().size();
+    bool isHalf = table.getLayout() == RopeLayout::Half;
+    std::vector<int32_t> cosines, sines, partners;
+    std::vector<float> signs;
+    for (int64_t l = 0; l < e.width(); ++l) {
+      int32_t feature = map->front()[l];
+      int64_t i = feature % size;
+      partners.push_back(l);
+      cosines.push_back(-1);
+      sines.push_back(-1);
+      signs.push_back(0);
+      if (feature < 0 || i >= 2 * frequencies)
+        continue;
+      bool isFirst = isHalf ? i < frequencies : i % 2 == 0;
+      int64_t pair = isHalf ? i % frequencies : i / 2;
+      int64_t distance = isHalf ? frequencies : 1;
+      partners.back() = isFirst ? l + distance : l - distance;
+      cosines.back() = pair;
+      sines.back() = frequencies + pair;
+      signs.back() = isFirst ? -1 : 1;
+    }
+    std::string name = op.getTable().str();
+    int64_t parameter = plan.getIndex(name), context = attention.context;
+    std::vector<int32_t> positions;
+    for (int64_t p = 0; p < context; ++p)
+      positions.push_back(p);
+    Map map1 = positionMap();
+    auto atPosition = [&](StringRef what, ArrayRef<int32_t> columns,
+                          ArrayRef<float> factors) {
+      std::string full = name + "." + what.str();
+      Value all = e.parameter(full, kHome, context, e.f32,
+                              e.load(full, parameter, 0, Field::Values, 0,
+                                     positions, columns, false, factors));
+      Value row = e.temporary(full, kHome);
+      e.cluster(full, [&](Tree &t) {
+        Value value = t.gather(all, 0, map1[int(kHome)]);
+        // Features beyond the pairs pass unchanged.
+        SmallVector<float> rest;
+        for (int64_t l = 0; l < e.width(); ++l)
+          rest.push_back(what == "cosines" && columns[l] < 0 ? 1 : 0);
+        t.write(t.add(value, t.read(e.lanes(rest, kHome))), row);
+      });
+      return row;
+    };
+    angles.cosines = atPosition("cosines", cosines, {});
+    angles.sines = atPosition("sines", sines, signs);
+    angles.partners = e.lanes(partners, e.i16, kHome);
+    return angles;
+  }
+
+  /// Rows that a position is away from the first, in buffers of one vector
+  /// each.
+  const Map &positionMap() {
+    if (attention.keys.size() == 1)
+      return attention.position;
+    if (!single[0])
+      single = makeMap(e, "position.map", position, 1, 0);
+    return single;
+  }
+
+  //===--- Operations -----------------------------------------------------===//
+
+  LogicalResult lower(Operation *op) {
+    return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+        .Case([&](EmbedOp o) { return embed(o); })
+        .Case([&](NormOp o) { return norm(o); })
+        .Case([&](QuantizeOp o) { return quantized(o); })
+        .Case([&](LinearOp o) { return linear(o); })
+        .Case([&](RopeOp o) {
+          rows[o.getResult()] =
+              moe::lpu::turn(e, "rope", rows[o.getInput()], anglesOf(o));
+          return success();
+        })
+        .Case([&](KvAppendOp o) { return append(o); })
+        .Case([&](AttentionOp o) { return attend(o); })
+        .Case([&](AddOp o) {
+          rows[o.getResult()] =
+              lpu::add(e, "add", rows[o.getLhs()], rows[o.getRhs()]);
+          return success();
+        })
+        .Case([&](RouteOp o) {
+          choices[o.getExperts()] = lpu::route(e, o, rows[o.getLogits()]);
+          return success();
+        })
+        .Case([&](ExpertsOp o) { return experts(o); })
+        .Case([&](MlpOp o) { return mlp(o); })
+        .Case([&](PickOp o) { return pick(o); })
+        .Case([&](func::ReturnOp o) { return finish(o); })
+        .Default([](Operation *o) {
+          return o->emitOpError("is nothing that the lpu backend computes");
+        });
+  }
+
+  LogicalResult embed(EmbedOp op) {
+    WeightOp table = weightOf(op.getTableAttr());
+    const LaneMap *map = lanesOf(op.getResult());
+    int64_t words = table.getRows(), vectors = map->size();
+    int64_t room = e.getMachine().mem.rows;
+    if (words * vectors > room * e.getMachine().mem.banks)
+      return op.emitOpError("has ")
+             << words << " words of " << vectors
+             << " vectors, a slice of the machine has "
+             << room * e.getMachine().mem.banks << " rows";
+    std::string name = table.getSymName().str();
+    std::vector<int32_t> numbers;
+    for (int64_t i = 0; i < words; ++i)
+      numbers.push_back(i);
+    // Vectors of a word follow one another: word * vectors + vector.
+    if (vectors != 1)
+      return op.emitOpError("has rows of ")
+             << vectors << " vectors, the lpu backend looks up 1";
+    Value all = e.parameter(name, kHome, words, e.f32,
+                            e.load(name, plan.getIndex(name), 0, Field::Values,
+                                   0, numbers, map->front()));
+    Map at = makeMap(e, "token.map", token, vectors, 0);
+    Row x{e.temporary("x", kHome, vectors), map};
+    e.cluster("embed", [&](Tree &t) {
+      t.write(t.alu(AluKind::Pass, t.gather(all, 0, at[int(kHome)])), x.buffer);
+    });
+    rows[op.getResult()] = x;
+    return success();
+  }
+
+  LogicalResult norm(NormOp op) {
+    if (op.getKind() != NormKind::Rms)
+      return op.emitOpError("is a layer norm, the lpu backend has rms norms");
+    Row x = rows[op.getInput()];
+    int64_t group = featuresOf(op.getInput()) / op.getGroups();
+    Value scale = vectorParameter(op.getScaleAttr(), *x.lanes, group, kHome);
+    rows[op.getResult()] =
+        normalize(e, op.getScale(), x, scale, op.getEpsilon().convertToDouble(),
+                  group, op.getGroups() == 1);
+    return success();
+  }
+
+  LogicalResult quantized(QuantizeOp op) {
+    Row x = rows[op.getInput()];
+    auto type = cast<QuantizedType>(
+        cast<RankedTensorType>(op.getType()).getElementType());
+    if (type.getRotation() && !op.getArrivedRotated())
+      x = rotate(e, "rotate", x, type.getRotation());
+    levels[op.getResult()] = quantize(e, "quantize", x);
+    return success();
+  }
+
+  LogicalResult linear(LinearOp op) {
+    const LaneMap *out = lanesOf(op.getResult());
+    Source source = sourceOf(op.getWeightAttr());
+    Row y;
+    if (source.weight.getCode()) {
+      Levels &in = levels[op.getInput()];
+      Matrix matrix = makeMatrix(e, source, *in.from.lanes, *out, nextSide());
+      y = multiply(e, matrix, in, kHome);
+    } else {
+      y = multiplyHalves(e, source, rows[op.getInput()], *out, kHome);
+    }
+    if (auto bias = op.getBiasAttr()) {
+      Value vector =
+          vectorParameter(bias, *out, featuresOf(op.getResult()), kHome);
+      y = lpu::add(e, bias.getValue(), y, {vector, out});
+    }
+    rows[op.getResult()] = y;
+    return success();
+  }
+
+  LogicalResult append(KvAppendOp op) {
+    LayerState &state =
+        states.emplace_back(makeState(e, attention, op.getLayer()));
+    lpu::append(e, attention, state, rows[op.getKeys()], rows[op.getValues()]);
+    stateOf[op.getLayer()] = states.size() - 1;
+    return success();
+  }
+
+  LogicalResult attend(AttentionOp op) {
+    if (failed(makeVisibility(op)))
+      return failure();
+    std::string name = "attention." + std::to_string(op.getLayer());
+    rows[op.getResult()] =
+        lpu::attend(e, attention, name, states[stateOf[op.getLayer()]],
+                    rows[op.getQueries()], op.getScale().convertToDouble());
+    return success();
+  }
+
+  //===--- Gated units ----------------------------------------------------===//
+
+  /// The three matrices of a unit, and what it computes.
+  struct Unit {
+    Matrix gate, up, down;
+    int64_t rotation = 0;
+    std::string activation;
+  };
+
+  Unit makeUnit(Source gate, Source up, Source down, const LaneMap &in,
+                const LaneMap &out, Activation activation) {
+    int64_t hidden = down.weight.getColumns();
+    const LaneMap *between = keep(denseLanes(hidden, e.width()));
+    Unit unit;
+    unit.gate = makeMatrix(e, gate, in, *between, Side::West);
+    unit.up = makeMatrix(e, up, in, *between, Side::East);
+    unit.down = makeMatrix(e, down, *between, out, nextSide());
+    unit.rotation = down.weight.getColumnRotation().value_or(0);
+    unit.activation = stringifyActivation(activation).str();
+    return unit;
+  }
+
+  Row runUnit(Unit &unit, Levels &in, const Map *upMap, const Map *downMap,
+              Value factor) {
+    Row gate = multiply(e, unit.gate, in, kHome, upMap);
+    Row up = multiply(e, unit.up, in, kHome, upMap);
+    Row product =
+        activate(e, unit.gate.name + ".activate", gate, up, unit.activation);
+    if (unit.rotation)
+      product = rotate(e, "rotate", product, unit.rotation);
+    Levels between = quantize(e, "quantize", product);
+    return multiply(e, unit.down, between, kHome, downMap, factor);
+  }
+
+  LogicalResult checkUnit(Operation *op, Activation activation) {
+    if (activation == Activation::GeluTanh)
+      return op->emitOpError(
+          "has the activation gelu_tanh, the lpu backend has "
+          "silu, relu and identity");
+    return success();
+  }
+
+  LogicalResult experts(ExpertsOp op) {
+    if (failed(checkUnit(op, op.getActivation())))
+      return failure();
+    int64_t first = plan.getFirstExpert(op);
+    int64_t count = weightOf(op.getGateAttr()).getTensorType().getDimSize(0);
+    auto bank = [&](FlatSymbolRefAttr symbol, int64_t matrix) {
+      return Source{weightOf(symbol), first, matrix, count};
+    };
+    if (!weightOf(op.getGateAttr()).getCode())
+      return op.emitOpError("has weights that are no code, the lpu backend "
+                            "takes those of --quantize");
+    Levels &in = levels[op.getInput()];
+    const LaneMap *out = lanesOf(op.getResult());
+    Unit unit = makeUnit(bank(op.getGateAttr(), 0), bank(op.getUpAttr(), 1),
+                         bank(op.getDownAttr(), 2), *in.from.lanes, *out,
+                         op.getActivation());
+    const Choice &choice = choices[op.getExperts()];
+    Row sum;
+    for (auto [j, expert] : llvm::enumerate(choice.experts)) {
+      Map map = makeMap(e, "expert.map", expert, unit.gate.page, 0);
+      Map downMap = map;
+      if (unit.down.page != unit.gate.page)
+        downMap = makeMap(e, "expert.map", expert, unit.down.page, 0);
+      Row y = runUnit(unit, in, &map, &downMap, choice.weights[j]);
+      sum = j ? lpu::add(e, "experts", sum, y) : y;
+    }
+    rows[op.getResult()] = sum;
+    return success();
+  }
+
+  LogicalResult mlp(MlpOp op) {
+    if (failed(checkUnit(op, op.getActivation())))
+      return failure();
+    if (op.getSharedGateAttr())
+      return op.emitOpError("has a gate of its own, which the lpu backend does "
+                            "not compute");
+    if (!weightOf(op.getGateAttr()).getCode())
+      return op.emitOpError("has weights that are no code, the lpu backend "
+                            "takes those of --quantize");
+    Levels &in = levels[op.getInput()];
+    Unit unit = makeUnit(sourceOf(op.getGateAttr()), sourceOf(op.getUpAttr()),
+                         sourceOf(op.getDownAttr()), *in.from.lanes,
+                         *lanesOf(op.getResult()), op.getActivation());
+    rows[op.getResult()] = runUnit(unit, in, nullptr, nullptr, {});
+    return success();
+  }
+
+  LogicalResult pick(PickOp op) {
+    // One token at a time: whatever is wanted is it.
+    rows[op.getResult()] = rows[op.getInput()];
+    return success();
+  }
+
+  LogicalResult finish(func::ReturnOp op) {
+    Row result = rows[op.getOperand(0)];
+    Value logits =
+        e.buffer(BufferKind::Output, "logits", kHome, result.vectors(), e.f32);
+    for (int64_t v = 0; v < result.vectors(); ++v)
+      e.cluster("logits", [&](Tree &t) {
+        t.write(t.alu(AluKind::Pass, t.read(result.buffer, v)), logits, v);
+      });
+    Value number = numberOf(e, "next", findLargest(e, "next", result));
+    Value next = e.buffer(BufferKind::Output, "next", kHome, 1, e.i32);
+    e.cluster("next", [&](Tree &t) {
+      t.write(t.alu(AluKind::Pass, t.read(number)), next);
+    });
+    SmallVector<Value> high, low, copies, values;
+    for (const LayerState &state : states) {
+      high.push_back(state.high);
+      low.push_back(state.low);
+      copies.push_back(state.copy);
+      values.push_back(state.values);
+    }
+    std::vector<int32_t> heads, dims;
+    for (const std::vector<int32_t> &vector : attention.keys)
+      for (int32_t feature : vector) {
+        heads.push_back(feature < 0 ? -1 : feature / attention.size);
+        dims.push_back(feature < 0 ? -1 : feature % attention.size);
+      }
+    e.interface([&](ImplicitLocOpBuilder &b) {
+      MLIRContext *context = b.getContext();
+      InterfaceOp::create(b, token, position, logits, next, high, low, copies,
+                          values, IndicesAttr::get(context, heads),
+                          IndicesAttr::get(context, dims));
+    });
+    return success();
+  }
+
+  ModelOp model;
+  func::FuncOp forward;
+  ParameterPlan plan;
+  Emitter &e;
+  AttentionPlan attention;
+  std::optional<int64_t> visibleWindow;
+  Map single;
+  Value token, position;
+  Side turn = Side::West;
+  std::deque<LaneMap> maps;
+  DenseMap<Value, const LaneMap *> lanes;
+  DenseMap<Value, Row> rows;
+  DenseMap<Value, Levels> levels;
+  DenseMap<Value, Choice> choices;
+  DenseMap<std::pair<Attribute, const LaneMap *>, Angles> knownAngles;
+  std::vector<LayerState> states;
+  DenseMap<int64_t, size_t> stateOf;
+};
+
+} // namespace
+
+namespace moe::lpu {
+#define GEN_PASS_DEF_LOWERMODELPASS
+#include "Passes.h.inc"
+} // namespace moe::lpu
+
+namespace {
+struct LowerModel : moe::lpu::impl::LowerModelPassBase<LowerModel> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    SmallVector<ModelOp> models(getOperation().getOps<ModelOp>());
+    if (models.empty())
+      return; // a program that is one already
+    if (models.size() != 1) {
+      getOperation().emitError("has ")
+          << models.size() << " models, the lpu backend takes 1";
+      return signalPassFailure();
+    }
+    if (failed(lower(models.front())))
+      return signalPassFailure();
+    models.front().erase();
+  }
+
+  LogicalResult lower(ModelOp model) {
+    auto machine = findMachine(this->machine);
+    if (!machine)
+      return model.emitError(llvm::toString(machine.takeError()));
+    if (context < 1)
+      return model.emitError("context of ")
+             << context << " positions, at least 1 is needed";
+    int64_t positions = std::min<int64_t>(context, model.getContext());
+    auto forward = model.lookupSymbol<func::FuncOp>("forward");
+    if (!forward || !forward.getBody().hasOneBlock())
+      return model.emitError("has no function @forward of 1 block");
+    OpBuilder builder(model);
+    auto program = ProgramOp::create(
+        builder, model.getLoc(), model.getSymName(), this->machine, 1,
+        builder.getI64IntegerAttr(positions),
+        builder.getI64IntegerAttr(model.getVocabulary()),
+        /*links=*/ArrayAttr());
+    program.getBody().emplaceBlock();
+    Emitter emitter(program, *machine);
+    if (failed(Lowering(model, forward, emitter, positions).run())) {
+      program.erase();
+      return failure();
+    }
+    gatherBuffers(program);
+    return success();
+  }
+
+  /// Buffers first, in the order in which they were made.
+  static void gatherBuffers(ProgramOp program) {
+    Block &body = program.getBody().front();
+    SmallVector<BufferOp> buffers(body.getOps<BufferOp>());
+    for (BufferOp buffer : llvm::reverse(buffers))
+      buffer->moveBefore(&body, body.begin());
+  }
+};
+} // namespace

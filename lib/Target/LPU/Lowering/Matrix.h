@@ -1,0 +1,49 @@
+//===- Matrix.h - weights on the chip, and products with them -------------===//
+#ifndef MOE_LIB_TARGET_LPU_LOWERING_MATRIX_H
+#define MOE_LIB_TARGET_LPU_LOWERING_MATRIX_H
+
+#include "Lowering/Rows.h"
+#include "moe/Dialect/MoE/IR/Moe.h"
+
+namespace moe::lpu {
+
+/// Where the bytes of a weight come from: one parameter, or one for each
+/// expert.
+struct Source {
+  WeightOp weight;
+  int64_t parameter = 0; ///< of expert 0
+  int64_t matrix = 0;    ///< in the parameter
+  int64_t experts = 1;   ///< one after the other
+};
+
+/// A matrix stored as a code, in tiles of machine width: tile (v, w) has the
+/// columns that make vector v of the result from vector w of the input. Experts
+/// follow one another; each has `page` rows in each slice, for weights and
+/// scales alike.
+struct Matrix {
+  std::string name;
+  mlir::Value tiles, scales;
+  int64_t inputs = 0, outputs = 0; ///< vectors
+  int64_t groups = 1;              ///< of columns, in all
+  int64_t groupColumns = 0;        ///< 0: whole rows
+  int64_t page = 0;
+  const LaneMap *in = nullptr, *out = nullptr;
+
+  int64_t tileOf(int64_t v, int64_t w) const { return v * inputs + w; }
+};
+
+Matrix makeMatrix(Emitter &e, const Source &source, const LaneMap &in,
+                  const LaneMap &out, Side side);
+
+/// levels times the matrix, or that of the expert whose page `map` says; times
+/// `factor` in each lane, if there is one, besides the levels' scale.
+Row multiply(Emitter &e, const Matrix &matrix, Levels &levels, Side resultSide,
+             const Map *map = nullptr, mlir::Value factor = {});
+
+/// An f32 row times a weight that is no code, in halves.
+Row multiplyHalves(Emitter &e, const Source &source, Row x, const LaneMap &out,
+                   Side resultSide);
+
+} // namespace moe::lpu
+
+#endif // MOE_LIB_TARGET_LPU_LOWERING_MATRIX_H

@@ -1,0 +1,166 @@
+//===- Route.cpp - the experts of a token, as addresses and weights -------===//
+#include "Lowering/Route.h"
+
+using namespace mlir;
+using namespace moe;
+using namespace moe::lpu;
+
+/// Above every number of a lane, and exact in f32 with all of them.
+static constexpr int64_t kLanes = 1 << 22;
+/// Below every logit, and finite.
+static constexpr float kLowest = -3.0e38f;
+
+/// kLanes less the number of each lane of vector v.
+static Value countdown(Emitter &e, int64_t v, Side side) {
+  SmallVector<float> numbers;
+  for (int64_t l = 0; l < e.width(); ++l)
+    numbers.push_back(kLanes - (v * e.width() + l));
+  return e.lanes(numbers, side);
+}
+
+Largest moe::lpu::findLargest(Emitter &e, StringRef name, Row x) {
+  Side side = Emitter::sideOf(x.buffer);
+  // Lanes that hold nothing must not win.
+  auto lane = [&](Tree &t, int64_t v) {
+    Value value = t.read(x.buffer, v);
+    const std::vector<int32_t> &lanes = (*x.lanes)[v];
+    if (!llvm::is_contained(lanes, -1))
+      return value;
+    SmallVector<float> hidden;
+    for (int32_t feature : lanes)
+      hidden.push_back(feature < 0 ? kLowest : 0);
+    return t.add(value, t.read(e.lanes(hidden, side)));
+  };
+  Value largest = reduceLanes(
+      e, name, foldTerms(e, name, x.vectors(), AluKind::Max, side, e.f32, lane),
+      AluKind::Max, e.width());
+  Value place = foldTerms(
+      e, name, x.vectors(), AluKind::Max, side, e.f32, [&](Tree &t, int64_t v) {
+        Value equal = t.alu(AluKind::Eq, lane(t, v), t.read(largest), e.i32);
+        return t.alu(AluKind::Mask, t.read(countdown(e, v, side)), equal);
+      });
+  return {reduceLanes(e, name, place, AluKind::Max, e.width()), largest};
+}
+
+Value moe::lpu::numberOf(Emitter &e, StringRef name, const Largest &largest) {
+  Side side = Emitter::sideOf(largest.lane);
+  Value number = e.temporary(name, side, 1, e.i32);
+  Value all = e.splat(kLanes, side);
+  e.cluster(name, [&](Tree &t) {
+    t.write(t.convert(t.sub(t.read(all), t.read(largest.lane)), e.i32), number);
+  });
+  return number;
+}
+
+namespace {
+
+struct Router {
+  Emitter &e;
+  RouteOp op;
+  std::string name;
+  Row logits;
+  Side side;
+
+  Value power(Tree &t, Value logit, Value top) {
+    return t.alu(
+        AluKind::Exp2,
+        t.mul(t.sub(logit, top), t.read(e.splat(1.4426950408889634, side))));
+  }
+
+  /// The logits without the one that was chosen.
+  Row without(const Largest &chosen) {
+    Row rest{e.temporary(name, side, logits.vectors()), logits.lanes};
+    for (int64_t v = 0; v < logits.vectors(); ++v)
+      e.cluster(name, [&](Tree &t) {
+        Value is = t.alu(AluKind::Eq, t.read(countdown(e, v, side)),
+                         t.read(chosen.lane), e.i32);
+        Value lower = t.alu(AluKind::Mask, t.read(e.splat(kLowest, side)), is);
+        t.write(t.add(t.read(logits.buffer, v), lower), rest.buffer, v);
+      });
+    return rest;
+  }
+
+  /// 2^-(what a weight is divided by) for softmax over all: the sum of powers.
+  Value totalOver(Value top) {
+    Value sum = foldTerms(e, name, logits.vectors(), AluKind::Add, side, e.f32,
+                          [&](Tree &t, int64_t v) {
+                            SmallVector<float> hidden;
+                            for (int32_t lane : (*logits.lanes)[v])
+                              hidden.push_back(lane < 0 ? kLowest : 0);
+                            Value logit = t.add(t.read(logits.buffer, v),
+                                                t.read(e.lanes(hidden, side)));
+                            return power(t, logit, t.read(top));
+                          });
+    return reduceLanes(e, name, sum, AluKind::Add, e.width());
+  }
+
+  /// Divides by a total that is in each lane, and scales.
+  Value divide(Value score, Value total) {
+    Value weight = e.temporary(name, side);
+    Value scale = e.splat(op.getScale().convertToDouble(), side);
+    e.cluster(name, [&](Tree &t) {
+      Value value = t.read(score);
+      if (total)
+        value = t.mul(value, t.inverse(t.read(total), t.read(total)));
+      t.write(t.mul(value, t.read(scale)), weight);
+    });
+    return weight;
+  }
+
+  Value scoreOf(Value logit, Value top) {
+    Value score = e.temporary(name, side);
+    e.cluster(name, [&](Tree &t) {
+      t.write(power(t, t.read(logit), t.read(top)), score);
+    });
+    return score;
+  }
+
+  /// 1 / (1 + 2^(-x log2 e))
+  Value sigmoidOf(Value logit) {
+    Value below = e.temporary(name, side), score = e.temporary(name, side);
+    e.cluster(name, [&](Tree &t) {
+      Value x =
+          t.mul(t.read(logit), t.read(e.splat(-1.4426950408889634, side)));
+      t.write(t.add(t.alu(AluKind::Exp2, x), t.read(e.splat(1, side))), below);
+    });
+    e.cluster(name, [&](Tree &t) {
+      t.write(t.inverse(t.read(below), t.read(below)), score);
+    });
+    return score;
+  }
+
+  Choice run() {
+    Choice choice;
+    SmallVector<Value> values;
+    Row first = logits;
+    int64_t chosen = op.getK();
+    for (int64_t j = 0; j < chosen; ++j) {
+      Largest largest = findLargest(e, name, logits);
+      choice.experts.push_back(numberOf(e, name, largest));
+      values.push_back(largest.value);
+      if (j + 1 < chosen)
+        logits = without(largest);
+    }
+    logits = first;
+    bool isSigmoid = op.getScore() == RouteScore::Sigmoid;
+    SmallVector<Value> scores;
+    for (Value value : values)
+      scores.push_back(isSigmoid ? sigmoidOf(value)
+                                 : scoreOf(value, values[0]));
+    Value total;
+    if (op.getRenormalize() || op.getScore() == RouteScore::SoftmaxSelected)
+      total = foldTerms(e, name, scores.size(), AluKind::Add, side, e.f32,
+                        [&](Tree &t, int64_t j) { return t.read(scores[j]); });
+    else if (!isSigmoid)
+      total = totalOver(values[0]);
+    for (Value score : scores)
+      choice.weights.push_back(divide(score, total));
+    return choice;
+  }
+};
+
+} // namespace
+
+Choice moe::lpu::route(Emitter &e, RouteOp op, Row logits) {
+  return Router{e, op, "route", logits, Emitter::sideOf(logits.buffer)}.run();
+}
