@@ -14,6 +14,16 @@ static std::vector<int32_t> counting(int64_t first, int64_t count) {
   return numbers;
 }
 
+/// Streams that bring 16 columns of 3.5-bit weights.
+static constexpr int64_t kPackedStreams = 7;
+
+/// Whether the machine expands this code where it is installed. A row's code
+/// must begin in the first lane: what is longer than a tile is decoded
+/// beforehand.
+static bool canExpand(const Emitter &e, CodeAttr code, const LaneMap &in) {
+  return e.getMachine().mxm.expander && code.isTrellis() && in.size() == 1;
+}
+
 Matrix moe::lpu::makeMatrix(Emitter &e, const Source &source, const LaneMap &in,
                             const LaneMap &out, Side side) {
   WeightOp weight = source.weight;
@@ -32,6 +42,9 @@ Matrix moe::lpu::makeMatrix(Emitter &e, const Source &source, const LaneMap &in,
   int64_t tiles = m.inputs * m.outputs;
   // A page holds the tiles of one expert; its scales lie in as many rows.
   m.page = tiles * width / streams;
+  m.isPacked = canExpand(e, code, in);
+  m.tileVectors = m.isPacked ? width / streams * kPackedStreams : width;
+  Field field = m.isPacked ? Field::Packed : Field::Levels;
   bool isBank = source.experts > 1;
 
   SmallVector<Attribute> levels, scales;
@@ -39,16 +52,16 @@ Matrix moe::lpu::makeMatrix(Emitter &e, const Source &source, const LaneMap &in,
   for (int64_t x = 0; x < source.experts; ++x)
     for (int64_t v = 0; v < m.outputs; ++v) {
       for (int64_t w = 0; w < m.inputs; ++w)
-        levels.push_back(
-            e.load(m.name, source.parameter + x, source.matrix, Field::Levels,
-                   (x * tiles + m.tileOf(v, w)) * width, out[v], in[w]));
+        levels.push_back(e.load(
+            m.name, source.parameter + x, source.matrix, field,
+            (x * tiles + m.tileOf(v, w)) * m.tileVectors, out[v], in[w]));
       int64_t first = (isBank ? x * m.page : 0) + v * m.groups;
       scales.push_back(e.load(m.name, source.parameter + x, source.matrix,
                               Field::Scales, first, counting(0, m.groups),
                               out[v], /*transposed=*/true, factors));
     }
-  m.tiles =
-      e.parameter(m.name, side, source.experts * tiles * width, e.i8, levels);
+  m.tiles = e.parameter(m.name, side, source.experts * tiles * m.tileVectors,
+                        e.i8, levels);
   int64_t scaleVectors = m.outputs * m.groups;
   if (isBank)
     scaleVectors += (source.experts - 1) * m.page;
@@ -112,8 +125,9 @@ Row moe::lpu::multiply(Emitter &e, const Matrix &m, Levels &levels,
     for (size_t i = 0; i < terms.size(); ++i) {
       Term term = terms[i];
       if (installed != term.w)
-        weights = e.install(m.name, m.tiles, m.tileOf(v, term.w) * e.width(),
-                            mapHere);
+        weights =
+            e.install(m.name, m.tiles, m.tileOf(v, term.w) * m.tileVectors,
+                      mapHere, m.isPacked);
       installed = term.w;
       bool isWhole = groupsOf(m, term.w).size() == 1;
       Value rows = isWhole ? at : maskGroup(e, m, at, term.w, term.group);

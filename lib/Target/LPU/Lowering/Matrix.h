@@ -27,6 +27,8 @@ struct Matrix {
   int64_t groups = 1;              ///< of columns, in all
   int64_t groupColumns = 0;        ///< 0: whole rows
   int64_t page = 0;
+  bool isPacked = false;  ///< for the expander at the port
+  int64_t tileVectors = 0; ///< vectors of memory that a tile takes
   const LaneMap *in = nullptr, *out = nullptr;
 
   int64_t tileOf(int64_t v, int64_t w) const { return v * inputs + w; }
