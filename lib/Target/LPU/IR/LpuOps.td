@@ -25,7 +25,30 @@ def LPU_ProgramOp : LPU_Op<"program", [Symbol, IsolatedFromAbove, NoTerminator,
   let summary = "what one chip, or some, execute for one token";
   let description = [{
     `machine` names a machine that comes with the project, or the path of a machine
-    file.
+    file; what begins with a brace is the text of one.
+
+    Constraints:
+    * (program_c1) the machine is one that comes with the project, or a valid machine
+      file.
+    * (program_c2) there is at least one chip; buffers, tracks and links are of chips
+      below that number, and a link ends at two that the machine has.
+    * (program_c3) no two vectors of buffers that have places share a row of a slice.
+    * (program_c4) there is at most one interface.
+    * (program_c5) a program with segments has no clusters, installs or transfers, and each
+      of its buffers has a place.
+
+    Example:
+    ```mlir
+    lpu.program @step machine "tsp1" positions 512 vocabulary 300 {
+      %x = lpu.buffer temporary "x" east : <1 x f32>
+      %y = lpu.buffer temporary "y" east : <1 x f32>
+      lpu.cluster "negate" {
+        %0 = lpu.read %x[0] : <1 x f32>
+        %1 = lpu.alu neg %0 : <f32> -> <f32>
+        lpu.write %1 to %y[0] : <f32>, <1 x f32>
+      }
+    }
+    ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
     Arg<StrAttr, "name of the machine, or path of its file">:$machine,
@@ -34,6 +57,7 @@ def LPU_ProgramOp : LPU_Op<"program", [Symbol, IsolatedFromAbove, NoTerminator,
     Arg<OptionalAttr<I64Attr>, "words of the vocabulary">:$vocabulary,
     Arg<OptionalAttr<TypedArrayAttrBase<LPU_LinkAttr, "links">>, "wires between the chips">:$links);
   let regions = (region SizedRegion<1>:$body);
+  let hasRegionVerifier = 1;
   let assemblyFormat = [{
     $sym_name `machine` $machine (`chips` $chips^)? (`positions` $positions^)?
     (`vocabulary` $vocabulary^)? (`links` $links^)? attr-dict-with-keyword $body
@@ -47,6 +71,24 @@ def LPU_BufferOp : LPU_Op<"buffer", [
     `constant` buffers say what is in them: `values` of rank 1 give each vector one
     number for all of its lanes, of rank 2 one for each lane. `parameter` buffers are
     loaded from the module's weights when it is loaded; where no load reaches is 0.
+    `text` buffers hold instructions.
+
+    Constraints:
+    * (buffer_c1) constant buffers, and no others, have values; parameter buffers, and
+      no others, have loads.
+    * (buffer_c2) values are a number for each vector, or for each vector and each lane
+      of the machine, of the buffer's type; i32 for vector<4xi8>.
+    * (buffer_c3) the vectors of a load lie in the buffer. It has a column, and a factor
+      if it has factors, for each lane of the machine.
+    * (buffer_c4) the place is in the buffer's hemisphere, in n slices, or a multiple of
+      n, for vectors of n bytes, which the machine has, each named once; its vectors lie
+      in rows that the machine has.
+
+    Example:
+    ```mlir
+    %x = lpu.buffer temporary "x" east at <east, slices = [8, 9, 10, 11], row = 17, step = 1> : <4 x f32>
+    %c = lpu.buffer constant "c" west values dense<1.5> : tensor<1xf32> : <1 x f32>
+    ```
   }];
   let arguments = (ins LPU_BufferKindAttr:$kind, StrAttr:$name,
     Arg<LPU_SideAttr, "hemisphere">:$side,
@@ -56,7 +98,7 @@ def LPU_BufferOp : LPU_Op<"buffer", [
     Arg<OptionalAttr<LPU_PlaceAttr>, "where it lies">:$place);
   let results = (outs LPU_VectorsType:$result);
   let assemblyFormat = [{
-    $kind $name $side (`on` $chip^)? (`values` $values^)? (`loads` $loads^)?
+    custom<Word>($kind) $name custom<Word>($side) (`on` $chip^)? (`values` $values^)? (`loads` $loads^)?
     (`at` $place^)? attr-dict `:` type($result)
   }];
   let hasVerifier = 1;
@@ -67,6 +109,21 @@ def LPU_InterfaceOp : LPU_Op<"interface", [AttrSizedOperandSegments]> {
   let description = [{
     `high`, `low`, `values`: keys and values of each layer, a vector a position; lane
     l of it is element (heads[l], dims[l]) of the position's, or nothing where -1.
+
+    Constraints:
+    * (interface_c1) token and position are input buffers of one vector of i32, next is
+      an output buffer of one vector of i32, logits is an output buffer of f32 with a
+      lane for each word of the vocabulary.
+    * (interface_c2) there are as many low keys and values as high keys, and as many
+      copies or none; they are state buffers, keys of f16, values of f32, with a vector
+      for each position at least.
+    * (interface_c3) heads and dims have a number for each lane of the machine.
+
+    Example:
+    ```mlir
+    lpu.interface token %token position %position logits %logits
+      : <1 x i32>, <1 x i32>, <2 x f32>
+    ```
   }];
   let arguments = (ins Arg<LPU_VectorsType, "i32, in each lane">:$token,
     Arg<LPU_VectorsType, "i32, in each lane">:$position,
@@ -104,6 +161,24 @@ def LPU_ClusterOp : LPU_Op<"cluster", [NoTerminator, SingleBlock,
     other: what one reads of what another wrote must have been written d * distance
     cycles before, which the scheduler checks. All of it happens behind what earlier
     operations of the program wrote and read in the same vectors.
+
+    Constraints:
+    * (cluster_c1) exactly one stream, the root, is written, at least once, and has no
+      other use; each other stream has exactly one use.
+    * (cluster_c2) there is at least one repetition, and one cycle between two.
+    * (cluster_c3) the vectors that an access names lie in its buffer, in every
+      repetition.
+    * (cluster_c4) all buffers are of one chip.
+
+    Example:
+    ```mlir
+    lpu.cluster "sum" repeat 16 every 2 {
+      %0 = lpu.read %x[0 step 1] : <16 x f32>
+      %1 = lpu.read %y[15 step -1] : <16 x f32>
+      %2 = lpu.alu add %0, %1 : <f32>, <f32> -> <f32>
+      lpu.write %2 to %z[0 step 1] : <f32>, <16 x f32>
+    }
+    ```
   }];
   let arguments = (ins
     Arg<OptionalAttr<StrAttr>, "what it does, for people and pictures">:$name,
@@ -122,6 +197,14 @@ class LPU_StreamOp<string mnemonic, list<Trait> traits = []>
 def LPU_ReadOp : LPU_StreamOp<"read", [
     InferTypeOpAdaptor]> {
   let summary = "a vector from memory";
+  let description = [{
+    In repetition k vector `index + k * step`.
+
+    Example:
+    ```mlir
+    %0 = lpu.read %x[0 step 1] : <16 x f32>
+    ```
+  }];
   let arguments = (ins LPU_VectorsType:$buffer, I64Attr:$index,
     DefaultValuedAttr<I64Attr, "0">:$step);
   let results = (outs LPU_StreamType:$result);
@@ -134,9 +217,18 @@ def LPU_GatherOp : LPU_StreamOp<"gather", [
   let summary = "a vector from rows that a map says";
   let description = [{
     The map is added to the row of vector `index`: bytes 0 and 1 of each superlane are
-    a number of rows, little endian. The map must come from memory of the buffer's
-    hemisphere: its leaf is a read.
+    a number of rows, little endian.
+
+    Constraints:
+    * (gather_c1) the map is read, as i8, from memory of the buffer's hemisphere.
+
+    Example:
+    ```mlir
+    %map = lpu.read %rows[0] : <1 x i8>
+    %0 = lpu.gather %table[0] by %map : <300 x f32>, <i8>
+    ```
   }];
+  let hasVerifier = 1;
   let arguments = (ins LPU_VectorsType:$buffer, I64Attr:$index,
     DefaultValuedAttr<I64Attr, "0">:$step, LPU_StreamType:$map);
   let results = (outs LPU_StreamType:$result);
@@ -151,7 +243,20 @@ def LPU_WriteOp : LPU_StreamOp<"write"> {
   let description = [{
     With `byte` only that byte plane, to a buffer of i8. With `copies n` the same to
     n vectors from `index` on, which lie in different slices.
+
+    Constraints:
+    * (write_c1) the buffer is of the stream's type, or i8 if a byte is named, which the
+      stream has.
+    * (write_c2) the buffer is neither a constant nor a parameter nor text.
+    * (write_c3) there is at least one copy.
+
+    Example:
+    ```mlir
+    lpu.write %0 to %x[0 step 1] : <f32>, <16 x f32>
+    lpu.write %1 byte 1 to %y[0] copies 16 : <f16>, <320 x i8>
+    ```
   }];
+  let hasVerifier = 1;
   let arguments = (ins LPU_StreamType:$value,
     Arg<OptionalAttr<I64Attr>, "byte plane">:$byte, LPU_VectorsType:$buffer,
     I64Attr:$index, DefaultValuedAttr<I64Attr, "0">:$step,
@@ -164,6 +269,21 @@ def LPU_WriteOp : LPU_StreamOp<"write"> {
 
 def LPU_ScatterOp : LPU_StreamOp<"scatter"> {
   let summary = "a vector into rows that a map says";
+  let description = [{
+    The map is added to the row of vector `index`, as in `lpu.gather`.
+
+    Constraints:
+    * (scatter_c1) the map is read, as i8, from memory of the buffer's hemisphere.
+    * (scatter_c2) the buffer is of the stream's type, and neither a constant nor a
+      parameter nor text.
+
+    Example:
+    ```mlir
+    %map = lpu.read %rows[0] : <1 x i8>
+    lpu.scatter %0 to %keys[0] by %map : <f16>, <512 x f16>, <i8>
+    ```
+  }];
+  let hasVerifier = 1;
   let arguments = (ins LPU_StreamType:$value, LPU_VectorsType:$buffer, I64Attr:$index,
     DefaultValuedAttr<I64Attr, "0">:$step, LPU_StreamType:$map);
   let assemblyFormat = [{
@@ -179,16 +299,21 @@ def LPU_AluOp : LPU_StreamOp<"alu", [Pure]> {
 
     Constraints:
     * (alu_c1) neg, pass, cvt, relu, exp2, rsqrt and tanh take one operand, the others
-      two of one type; and, or, xor, mask and maskn: two of as many bytes, the result is
-      of the first's type.
-    * (alu_c2) min, max, exp2, rsqrt, tanh are of f32 (min, max: or i32); gt, ge and eq
-      give i32 or vector<4xi8>; only cvt changes a type besides.
+      two of one type.
+    * (alu_c2) exp2, rsqrt and tanh are of f32, min and max of f32 or i32; gt, ge and eq
+      give i32, or vector<4xi8> if they take it; only cvt changes a type besides.
+    * (alu_c3) add, sub and mul of integers may saturate, nothing else.
+
+    Example:
+    ```mlir
+    %2 = lpu.alu add saturate %0, %1 : <i32>, <i32> -> <i32>
+    ```
   }];
   let arguments = (ins LPU_AluKindAttr:$kind, LPU_StreamType:$lhs,
     Optional<LPU_StreamType>:$rhs, UnitAttr:$saturate);
   let results = (outs LPU_StreamType:$result);
   let assemblyFormat = [{
-    $kind (`saturate` $saturate^)? $lhs (`,` $rhs^)? attr-dict `:` type($lhs)
+    custom<Word>($kind) (`saturate` $saturate^)? $lhs (`,` $rhs^)? attr-dict `:` type($lhs)
     (`,` type($rhs)^)? `->` type($result)
   }];
   let hasVerifier = 1;
@@ -197,8 +322,18 @@ def LPU_AluOp : LPU_StreamOp<"alu", [Pure]> {
 def LPU_PermuteOp : LPU_StreamOp<"permute", [Pure, AllTypesMatch<["value", "result"]>]> {
   let summary = "lanes in another order: lane l of the result is lane map[l]";
   let description = [{
-    The map is a bijection of the lanes, i16, read from memory of the same hemisphere.
+    The map is a bijection of the lanes.
+
+    Constraints:
+    * (permute_c1) the map is read, as i16, from memory.
+
+    Example:
+    ```mlir
+    %map = lpu.read %order[0] : <1 x i16>
+    %1 = lpu.permute %0 by %map : <f32>, <i16>
+    ```
   }];
+  let hasVerifier = 1;
   let arguments = (ins LPU_StreamType:$value, LPU_StreamType:$map);
   let results = (outs LPU_StreamType:$result);
   let assemblyFormat = "$value `by` $map attr-dict `:` type($value) `,` type($map)";
@@ -206,6 +341,17 @@ def LPU_PermuteOp : LPU_StreamOp<"permute", [Pure, AllTypesMatch<["value", "resu
 
 def LPU_ShiftOp : LPU_StreamOp<"shift", [Pure, SameOperandsAndResultType]> {
   let summary = "whole superlanes further north; zeros come in";
+  let description = [{
+    Superlane s of the result is superlane s - `superlanes`.
+
+    Constraints:
+    * (shift_c1) it is by less superlanes, up or down, than the machine has.
+
+    Example:
+    ```mlir
+    %1 = lpu.shift %0 by -3 : <f32>
+    ```
+  }];
   let arguments = (ins LPU_StreamType:$value, I64Attr:$superlanes);
   let results = (outs LPU_StreamType:$result);
   let assemblyFormat = "$value `by` $superlanes attr-dict `:` type($value)";
@@ -213,6 +359,15 @@ def LPU_ShiftOp : LPU_StreamOp<"shift", [Pure, SameOperandsAndResultType]> {
 
 def LPU_DistributeOp : LPU_StreamOp<"distribute", [Pure, SameOperandsAndResultType]> {
   let summary = "in each superlane, lane l takes lane lanes[l]";
+  let description = [{
+    Constraints:
+    * (distribute_c1) there is a number for each lane of a superlane, of such a lane.
+
+    Example:
+    ```mlir
+    %1 = lpu.distribute %0 by [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3] : <f32>
+    ```
+  }];
   let arguments = (ins LPU_StreamType:$value, DenseI64ArrayAttr:$lanes);
   let results = (outs LPU_StreamType:$result);
   let assemblyFormat = "$value `by` $lanes attr-dict `:` type($value)";
@@ -223,6 +378,15 @@ def LPU_MultiplyOp : LPU_StreamOp<"multiply", [Pure]> {
   let description = [{
     `result[n] = sum_k value[k] * weights[k, n]`: i8 gives i32, exact; f16 gives f32,
     rounded once.
+
+    Constraints:
+    * (multiply_c1) value and weights have one type, i8 and the result i32, or f16 and
+      f32.
+
+    Example:
+    ```mlir
+    %1 = lpu.multiply %0 by %w : <i8>, <i8> -> <i32>
+    ```
   }];
   let arguments = (ins LPU_StreamType:$value, LPU_WeightsType:$weights);
   let results = (outs LPU_StreamType:$result);
@@ -244,6 +408,19 @@ def LPU_InstallOp : LPU_Op<"install", [HasParent<"::moe::lpu::ProgramOp">,
 
     It may begin as soon as a plane of the buffer's hemisphere has a free weight
     buffer; the array takes it behind the last multiply with what it replaces.
+
+    Constraints:
+    * (install_c1) the buffer is i8; weights of f16, and no others, have a second one,
+      of the same hemisphere, chip, type and count.
+    * (install_c2) the vectors that it takes lie in the buffer.
+    * (install_c3) the map is a buffer of one vector of i8 in the buffer's hemisphere.
+    * (install_c4) only i8 is expanded, on a machine with an expander.
+
+    Example:
+    ```mlir
+    %w = lpu.install "layers.0.q" %q[320] : <640 x i8> -> <i8>
+    %f = lpu.install %low and %high[0] : <320 x i8> and <320 x i8> -> <f16>
+    ```
   }];
   let arguments = (ins LPU_VectorsType:$buffer, Optional<LPU_VectorsType>:$high,
     I64Attr:$index, Optional<LPU_VectorsType>:$map, UnitAttr:$expand,
@@ -268,6 +445,12 @@ def LPU_SegmentOp : LPU_Op<"segment", [NoTerminator, SingleBlock, NoRegionArgume
     (level scheduled), or one `lpu.queue` for each track (level queues). `cycles` is
     1 + the last cycle in which a result arrives somewhere or a row is written +
     superlanes.
+
+    Constraints:
+    * (segment_c1) it holds issues or queues, not both, and nothing else.
+    * (segment_c2) no track has two queues.
+    * (segment_c3) it takes no negative number of cycles, and issues nothing behind its
+      end.
 
     Example:
     ```mlir
@@ -302,8 +485,18 @@ def LPU_IssueOp : LPU_WordOp<"issue", [HasParent<"::moe::lpu::SegmentOp">]> {
 
     In text: the opcode; `saturate` or `add` for its flag; types (`f32`, or `f32 to i32`
     where the result's is another one); ports `s4.e` (the vector whose first stream
-    is 4, flowing east), `alu3`, `latch`; `by` a map; `->` where the result goes; `row`;
+    is 4, flowing east), `alu3`, `latch`; `by` a map; `row`; `->` where the result goes;
     `imm`.
+
+    Constraints:
+    * (issue_c1) opcode, types and ports are ones that there are.
+    * (issue_c2) the machine has the track, and the instruction is one that it issues;
+      nop and repeat are of queues.
+    * (issue_c3) the first stream of a vector of n bytes is a multiple of n, and the
+      machine has it.
+    * (issue_c4) rows of all repetitions are in the slice.
+    * (issue_c5) times, every and step fit the fields of repeat, claims have 32 bits,
+      uses 16; the cycle is not negative.
 
     Example:
     ```mlir
@@ -338,6 +531,10 @@ def LPU_QueueOp : LPU_Op<"queue", [NoTerminator, SingleBlock, NoRegionArguments,
     `sync`, which takes until the barrier. `resident` words are in the queue
     at the start, the others come by `ifetch`; without it, all.
 
+    Constraints:
+    * (queue_c1) repeat is behind an instruction that is neither nop nor repeat.
+    * (queue_c2) at most as many words are resident as there are.
+
     Example:
     ```mlir
     lpu.queue mem.e12.read {
@@ -360,7 +557,12 @@ def LPU_TextOp : LPU_WordOp<"text", [HasParent<"::moe::lpu::QueueOp">]> {
     As `lpu.issue` without cycle and track. The claim of a `repeat` is that of what it
     repeats, its uses are those of each of the repeated results.
 
-    Example: see `lpu.queue`.
+    Constraints:
+    * (text_c1) the instruction is one that an issue of the track may be, but for nop
+      and repeat.
+    * (text_c2) nop and repeat have no number that is 0 or takes more than 16 bits.
+
+    Example:
     ```mlir
     lpu.text repeat 19 every 1 step 1 claim 0x99aa0011 uses 1
     ```
@@ -371,6 +573,48 @@ def LPU_TextOp : LPU_WordOp<"text", [HasParent<"::moe::lpu::QueueOp">]> {
   let extraClassDeclaration = [{
     moert_lpu_instruction_t getInstruction();
   }];
+}
+
+//===----------------------------------------------------------------------===//
+// Many chips
+//===----------------------------------------------------------------------===//
+
+def LPU_TransferOp : LPU_Op<"transfer", [HasParent<"::moe::lpu::ProgramOp">]> {
+  let summary = "a vector from the memory of one chip into that of another";
+  let description = [{
+    Vector `from` of the source goes over link `link` of the source's chip into vector
+    `into` of the target, which lies on the chip at the link's other end. Its byte
+    planes follow one another on the link, `c2c.vector_cycles` apart at least, and
+    arrive `c2c.hop_cycles` later. Links below half of the machine's are in the west,
+    the others in the east; buffers must be in the hemisphere of their end of the wire.
+
+    A wire from a link to itself is a mirror: it stands for a chip that does the same
+    in the same cycles, so that one chip of a group can be scheduled for all. Such a
+    program has a time, and no results.
+
+    Constraints:
+    * (transfer_c1) source and target hold vectors of one type; the target is neither a
+      constant nor a parameter nor text.
+    * (transfer_c2) the vectors lie in their buffers.
+    * (transfer_c3) a wire goes from that link of the source's chip to the target's.
+
+    Example:
+    ```mlir
+    lpu.transfer "all-reduce" %x[0] to %y[3] over 8 : <1 x f32>, <4 x f32>
+    ```
+  }];
+  let arguments = (ins Arg<OptionalAttr<StrAttr>, "what it is, for people and pictures">:$name,
+    LPU_VectorsType:$source, I64Attr:$from, LPU_VectorsType:$target, I64Attr:$into,
+    Arg<I64Attr, "of the source's chip">:$link);
+  let assemblyFormat = [{
+    ($name^)? $source `[` $from `]` `to` $target `[` $into `]` `over` $link attr-dict
+    `:` type($source) `,` type($target)
+  }];
+  let extraClassDeclaration = [{
+    /// The wire it goes over, seen from the source; null if there is none.
+    ::moe::lpu::LinkAttr getWire();
+  }];
+  let hasVerifier = 1;
 }
 
 #endif // MOE_TARGET_LPU_IR_LPUOPS_TD

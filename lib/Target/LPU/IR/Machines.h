@@ -14,6 +14,11 @@ using moert::lpu::Machine;
 /// begins with a brace is the text of one.
 llvm::Expected<Machine> findMachine(llvm::StringRef namePathOrText);
 
+/// Hemisphere in which a link ends: the first half of them is in the west.
+inline int sideOfLink(const Machine &machine, int64_t link) {
+  return link * 2 >= machine.c2c.links;
+}
+
 } // namespace moe::lpu
 
 #endif // MOE_LIB_TARGET_LPU_IR_MACHINES_H
