@@ -1,6 +1,7 @@
 //===- PackingTest.cpp - packed weights are the stored ones ---------------===//
 #include "Packing.h"
 #include "Simulator/Expander.h"
+#include "Simulator/Units.h"
 #include "moert/abi/lpu.h"
 
 #include <gmock/gmock.h>
@@ -173,6 +174,40 @@ TEST(Packing, NibblesAreLevels) {
                   wanted[size_t(columns[lane])]);
     }
   }
+}
+
+/// Four operations, no one after another, make 16 streams for LW of two
+/// vectors.
+TEST(Packing, TheVxmUnpacksNibbles) {
+  TestMatrix matrix(nibbleCode(), 16, 256);
+  std::vector<int32_t> rows = countFrom(0, 16, 16), columns = countFrom(0, 256);
+  Vectors packed(rows.size() / 8 * 4 * width);
+  ASSERT_TRUE(packNibbles(matrix.stored(), rows, columns, packed).ok());
+  struct alignas(64) Words {
+    uint32_t lanes[width];
+  } operand, constant, result;
+  for (size_t vector = 0; vector < 2; ++vector)
+    for (size_t half = 0; half < 2; ++half) {
+      for (size_t lane = 0; lane < width; ++lane) {
+        operand.lanes[lane] = 0;
+        for (size_t plane = 0; plane < 4; ++plane)
+          operand.lanes[lane] |=
+              std::to_integer<uint32_t>(
+                  packed[(vector * 4 + plane) * width + lane])
+              << 8 * plane;
+        constant.lanes[lane] = half ? 0x04040404 : 0x0f0f0f0f;
+      }
+      aluCompute(half ? MOERT_LPU_SHR : MOERT_LPU_AND, false, MOERT_LPU_I8X4,
+                 MOERT_LPU_I8X4, operand.lanes, constant.lanes, width,
+                 result.lanes);
+      for (size_t stream = 0; stream < 4; ++stream) {
+        std::vector<float> wanted = matrix.row(8 * vector + 4 * half + stream);
+        for (size_t lane = 0; lane < wanted.size(); ++lane)
+          ASSERT_EQ(float(8 * (result.lanes[lane] >> 8 * stream & 255) +
+                          4 * (lane % 2)),
+                    wanted[lane]);
+      }
+    }
 }
 
 /// The message of a failure; out is large enough for all of them.
