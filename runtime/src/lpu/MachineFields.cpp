@@ -19,7 +19,8 @@ constexpr int64_t lanesOfSuperlane = 16, weightStreams = 16;
 constexpr int64_t mostSuperlanes = 20, mostStreams = 32, mostAlus = 16;
 constexpr int64_t mostRows = 65536, mostIndices = 256;
 constexpr int64_t mostCycles = 65535; ///< of a NOP
-constexpr int64_t mostColumns = 4096;
+// Of tables with a bit for each unit, and a cell for each column and cycle.
+constexpr int64_t mostBanks = 4, mostUnits = 16, mostColumns = 512;
 constexpr int64_t bytesOfGroup = 4; ///< streams of an f32
 
 std::string number(int64_t value) { return std::to_string(value); }
@@ -38,7 +39,7 @@ std::vector<MachineField> moert::lpu::machineFields(MachineFile &file) {
       {"", "lanes", &m.lanes, lanesOfSuperlane, lanesOfSuperlane},
       {"", "streams", &m.streams, weightStreams, mostStreams},
       {"mem", "slices", &m.mem.slices, bytesOfGroup, mostIndices},
-      {"mem", "banks", &m.mem.banks, 1, mostRows},
+      {"mem", "banks", &m.mem.banks, 1, mostBanks},
       {"mem", "rows", &m.mem.rows, 1, mostRows},
       {"mem", "group", &m.mem.group, 1, mostIndices},
       {"position", "mem", &m.position.mem, 1, mostColumns},
@@ -57,7 +58,7 @@ std::vector<MachineField> moert::lpu::machineFields(MachineFile &file) {
       {"latency", "select", &l.select, 1, mostCycles},
       {"latency", "mxm_result", &l.mxmResult, 1, mostCycles},
       {"latency", "install", &l.install, 1, mostCycles},
-      {"mxm", "planes", &m.mxm.planes, 2, mostIndices},
+      {"mxm", "planes", &m.mxm.planes, 2, mostUnits},
       {"mxm", "streams", &m.mxm.streams, weightStreams, weightStreams},
       {"mxm", "depth", &m.mxm.depth, 1, mostCycles},
       {"mxm", "clear", &m.mxm.clear, 1, mostCycles},
@@ -70,11 +71,11 @@ std::vector<MachineField> moert::lpu::machineFields(MachineFile &file) {
       {"vxm", "row", &file.row, 1, mostAlus},
       {"vxm", "reach", &file.reach, 1, mostStreams / bytesOfGroup},
       {"vxm", "reach_step", &file.reachStep, 0, mostStreams / bytesOfGroup},
-      {"sxm", "shifters", &m.sxm.shifters, 0, mostIndices},
-      {"sxm", "permuters", &m.sxm.permuters, 0, mostIndices},
-      {"sxm", "distributors", &m.sxm.distributors, 0, mostIndices},
-      {"sxm", "transposers", &m.sxm.transposers, 0, mostIndices},
-      {"sxm", "selectors", &m.sxm.selectors, 0, mostIndices},
+      {"sxm", "shifters", &m.sxm.shifters, 0, mostUnits},
+      {"sxm", "permuters", &m.sxm.permuters, 0, mostUnits},
+      {"sxm", "distributors", &m.sxm.distributors, 0, mostUnits},
+      {"sxm", "transposers", &m.sxm.transposers, 0, mostUnits},
+      {"sxm", "selectors", &m.sxm.selectors, 0, mostUnits},
       {"icu", "queues", &m.icu.queues, 1, mostRows},
       {"icu", "ifetch_bytes", &m.icu.ifetchBytes, 1, mostRows},
       {"icu", "barrier", &m.icu.barrier, 1, mostCycles},
