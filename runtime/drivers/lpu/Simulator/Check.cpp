@@ -208,6 +208,9 @@ static Status checkInterface(const CheckedProgram &program) {
                                       layer->key_high(), state, MOERT_LPU_F16));
       MOERT_RETURN_IF_ERROR(checkPort(program, "low part of keys",
                                       layer->key_low(), state, MOERT_LPU_F16));
+      MOERT_RETURN_IF_ERROR(checkPort(program, "copy of keys",
+                                      layer->key_high_copy(), state,
+                                      MOERT_LPU_F16));
       MOERT_RETURN_IF_ERROR(checkPort(program, "values", layer->value(), state,
                                       MOERT_LPU_F32));
     }

@@ -522,9 +522,12 @@ void Engine::step() {
     issue(bucket.issues[i]);
   for (uint32_t index : drains)
     continueWork(index);
+  for (const Issue &each : feeds)
+    checkDrained(each);
   for (const Issue &each : notifications)
     notify(each);
   drains.clear();
+  feeds.clear();
   notifications.clear();
   bucket.arrivals.clear();
   bucket.commits.clear();
@@ -558,6 +561,7 @@ void Engine::run(size_t index, Result &out, Recorded &record) {
   works.clear();
   freeWorks.clear();
   drains.clear();
+  feeds.clear();
   notifications.clear();
   links->reset();
   for (auto &chip : chips) {

@@ -184,6 +184,7 @@ private:
   void load(Work &work);
   void feed(Work &work);
   void drain(Work &work);
+  void checkDrained(const Issue &feed) const;
   void exchange(const Issue &issue);
   void transpose(const Issue &issue);
   void takeMap(const Issue &issue, Taken &map);
@@ -225,7 +226,7 @@ private:
   std::vector<Work> works;
   std::vector<uint32_t> freeWorks;
   std::vector<uint32_t> drains; ///< works of this cycle that come last
-  std::vector<Issue> notifications; ///< of this cycle
+  std::vector<Issue> feeds, notifications; ///< of this cycle
   std::vector<std::unique_ptr<uint32_t[]>> words;
   std::vector<uint32_t> scratch; ///< words of operands
   AlignedArray<uint8_t> columns; ///< that LWX expands

@@ -98,10 +98,19 @@ void Engine::feed(Work &work) {
                      queues[issue.track].column, now, "activation");
   Mxm &mxm = *chips[track.chip]->mxm[track.hemisphere];
   check(issue, mxm.feed(track.index, now, type, taken.identity, taken.bytes));
+  feeds.push_back(issue);
   ++result->busy.feed;
   work.fold = moert_lpu_mix(work.fold, taken.identity);
   if (work.done + 1 == work.cycles)
     claim(issue, work.fold, taken.value[0]);
+}
+
+/// A result that no ACC takes is lost.
+void Engine::checkDrained(const Issue &feed) const {
+  const TrackInfo &track = *queues[feed.track].info;
+  if (chips[track.chip]->mxm[track.hemisphere]->isUndrained(track.index, now))
+    hazard(17, feed, "its result of cycle " + std::to_string(now) +
+                         " meets 0 ACCs");
 }
 
 /// ACC: the result of one cycle.

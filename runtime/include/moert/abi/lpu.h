@@ -79,7 +79,10 @@ typedef enum {
   MOERT_LPU_NOP = 0,    /* imm: cycles, 1 to 65535 */
   MOERT_LPU_REPEAT = 1, /* the instruction before, imm (bits 0-15: times, 1 to 65535;
                            bits 16-31: every so many cycles, 1 to 65535;
-                           bits 32-47: added to its row each time, modulo 2^16) */
+                           bits 32-47: added to its row each time, modulo 2^16),
+                           once more for each time: first `every` cycles after it.
+                           Behind the last of them the track goes on. Not of REPEAT,
+                           nor of instructions of the ICU */
   MOERT_LPU_IFETCH = 2, /* src0: two vectors of text, at t and t + 1: from t + 2 on the
                            track has 40 words more (schema: Track.resident) */
   MOERT_LPU_SYNC = 3,   /* waits: `icu.barrier` cycles after NOTIFY all go on */
@@ -197,6 +200,8 @@ typedef struct {
  *   after CLEAR                                         fold(9)
  *   result of ABC                                       fold(10, array, activation, type)
  *   the same, added to an accumulator                   fold(11, what it held, the result)
+ *   byte plane k > 0 of a value, taken alone by LW,     mix(the value's, k)
+ *   LWX, or WRITE to a buffer of one-byte vectors
  * WRITE, READ of a buffer that is not dynamic, SEND and RECV pass an identity on. A
  * buffer is dynamic if any GATHER or SCATTER of the program touches it. The claim of an
  * instruction is fold over its sources in the order src0, src1, map (LW: what the buffer
