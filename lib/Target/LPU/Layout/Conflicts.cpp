@@ -1,0 +1,76 @@
+//===- Conflicts.cpp - which buffers should not share a slice -------------===//
+#include "Layout/Conflicts.h"
+
+using namespace mlir;
+using namespace moe::lpu;
+
+namespace {
+struct Access {
+  int buffer;
+  bool writes;
+};
+
+/// What it costs if two accesses of a cluster go to one slice: writes of one value
+/// come in one cycle for sure, reads mostly. A loop pays every time.
+constexpr int64_t bothWrite = 16, bothRead = 4, readAndWrite = 1;
+constexpr int64_t inLoop = 8;
+} // namespace
+
+static void addCluster(ClusterOp cluster,
+                       const llvm::DenseMap<Value, int> &numbers,
+                       std::vector<BufferUse> &uses) {
+  SmallVector<Access> accesses;
+  for (Operation &op : cluster.getBody().front()) {
+    if (auto read = dyn_cast<ReadOp>(op))
+      accesses.push_back({numbers.lookup(read.getBuffer()), false});
+    else if (auto gather = dyn_cast<GatherOp>(op))
+      accesses.push_back({numbers.lookup(gather.getBuffer()), false});
+    else if (auto write = dyn_cast<WriteOp>(op))
+      accesses.push_back({numbers.lookup(write.getBuffer()), true});
+    else if (auto scatter = dyn_cast<ScatterOp>(op))
+      accesses.push_back({numbers.lookup(scatter.getBuffer()), true});
+  }
+  int64_t weight = cluster.getTimes() > 1 ? inLoop : 1;
+  for (const Access &a : accesses) {
+    uses[a.buffer].accesses += cluster.getTimes();
+    uses[a.buffer].isWritten |= a.writes;
+    for (const Access &b : accesses) {
+      if (a.buffer == b.buffer)
+        continue;
+      if (a.writes == b.writes)
+        uses[a.buffer].conflicts[b.buffer] +=
+            weight * (a.writes ? bothWrite : bothRead);
+      else
+        uses[a.buffer].bankConflicts[b.buffer] += weight * readAndWrite;
+    }
+  }
+}
+
+std::vector<BufferUse> moe::lpu::findConflicts(ProgramOp program) {
+  llvm::DenseMap<Value, int> numbers;
+  std::vector<BufferUse> uses;
+  for (BufferOp buffer : program.getOps<BufferOp>()) {
+    numbers[buffer.getResult()] = int(uses.size());
+    uses.emplace_back();
+  }
+  for (Operation &op : program.getBody().front()) {
+    if (auto cluster = dyn_cast<ClusterOp>(op)) {
+      addCluster(cluster, numbers, uses);
+      continue;
+    }
+    auto install = dyn_cast<InstallOp>(op);
+    if (!install)
+      continue;
+    BufferUse &low = uses[numbers.lookup(install.getBuffer())];
+    low.isWeights = true;
+    low.isPacked = install.getExpand();
+    if (install.getHigh()) {
+      BufferUse &high = uses[numbers.lookup(install.getHigh())];
+      high.isWeights = true;
+      high.isHigh = true;
+    }
+    if (install.getMap())
+      uses[numbers.lookup(install.getMap())].accesses += 20;
+  }
+  return uses;
+}

@@ -1,0 +1,46 @@
+//===- Emit.h - placed tasks as instructions --------------------*- C++ -*-===//
+#ifndef MOE_LIB_TARGET_LPU_SCHEDULE_EMIT_H
+#define MOE_LIB_TARGET_LPU_SCHEDULE_EMIT_H
+
+#include "Schedule/Scheduler.h"
+#include <tuple>
+
+namespace moe::lpu {
+
+/// Who issues.
+struct TrackName {
+  int64_t chip = 0;
+  int kind = 0, side = 0;
+  int64_t index = 0;
+  auto tied() const { return std::tie(chip, kind, side, index); }
+  bool operator<(const TrackName &other) const {
+    return tied() < other.tied();
+  }
+};
+
+/// An instruction with its times, as `lpu.issue` has it.
+struct ScheduledInstruction {
+  TrackName track;
+  int64_t cycle = 0, times = 1, every = 1, step = 0;
+  moert_lpu_instruction_t word = {};
+  uint32_t claim = 0, repeatsClaim = 0;
+  uint16_t uses = 0;
+  int task = -1;
+};
+
+/// Instructions of all tasks, ordered by cycle and track, behind a barrier.
+std::vector<ScheduledInstruction> emitInstructions(const ScheduleProgram &program,
+                                                   const Schedule &schedule);
+
+/// What a program takes: 1 + the last cycle in which something arrives or is
+/// written + superlanes.
+int64_t cyclesOf(const Machine &machine,
+                 llvm::ArrayRef<ScheduledInstruction> instructions);
+
+/// Replaces clusters and installs by a segment.
+void writeSegment(const ScheduleProgram &program,
+                  llvm::ArrayRef<ScheduledInstruction> instructions,
+                  int64_t cycles);
+} // namespace moe::lpu
+
+#endif // MOE_LIB_TARGET_LPU_SCHEDULE_EMIT_H
