@@ -129,14 +129,17 @@ static std::string keyOf(const void *data, size_t bytes) {
 }
 
 Value Emitter::splatBits(uint32_t bits, Type element, Side side) {
-  auto type = RankedTensorType::get({1}, element);
+  // Four bytes are written as one number.
+  Type written = isa<VectorType>(element) ? i32 : element;
+  auto type = RankedTensorType::get({1}, written);
   Attribute value;
-  if (element.isF32())
-    value = FloatAttr::get(element,
+  if (written.isF32())
+    value = FloatAttr::get(written,
                            APFloat(APFloat::IEEEsingle(), APInt(32, bits)));
   else
-    value = IntegerAttr::get(element, APInt(32, bits));
-  std::string key = "s" + keyOf(&bits, 4) + (element.isF32() ? "f" : "i");
+    value = IntegerAttr::get(written, APInt(32, bits));
+  std::string key = "s" + keyOf(&bits, 4);
+  key += element.isF32() ? "f" : isa<VectorType>(element) ? "v" : "i";
   return constant(key, DenseElementsAttr::get(type, value), side, element, 1);
 }
 

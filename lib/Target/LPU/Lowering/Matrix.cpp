@@ -16,13 +16,108 @@ static std::vector<int32_t> counting(int64_t first, int64_t count) {
 
 /// Streams that bring 16 columns of 3.5-bit weights.
 static constexpr int64_t kPackedStreams = 7;
+/// Columns in a vector of four bytes of nibbles.
+static constexpr int64_t kNibbleColumns = 8;
 
-/// Whether the machine expands this code where it is installed. A row's code
-/// must begin in the first lane: what is longer than a tile is decoded
-/// beforehand.
-static bool canExpand(const Emitter &e, CodeAttr code, const LaneMap &in) {
-  return e.getMachine().mxm.expander && code.isTrellis() && in.size() == 1;
+/// Whether each level is 8 times a nibble, and 4 more in odd columns.
+static bool isNibbles(CodeAttr code) {
+  if (code.getLayout() != CodeLayout::Pairs || code.isTrellis() ||
+      code.getLevels().size() != 256 || !code.getColumns())
+    return false;
+  for (auto [i, level] : llvm::enumerate(code.getLevels())) {
+    int64_t rest = i < 128 ? level : level - 4;
+    if (rest % 8 || rest < 0 || rest / 8 > 15)
+      return false;
+  }
+  return true;
 }
+
+/// A row's trellis must begin in the first lane: what is longer than a tile is
+/// decoded beforehand.
+static TileForm formOf(const Emitter &e, CodeAttr code, const LaneMap &in) {
+  if (e.getMachine().mxm.expander && code.isTrellis() && in.size() == 1)
+    return TileForm::Packed;
+  return isNibbles(code) ? TileForm::Nibbles : TileForm::Levels;
+}
+
+namespace {
+/// Makes the buffers of a matrix.
+struct MatrixMaker {
+  Emitter &e;
+  const Source &source;
+  Side side;
+  Matrix m;
+  int64_t tiles = 0;
+
+  /// Vectors of memory, and rows in each slice, of a tile.
+  void shape() {
+    int64_t width = e.width(), groups = width / e.getMachine().mxm.streams;
+    tiles = m.inputs * m.outputs;
+    switch (m.form) {
+    case TileForm::Levels:
+      m.tileVectors = width;
+      m.page = tiles * groups;
+      break;
+    case TileForm::Packed:
+      m.tileVectors = groups * kPackedStreams;
+      m.page = tiles * groups;
+      break;
+    case TileForm::Nibbles:
+      m.tileVectors = width / kNibbleColumns;
+      m.page = tiles * m.tileVectors;
+      break;
+    }
+  }
+
+  Field field() const {
+    return m.form == TileForm::Levels   ? Field::Levels
+           : m.form == TileForm::Packed ? Field::Packed
+                                        : Field::Nibbles;
+  }
+
+  Value makeTiles() {
+    SmallVector<Attribute> loads;
+    for (int64_t x = 0; x < source.experts; ++x)
+      for (int64_t v = 0; v < m.outputs; ++v)
+        for (int64_t w = 0; w < m.inputs; ++w)
+          loads.push_back(e.load(m.name, source.parameter + x, source.matrix,
+                                 field(),
+                                 (x * tiles + m.tileOf(v, w)) * m.tileVectors,
+                                 (*m.out)[v], (*m.in)[w]));
+    Type element = e.i8;
+    if (m.form == TileForm::Nibbles)
+      element = VectorType::get({4}, e.i8);
+    return e.parameter(m.name, side, source.experts * tiles * m.tileVectors,
+                       element, loads);
+  }
+
+  /// Vector v * groups + g of an expert's page: of group g of vector v's rows.
+  Value makeNumbers(StringRef what, Field field, ArrayRef<float> factors) {
+    SmallVector<Attribute> loads;
+    bool isBank = source.experts > 1;
+    for (int64_t x = 0; x < source.experts; ++x)
+      for (int64_t v = 0; v < m.outputs; ++v)
+        loads.push_back(e.load(m.name, source.parameter + x, source.matrix,
+                               field, (isBank ? x * m.page : 0) + v * m.groups,
+                               counting(0, m.groups), (*m.out)[v],
+                               /*transposed=*/true, factors));
+    int64_t vectors = m.outputs * m.groups;
+    if (isBank)
+      vectors += (source.experts - 1) * m.page;
+    return e.parameter(m.name + what.str(), side, vectors, e.f32, loads);
+  }
+
+  Matrix make() {
+    shape();
+    m.tiles = makeTiles();
+    std::vector<float> factors(e.width(), 1.0f / 127);
+    m.scales = makeNumbers(".scales", Field::Scales, factors);
+    if (m.form == TileForm::Nibbles)
+      m.zeros = makeNumbers(".zeros", Field::Zeros, {});
+    return m;
+  }
+};
+} // namespace
 
 Matrix moe::lpu::makeMatrix(Emitter &e, const Source &source, const LaneMap &in,
                             const LaneMap &out, Side side) {
@@ -30,43 +125,15 @@ Matrix moe::lpu::makeMatrix(Emitter &e, const Source &source, const LaneMap &in,
   CodeAttr code = weight.getCodeAttr();
   Matrix m;
   m.name = weight.getSymName().str();
+  m.form = formOf(e, code, in);
   m.in = &in;
   m.out = &out;
   m.inputs = in.size();
   m.outputs = out.size();
   m.groupColumns = code.getColumns();
-  m.groups = m.groupColumns
-                 ? llvm::divideCeil(weight.getColumns(), m.groupColumns)
-                 : 1;
-  int64_t width = e.width(), streams = e.getMachine().mxm.streams;
-  int64_t tiles = m.inputs * m.outputs;
-  // A page holds the tiles of one expert; its scales lie in as many rows.
-  m.page = tiles * width / streams;
-  m.isPacked = canExpand(e, code, in);
-  m.tileVectors = m.isPacked ? width / streams * kPackedStreams : width;
-  Field field = m.isPacked ? Field::Packed : Field::Levels;
-  bool isBank = source.experts > 1;
-
-  SmallVector<Attribute> levels, scales;
-  std::vector<float> factors(width, 1.0f / 127);
-  for (int64_t x = 0; x < source.experts; ++x)
-    for (int64_t v = 0; v < m.outputs; ++v) {
-      for (int64_t w = 0; w < m.inputs; ++w)
-        levels.push_back(e.load(
-            m.name, source.parameter + x, source.matrix, field,
-            (x * tiles + m.tileOf(v, w)) * m.tileVectors, out[v], in[w]));
-      int64_t first = (isBank ? x * m.page : 0) + v * m.groups;
-      scales.push_back(e.load(m.name, source.parameter + x, source.matrix,
-                              Field::Scales, first, counting(0, m.groups),
-                              out[v], /*transposed=*/true, factors));
-    }
-  m.tiles = e.parameter(m.name, side, source.experts * tiles * m.tileVectors,
-                        e.i8, levels);
-  int64_t scaleVectors = m.outputs * m.groups;
-  if (isBank)
-    scaleVectors += (source.experts - 1) * m.page;
-  m.scales = e.parameter(m.name + ".scales", side, scaleVectors, e.f32, scales);
-  return m;
+  if (m.groupColumns)
+    m.groups = llvm::divideCeil(weight.getColumns(), m.groupColumns);
+  return MatrixMaker{e, source, side, m}.make();
 }
 
 /// The groups of columns that vector w of the input has lanes of.
@@ -82,13 +149,13 @@ static SmallVector<int64_t> groupsOf(const Matrix &m, int64_t w) {
   return groups;
 }
 
-/// Vector w of the levels with all but one group's lanes 0.
-static Value maskGroup(Emitter &e, const Matrix &m, Value levels, int64_t w,
-                       int64_t group) {
+/// Vector w of the levels with all lanes 0 but those that `takes` wants.
+static Value maskLanes(Emitter &e, const Matrix &m, Value levels, int64_t w,
+                       function_ref<bool(int32_t feature)> takes) {
   Side side = Emitter::sideOf(levels);
   SmallVector<int32_t> mask;
   for (int32_t feature : (*m.in)[w])
-    mask.push_back(feature >= 0 && feature / m.groupColumns == group ? -1 : 0);
+    mask.push_back(feature >= 0 && takes(feature) ? -1 : 0);
   Value masked = e.temporary("levels.group", side, 1, e.i8);
   e.cluster("levels.group", [&](Tree &t) {
     t.write(t.alu(AluKind::Mask, t.read(levels, w),
@@ -98,66 +165,153 @@ static Value maskGroup(Emitter &e, const Matrix &m, Value levels, int64_t w,
   return masked;
 }
 
-Row moe::lpu::multiply(Emitter &e, const Matrix &m, Levels &levels,
-                       Side resultSide, const Map *map, Value factor) {
-  Side side = Emitter::sideOf(m.tiles);
-  Value at = levelsOn(e, levels, side);
-  Row y{e.temporary(m.name, resultSide, m.outputs), m.out};
-  Value mapHere = map ? (*map)[int(side)] : Value();
-  auto scaleOf = [&](Tree &t, int64_t v, int64_t group) {
+namespace {
+
+/// One product of levels with a matrix.
+struct Product {
+  Emitter &e;
+  const Matrix &m;
+  Levels &levels;
+  Side resultSide;
+  const Map *map;
+  Value factor;
+
+  Side side() const { return Emitter::sideOf(m.tiles); }
+  Value mapHere() const { return map ? (*map)[int(side())] : Value(); }
+
+  Value numberOf(Tree &t, Value numbers, int64_t v, int64_t group) const {
     int64_t index = v * m.groups + group;
-    return map ? t.gather(m.scales, index, mapHere) : t.read(m.scales, index);
-  };
-  auto finish = [&](Tree &t, Value sum) {
+    return map ? t.gather(numbers, index, mapHere()) : t.read(numbers, index);
+  }
+
+  bool takesGroup(int32_t feature, int64_t group) const {
+    return feature / m.groupColumns == group;
+  }
+
+  Value rowsOf(int64_t w, int64_t group) {
+    return maskLanes(e, m, levelsOn(e, levels, side()), w,
+                     [&](int32_t f) { return takesGroup(f, group); });
+  }
+
+  /// Unpacks a tile: four bytes of nibbles are eight columns.
+  Value unpack(int64_t v, int64_t w) {
+    int64_t streams = e.getMachine().mxm.streams;
+    Value tile = e.temporary(m.name + ".unpacked", side(), e.width(), e.i8);
+    Value four = e.splatBits(0x04040404, VectorType::get({4}, e.i8), side());
+    Value low = e.splatBits(0x0f0f0f0f, VectorType::get({4}, e.i8), side());
+    int64_t perGroup = streams / kNibbleColumns;
+    int64_t first = m.tileOf(v, w) * m.tileVectors;
+    for (int64_t part = 0; part < perGroup; ++part)
+      for (bool isHigh : {false, true})
+        e.cluster(
+            m.name + ".unpack",
+            [&](Tree &t) {
+              Value packed =
+                  map ? t.gather(m.tiles, first + part, mapHere(), perGroup)
+                      : t.read(m.tiles, first + part, perGroup);
+              Value bytes = isHigh ? t.alu(AluKind::Shr, packed, t.read(four))
+                                   : t.alu(AluKind::And, packed, t.read(low));
+              for (int64_t byte = 0; byte < 4; ++byte)
+                t.writeByte(bytes, byte, tile,
+                            part * kNibbleColumns + 4 * isHigh + byte, streams,
+                            1);
+            },
+            e.width() / streams);
+    return tile;
+  }
+
+  Value install(int64_t v, int64_t w) {
+    if (m.form == TileForm::Nibbles)
+      return e.install(m.name, unpack(v, w), 0);
+    return e.install(m.name, m.tiles, m.tileOf(v, w) * m.tileVectors, mapHere(),
+                     m.form == TileForm::Packed);
+  }
+
+  /// Sums of levels, by a product with ones.
+  const Levels::Sums &sumsOf(int64_t w, int64_t group) {
+    levels.sums.resize(std::max<size_t>(levels.sums.size(), m.groups));
+    Levels::Sums &sums = levels.sums[group];
+    if (sums.all)
+      return sums;
+    SmallVector<int8_t> ones(e.width() * e.width(), 1);
+    Value at = levelsOn(e, levels, side());
+    Value odd = maskLanes(
+        e, m, at, w, [&](int32_t f) { return takesGroup(f, group) && f % 2; });
+    Value weights = e.install("ones", e.bytes(ones, side()), 0);
+    sums.all = e.temporary("levels.sum", resultSide);
+    sums.odd = e.temporary("levels.odd", resultSide);
+    Value rows = rowsOf(w, group);
+    e.cluster("levels.sum", [&](Tree &t) {
+      t.write(t.convert(t.multiply(t.read(rows), weights), e.f32), sums.all);
+    });
+    e.cluster("levels.odd", [&](Tree &t) {
+      Value sum = t.convert(t.multiply(t.read(odd), weights), e.f32);
+      t.write(t.mul(sum, t.read(e.splat(4, side()))), sums.odd);
+    });
+    return sums;
+  }
+
+  /// The integer of a group as f32: it is exact, far below 2^24.
+  Value integerOf(Tree &t, Value product, int64_t v, int64_t group) {
+    Value number = t.convert(product, e.f32);
+    if (m.form != TileForm::Nibbles)
+      return number;
+    const Levels::Sums &sums = levels.sums[group];
+    number = t.add(t.mul(number, t.read(e.splat(8, side()))), t.read(sums.odd));
+    return t.sub(number,
+                 t.mul(numberOf(t, m.zeros, v, group), t.read(sums.all)));
+  }
+
+  Value finish(Tree &t, Value sum) const {
     Value scaled = t.mul(sum, t.read(levels.largest));
     return factor ? t.mul(scaled, t.read(factor)) : scaled;
-  };
-  for (int64_t v = 0; v < m.outputs; ++v) {
-    struct Term {
-      int64_t w, group;
-    };
-    SmallVector<Term> terms;
+  }
+
+  void makeVector(int64_t v, Value result) {
+    SmallVector<std::pair<int64_t, int64_t>> terms;
     for (int64_t w = 0; w < m.inputs; ++w)
       for (int64_t group : groupsOf(m, w))
         terms.push_back({w, group});
     Value sum, weights;
-    int64_t installed = -1;
     for (size_t i = 0; i < terms.size(); ++i) {
-      Term term = terms[i];
-      if (installed != term.w)
-        weights =
-            e.install(m.name, m.tiles, m.tileOf(v, term.w) * m.tileVectors,
-                      mapHere, m.isPacked);
-      installed = term.w;
-      bool isWhole = groupsOf(m, term.w).size() == 1;
-      Value rows = isWhole ? at : maskGroup(e, m, at, term.w, term.group);
-      int64_t vector = isWhole ? term.w : 0;
+      auto [w, group] = terms[i];
+      if (m.form == TileForm::Nibbles)
+        sumsOf(w, group);
+      if (i == 0 || terms[i - 1].first != w)
+        weights = install(v, w);
+      bool isWhole = groupsOf(m, w).size() == 1;
+      Value rows = isWhole ? levelsOn(e, levels, side()) : rowsOf(w, group);
       bool isLast = i + 1 == terms.size();
-      // Groups have scales of their own; without any the integers add up.
+      // Without groups the integers add up, and have one scale.
       bool isInteger = !m.groupColumns && !isLast;
       Value next =
-          isLast ? y.buffer
+          isLast ? result
                  : e.temporary("sum", resultSide, 1, isInteger ? e.i32 : e.f32);
+      int64_t vector = isWhole ? w : 0, scale = group;
       e.cluster(m.name, [&](Tree &t) {
         Value product = t.multiply(t.read(rows, vector), weights);
-        if (!m.groupColumns) {
-          if (sum)
-            product = t.add(product, t.read(sum));
-          if (isLast)
-            product =
-                finish(t, t.mul(t.convert(product, e.f32), scaleOf(t, v, 0)));
-        } else {
-          product = t.mul(t.convert(product, e.f32), scaleOf(t, v, term.group));
-          if (sum)
-            product = t.add(product, t.read(sum));
-          if (isLast)
-            product = finish(t, product);
-        }
-        t.write(product, next, isLast ? v : 0);
+        if (!m.groupColumns && sum)
+          product = t.add(product, t.read(sum));
+        if (!isInteger)
+          product = t.mul(integerOf(t, product, v, scale),
+                          numberOf(t, m.scales, v, scale));
+        if (m.groupColumns && sum)
+          product = t.add(product, t.read(sum));
+        t.write(isLast ? finish(t, product) : product, next, isLast ? v : 0);
       });
       sum = next;
     }
   }
+};
+
+} // namespace
+
+Row moe::lpu::multiply(Emitter &e, const Matrix &m, Levels &levels,
+                       Side resultSide, const Map *map, Value factor) {
+  Row y{e.temporary(m.name, resultSide, m.outputs), m.out};
+  Product product{e, m, levels, resultSide, map, factor};
+  for (int64_t v = 0; v < m.outputs; ++v)
+    product.makeVector(v, y.buffer);
   return y;
 }
 

@@ -16,18 +16,26 @@ struct Source {
   int64_t experts = 1;   ///< one after the other
 };
 
+/// What a tile is in memory.
+enum class TileForm {
+  Levels,  ///< int8, as installed
+  Packed,  ///< 3.5 bits, expanded by LWX where they are installed
+  Nibbles, ///< 4 bits, unpacked by the VXM into a tile of memory
+};
+
 /// A matrix stored as a code, in tiles of machine width: tile (v, w) has the
 /// columns that make vector v of the result from vector w of the input. Experts
 /// follow one another; each has `page` rows in each slice, for weights and
 /// scales alike.
 struct Matrix {
   std::string name;
+  TileForm form = TileForm::Levels;
   mlir::Value tiles, scales;
+  mlir::Value zeros; ///< of nibbles; levels have theirs subtracted
   int64_t inputs = 0, outputs = 0; ///< vectors
   int64_t groups = 1;              ///< of columns, in all
   int64_t groupColumns = 0;        ///< 0: whole rows
   int64_t page = 0;
-  bool isPacked = false;  ///< for the expander at the port
   int64_t tileVectors = 0; ///< vectors of memory that a tile takes
   const LaneMap *in = nullptr, *out = nullptr;
 

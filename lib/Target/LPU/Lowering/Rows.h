@@ -31,6 +31,12 @@ struct Levels {
   Row from;
   mlir::Value largest; ///< |x|, in each lane; 127 levels
   std::array<mlir::Value, 2> at;
+  /// Sums of the levels of a group of columns, and 4 times that of its odd
+  /// ones, f32 in each lane; by group.
+  struct Sums {
+    mlir::Value all, odd;
+  };
+  std::vector<Sums> sums;
 };
 
 /// An address map in each hemisphere: rows to add, for GATHER and SCATTER.
