@@ -82,6 +82,13 @@ void Claims::runCluster(const Task &task) {
   }
 }
 
+uint32_t Claims::runTransfer(const Task &task) {
+  auto op = cast<TransferOp>(task.op);
+  uint32_t value = read(task.transfer.source, op.getFrom());
+  write(task.transfer.target, op.getInto(), 0, value);
+  return value;
+}
+
 uint32_t Claims::readMap(const Task &install) const {
   return read(install.map, 0);
 }

@@ -23,6 +23,8 @@ public:
   uint32_t of(int64_t repetition, int node) const {
     return values[repetition * stride + node];
   }
+  /// The identity of what goes over a wire.
+  uint32_t runTransfer(const Task &task);
   /// Of what a byte plane is, alone.
   static uint32_t ofByte(uint32_t value, int64_t byte) {
     return byte > 0 ? moert_lpu_mix(value, uint32_t(byte)) : value;

@@ -300,7 +300,11 @@ std::vector<ScheduledInstruction> InstructionEmitter::emit() {
     task = &program.tasks[t];
     taskIndex = t;
     for (const Placement *placement : places[t])
-      task->isInstall ? emitInstall(t, *placement) : emitCluster(t, *placement);
+      if (task->isTransfer)
+        emitTransfer(program, t, *placement, claims.runTransfer(*task), result);
+      else
+        task->isInstall ? emitInstall(t, *placement)
+                        : emitCluster(t, *placement);
   }
   emitBarrier();
   llvm::sort(result, [](const ScheduledInstruction &a,
@@ -329,6 +333,10 @@ static int64_t arrivalOf(const Machine &machine, uint8_t opcode) {
     return machine.latency.gather - 1;
   case MOERT_LPU_ACC:
     return machine.latency.mxmResult;
+  case MOERT_LPU_SEND:
+    return machine.c2c.hopCycles;
+  case MOERT_LPU_RECV:
+    return 1;
   case MOERT_LPU_SHIFT:
     return machine.latency.shift;
   case MOERT_LPU_PERMUTE:
@@ -383,7 +391,7 @@ void moe::lpu::writeSegment(const ScheduleProgram &program,
   }
   SmallVector<Operation *> old;
   for (Operation &each : op.getBody().front())
-    if (isa<ClusterOp, InstallOp>(each))
+    if (isa<ClusterOp, InstallOp, TransferOp>(each))
       old.push_back(&each);
   for (Operation *each : llvm::reverse(old))
     each->erase();

@@ -32,6 +32,11 @@ struct ScheduledInstruction {
 std::vector<ScheduledInstruction> emitInstructions(const ScheduleProgram &program,
                                                    const Schedule &schedule);
 
+/// Appends those of one transfer (Transfers.cpp).
+void emitTransfer(const ScheduleProgram &program, int task,
+                  const Placement &placement, uint32_t identity,
+                  std::vector<ScheduledInstruction> &out);
+
 /// What a program takes: 1 + the last cycle in which something arrives or is
 /// written + superlanes.
 int64_t cyclesOf(const Machine &machine,

@@ -18,6 +18,7 @@ private:
   LogicalResult addBuffer(BufferOp op);
   LogicalResult addInstall(InstallOp op);
   LogicalResult addCluster(ClusterOp op);
+  LogicalResult addTransfer(TransferOp op);
   LogicalResult addNode(Task &task, Operation &op);
   void addSink(Task &task, Operation *op, Value value, Value buffer,
                int64_t index, int64_t step, Value map);
@@ -243,6 +244,19 @@ LogicalResult Reader::addCluster(ClusterOp op) {
   return success();
 }
 
+LogicalResult Reader::addTransfer(TransferOp op) {
+  Task task;
+  task.op = op;
+  task.isTransfer = true;
+  task.name = op.getName().value_or("transfer").str();
+  task.transfer.source = buffers.lookup(op.getSource());
+  task.transfer.target = buffers.lookup(op.getTarget());
+  if (failed(shapeTransfer(program, task)))
+    return failure();
+  program.tasks.push_back(std::move(task));
+  return success();
+}
+
 LogicalResult Reader::read() {
   for (BufferOp op : program.op.getOps<BufferOp>())
     if (failed(addBuffer(op)))
@@ -254,6 +268,9 @@ LogicalResult Reader::read() {
         return failure();
     } else if (auto cluster = dyn_cast<ClusterOp>(op)) {
       if (failed(addCluster(cluster)))
+        return failure();
+    } else if (auto transfer = dyn_cast<TransferOp>(op)) {
+      if (failed(addTransfer(transfer)))
         return failure();
     }
   }

@@ -116,11 +116,19 @@ struct Edge {
   int64_t cycles = 0; ///< least, from start to start
 };
 
-/// A cluster or an install.
+/// A vector over a wire.
+struct Transfer {
+  int source = -1, target = -1; ///< buffers
+  int64_t chip = 0;             ///< of the target
+  int64_t link = 0, peer = 0;   ///< at the source, at the target
+  int64_t send = 0;             ///< first SEND, relative
+};
+
+/// A cluster, an install or a transfer.
 struct Task {
   mlir::Operation *op = nullptr;
   std::string name;
-  bool isInstall = false;
+  bool isInstall = false, isTransfer = false;
   int64_t chip = 0;
   int64_t times = 1, every = 1;
 
@@ -139,6 +147,8 @@ struct Task {
   bool expands = false;
   int side = 0;
   std::vector<int> users; ///< clusters
+
+  Transfer transfer;
 
   std::vector<PortUse> ports;
   std::vector<Touch> touches;
@@ -166,6 +176,9 @@ mlir::LogicalResult shapeTree(const ScheduleProgram &program, Task &task);
 
 /// Lists the ports and touches of an install, of which plane does not matter.
 mlir::LogicalResult shapeInstall(const ScheduleProgram &program, Task &task);
+
+/// Lists the ports of both chips: reads, of each plane one, before writes.
+mlir::LogicalResult shapeTransfer(const ScheduleProgram &program, Task &task);
 
 /// Draws edges between tasks, and measures heights.
 void findDependences(ScheduleProgram &program);

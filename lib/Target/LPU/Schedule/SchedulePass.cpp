@@ -23,7 +23,8 @@ struct SchedulePass : moe::lpu::impl::SchedulePassBase<SchedulePass> {
 } // namespace
 
 LogicalResult SchedulePass::schedule(ProgramOp op) {
-  if (op.getOps<ClusterOp>().empty() && op.getOps<InstallOp>().empty())
+  if (op.getOps<ClusterOp>().empty() && op.getOps<InstallOp>().empty() &&
+      op.getOps<TransferOp>().empty())
     return success();
   ScheduleProgram program;
   if (failed(readProgram(op, program)))

@@ -9,6 +9,7 @@ Scheduler::Scheduler(const ScheduleProgram &program, double urgency)
       begin(program.machine.icu.barrier) {
   for (int64_t chip = 0; chip < program.chips; ++chip)
     chips.emplace_back(machine);
+  wires.assign(program.chips, std::vector<UnitTable>(machine.c2c.links));
   for (auto &side : planes)
     side.assign(program.chips, std::vector<Plane>(machine.mxm.planes));
   written.assign(program.cells, 0);
@@ -151,7 +152,8 @@ LogicalResult Scheduler::run(Schedule &out) {
   while (!queue.empty()) {
     int next = queue.begin()->second;
     queue.erase(queue.begin());
-    if (failed(placeCluster(next)))
+    bool isTransfer = program.tasks[next].isTransfer;
+    if (failed(isTransfer ? placeTransfer(next) : placeCluster(next)))
       return failure();
   }
   out.cycles = latest;

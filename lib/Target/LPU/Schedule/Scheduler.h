@@ -38,6 +38,7 @@ private:
   void becomeReady(int task);
   void release(const Task &task, int64_t start, bool users);
   mlir::LogicalResult placeCluster(int task);
+  mlir::LogicalResult placeTransfer(int task); // Transfers.cpp
   int64_t earliest(const Task &task, int half = 0) const;
   void recordTouches(const Task &task, int half, int64_t start);
   void finish(int task, const Placement &placement, int64_t end);
@@ -61,6 +62,7 @@ private:
   double urgency;
   int64_t begin; ///< first cycle after the barrier
   std::vector<Resources> chips;
+  std::vector<std::vector<UnitTable>> wires; ///< by chip, link
   std::vector<std::vector<Plane>> planes[2]; ///< of a side: by chip, plane
   std::vector<int64_t> written, read;        ///< by cell: cycles
   std::vector<bool> isWritten;               ///< by buffer
