@@ -42,7 +42,6 @@ static uint32_t lowBits(int64_t count) {
 
 ClusterPlacer::ClusterPlacer(const Machine &machine, const Task &task)
     : machine(machine), task(task) {
-  uint32_t large = 0;
   reach.resize(machine.vxm.alus);
   for (int64_t alu = 0; alu < machine.vxm.alus; ++alu) {
     large |= uint32_t(machine.vxm.large[alu]) << alu;
@@ -220,6 +219,18 @@ uint32_t ClusterPlacer::optionsOf(const Choice &choice,
                       : streamsOf(choice.index, placement);
 }
 
+/// Activations come between two loads of their plane: on the streams of those,
+/// they leave the other plane's alone.
+void ClusterPlacer::preferStreams(const Placement &placement) {
+  preferred.assign(task.tokens.size(), 0);
+  for (size_t n = 0; n < task.nodes.size(); ++n) {
+    const Node &node = task.nodes[n];
+    if (node.kind == NodeKind::Multiply)
+      preferred[task.nodes[node.operands[0]].token] =
+          loadStreamsOf(machine, placement.units[n]);
+  }
+}
+
 bool ClusterPlacer::choose(size_t depth, Placement &placement) {
   if (depth == choices.size())
     return true;
@@ -230,11 +241,8 @@ bool ClusterPlacer::choose(size_t depth, Placement &placement) {
   int &value = choice.isAlu ? placement.units[choice.index]
                             : placement.streams[choice.index];
   // Large ALUs are rare: small ones come first.
-  uint32_t large = 0;
-  if (choice.isAlu)
-    for (int64_t alu = 0; alu < machine.vxm.alus; ++alu)
-      large |= uint32_t(machine.vxm.large[alu]) << alu;
-  for (uint32_t rest : {options & ~large, options & large})
+  uint32_t first = choice.isAlu ? ~large : preferred[choice.index];
+  for (uint32_t rest : {options & first, options & ~first})
     for (; rest; rest &= rest - 1) {
       value = llvm::countr_zero(rest);
       if (choose(depth + 1, placement))
@@ -253,6 +261,7 @@ bool ClusterPlacer::place(const Resources &resources, int64_t start,
     if (task.nodes[n].kind == NodeKind::Alu)
       placement.units[n] = -1;
   placement.streams.assign(task.tokens.size(), -1);
+  preferStreams(placement);
   steps = 0;
   what = "ALUs that reach the streams that are free";
   return choose(0, placement);

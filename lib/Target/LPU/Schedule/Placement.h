@@ -46,6 +46,7 @@ private:
   bool checkUnits(const Resources &resources, int64_t start,
                   Placement &placement);
   bool findFree(const Resources &resources, int64_t start);
+  void preferStreams(const Placement &placement);
   bool choose(size_t depth, Placement &placement);
   uint32_t optionsOf(const Choice &choice, const Placement &placement) const;
   uint32_t alusOf(int node, const Placement &placement) const;
@@ -58,9 +59,11 @@ private:
   std::vector<uint32_t> allowed; ///< ALUs that can do a node's operation
   std::vector<uint32_t> free;    ///< ALUs by node
   std::vector<uint32_t> open;    ///< first streams by token
+  std::vector<uint32_t> preferred; ///< streams by token
   std::vector<llvm::SmallVector<int, 4>> sameTime; ///< ALU nodes that collide
   /// Streams whose group an ALU reaches.
   std::vector<uint32_t> reach;
+  uint32_t large = 0; ///< ALUs
   int64_t steps = 0;
   const char *what = "";
 };

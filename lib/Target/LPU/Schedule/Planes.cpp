@@ -10,23 +10,25 @@
 using namespace mlir;
 using namespace moe::lpu;
 
-/// Streams by which a load can come begin here.
-static SmallVector<int, 4> firstLoadStreams(const Machine &machine,
-                                            const Task &install) {
-  SmallVector<int, 4> result;
-  int64_t distance = install.expands ? 8 : machine.mxm.streams;
-  for (int64_t first = 0; first + distance <= machine.streams;
-       first += distance)
-    result.push_back(int(first));
+/// Streams by which a load of a plane can come begin here: each plane has a block
+/// of its own, in which packed codes find two places.
+static SmallVector<int, 2> firstLoadStreams(const Machine &machine,
+                                            const Task &install,
+                                            int64_t plane) {
+  SmallVector<int, 2> result;
+  int64_t first = firstLoadStream(machine, plane);
+  int64_t streams = install.expands ? 8 : machine.mxm.streams;
+  for (int64_t i = 0; i < machine.mxm.streams; i += streams)
+    result.push_back(int(first + i));
   return result;
 }
 
 /// The first stream of a free block, or -1.
-int Scheduler::findLoadStreams(const Task &install, int half,
+int Scheduler::findLoadStreams(const Task &install, int half, int64_t plane,
                                int64_t cycle) const {
   const StreamTable &streams = chips[install.chip].streams[install.side][1];
   int64_t mxm = machine.position.mxm;
-  for (int first : firstLoadStreams(machine, install)) {
+  for (int first : firstLoadStreams(machine, install, plane)) {
     bool isFree = true;
     for (const PortUse &use : install.ports) {
       if (use.node != half || use.sink >= 0)
@@ -74,11 +76,11 @@ int Scheduler::findMapStream(const Task &install, int half, int64_t cycle,
 }
 
 /// First cycle from `from` on in which a half can begin to load.
-int64_t Scheduler::findLoad(const Task &install, int half, int64_t from,
-                            int &stream, int &mapStream) const {
+int64_t Scheduler::findLoad(const Task &install, int half, int64_t plane,
+                            int64_t from, int &stream, int &mapStream) const {
   const Resources &chip = chips[install.chip];
   for (int64_t cycle = from;; ++cycle) {
-    stream = findLoadStreams(install, half, cycle);
+    stream = findLoadStreams(install, half, plane, cycle);
     if (stream < 0)
       continue;
     bool isFree = true;
@@ -155,7 +157,8 @@ void Scheduler::placeInstall(int index, int plane) {
     Plane &each = ofSide[plane + half];
     int64_t from = std::max(each.bufferFree, earliest(task, int(half)));
     placement.loads[half] =
-        findLoad(task, int(half), from, placement.loadStreams[half],
+        findLoad(task, int(half), plane + int64_t(half), from,
+                 placement.loadStreams[half],
                  placement.mapStreams[half]);
     takeLoad(task, int(half), placement);
     recordTouches(task, int(half), placement.loads[half]);

@@ -132,8 +132,15 @@ inline uint32_t firstStreams(uint32_t free, int64_t bytes) {
     return free & free >> 2 & 0x11111111u;
   }
 }
+/// The block of outward streams by which a plane is loaded.
+inline int64_t firstLoadStream(const Machine &machine, int64_t plane) {
+  return plane * machine.mxm.streams % machine.streams;
+}
 inline uint32_t streamMask(int64_t first, int64_t bytes) {
   return uint32_t(((uint64_t(1) << bytes) - 1) << first);
+}
+inline uint32_t loadStreamsOf(const Machine &machine, int64_t plane) {
+  return streamMask(firstLoadStream(machine, plane), machine.mxm.streams);
 }
 } // namespace moe::lpu
 

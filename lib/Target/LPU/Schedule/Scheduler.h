@@ -46,9 +46,10 @@ private:
   // Planes.cpp
   mlir::LogicalResult ensureInstalled(int install, const Task &user);
   int choosePlane(const Task &install, const Task &user) const;
-  int64_t findLoad(const Task &install, int half, int64_t from, int &stream,
-                   int &mapStream) const;
-  int findLoadStreams(const Task &install, int half, int64_t cycle) const;
+  int64_t findLoad(const Task &install, int half, int64_t plane, int64_t from,
+                   int &stream, int &mapStream) const;
+  int findLoadStreams(const Task &install, int half, int64_t plane,
+                      int64_t cycle) const;
   int findMapStream(const Task &install, int half, int64_t cycle,
                     int firstStream) const;
   void takeLoad(const Task &install, int half, const Placement &placement);
