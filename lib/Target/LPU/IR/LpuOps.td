@@ -64,7 +64,7 @@ def LPU_ProgramOp : LPU_Op<"program", [Symbol, IsolatedFromAbove, NoTerminator,
   }];
 }
 
-def LPU_BufferOp : LPU_Op<"buffer", [
+def LPU_BufferOp : LPU_Op<"buffer", [HasParent<"::moe::lpu::ProgramOp">,
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
   let summary = "vectors in memory";
   let description = [{
@@ -74,15 +74,17 @@ def LPU_BufferOp : LPU_Op<"buffer", [
     `text` buffers hold instructions.
 
     Constraints:
-    * (buffer_c1) constant buffers, and no others, have values; parameter buffers, and
-      no others, have loads.
+    * (buffer_c1) constants and text have values; parameters, and no others, may have
+      loads; nothing else has values.
     * (buffer_c2) values are a number for each vector, or for each vector and each lane
       of the machine, of the buffer's type; i32 for vector<4xi8>.
-    * (buffer_c3) the vectors of a load lie in the buffer. It has a column, and a factor
+    * (buffer_c3) the vectors of a load lie in the buffer; it has a column, and a factor
       if it has factors, for each lane of the machine.
     * (buffer_c4) the place is in the buffer's hemisphere, in n slices, or a multiple of
       n, for vectors of n bytes, which the machine has, each named once; its vectors lie
       in rows that the machine has.
+    * (buffer_c5) values are loaded as f32 or f16, scales and zeros as f32, nibbles as
+      vector<4xi8>, all else as i8.
 
     Example:
     ```mlir
@@ -104,7 +106,8 @@ def LPU_BufferOp : LPU_Op<"buffer", [
   let hasVerifier = 1;
 }
 
-def LPU_InterfaceOp : LPU_Op<"interface", [AttrSizedOperandSegments]> {
+def LPU_InterfaceOp : LPU_Op<"interface", [AttrSizedOperandSegments,
+    HasParent<"::moe::lpu::ProgramOp">]> {
   let summary = "what the host writes before a run, and reads after it";
   let description = [{
     `high`, `low`, `values`: keys and values of each layer, a vector a position; lane
@@ -299,9 +302,10 @@ def LPU_AluOp : LPU_StreamOp<"alu", [Pure]> {
 
     Constraints:
     * (alu_c1) neg, pass, cvt, relu, exp2, rsqrt and tanh take one operand, the others
-      two of one type.
-    * (alu_c2) exp2, rsqrt and tanh are of f32, min and max of f32 or i32; gt, ge and eq
-      give i32, or vector<4xi8> if they take it; only cvt changes a type besides.
+      two of one type; and, or, xor, shl, shr, mask and maskn two of as many bytes.
+    * (alu_c2) exp2, rsqrt and tanh are of f32; gt, ge and eq of vector<4xi8> give
+      vector<4xi8>, of others i32; cvt is of anything but vector<4xi8>; nothing else
+      changes the type of its first operand.
     * (alu_c3) add, sub and mul of integers may saturate, nothing else.
 
     Example:
@@ -313,8 +317,8 @@ def LPU_AluOp : LPU_StreamOp<"alu", [Pure]> {
     Optional<LPU_StreamType>:$rhs, UnitAttr:$saturate);
   let results = (outs LPU_StreamType:$result);
   let assemblyFormat = [{
-    custom<Word>($kind) (`saturate` $saturate^)? $lhs (`,` $rhs^)? attr-dict `:` type($lhs)
-    (`,` type($rhs)^)? `->` type($result)
+    custom<Word>($kind) (`saturate` $saturate^)? $lhs (`,` $rhs^)? attr-dict `:`
+    custom<Streams>(type($lhs), type($rhs)) `->` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -419,7 +423,8 @@ def LPU_InstallOp : LPU_Op<"install", [HasParent<"::moe::lpu::ProgramOp">,
     Example:
     ```mlir
     %w = lpu.install "layers.0.q" %q[320] : <640 x i8> -> <i8>
-    %f = lpu.install %low and %high[0] : <320 x i8> and <320 x i8> -> <f16>
+    %f = lpu.install %low and %high[0]
+      : <320 x i8> and !lpu.vectors<320 x i8> -> <f16>
     ```
   }];
   let arguments = (ins LPU_VectorsType:$buffer, Optional<LPU_VectorsType>:$high,
@@ -532,7 +537,7 @@ def LPU_QueueOp : LPU_Op<"queue", [NoTerminator, SingleBlock, NoRegionArguments,
     at the start, the others come by `ifetch`; without it, all.
 
     Constraints:
-    * (queue_c1) repeat is behind an instruction that is neither nop nor repeat.
+    * (queue_c1) repeat is behind an instruction of the unit, not of the ICU.
     * (queue_c2) at most as many words are resident as there are.
 
     Example:

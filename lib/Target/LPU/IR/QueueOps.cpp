@@ -3,6 +3,7 @@
 #include "IR/Lpu.h"
 
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -141,7 +142,111 @@ ParseResult TextOp::parse(OpAsmParser &parser, OperationState &result) {
   return parseEnd(parser, result, properties, nullptr, nullptr);
 }
 
-LogicalResult SegmentOp::verify() { return success(); }
-LogicalResult IssueOp::verify() { return success(); }
-LogicalResult QueueOp::verify() { return success(); }
-LogicalResult TextOp::verify() { return success(); }
+//===----------------------------------------------------------------------===//
+// What is valid on any machine
+//===----------------------------------------------------------------------===//
+
+LogicalResult SegmentOp::verify() {
+  // (segment_c3)
+  if (int64_t(getCycles()) < 0)
+    return emitOpError() << "takes " << int64_t(getCycles())
+                         << " cycles, at least 0 must be";
+  Operation *first = nullptr;
+  llvm::DenseSet<TrackAttr> tracks;
+  for (Operation &op : getBody().front()) {
+    // (segment_c1)
+    if (!isa<IssueOp, QueueOp>(op))
+      return op.emitOpError("is in a segment, which holds issues or queues");
+    if (!first)
+      first = &op;
+    if (first->getName() != op.getName())
+      return op.emitOpError() << "is in a segment that begins with "
+                              << first->getName();
+    // (segment_c2)
+    if (auto queue = dyn_cast<QueueOp>(op);
+        queue && !tracks.insert(queue.getTrack()).second)
+      return op.emitOpError() << "is the second one of track "
+                              << nameOfTrack(queue.getTrack());
+    auto issue = dyn_cast<IssueOp>(op);
+    if (issue && issue.getLastCycle() >= int64_t(getCycles()))
+      return op.emitOpError() << "issues in cycle " << issue.getLastCycle()
+                              << ", its segment takes " << getCycles();
+  }
+  return success();
+}
+
+template <typename Op>
+static LogicalResult verifyField(Op op, StringRef what, int64_t value,
+                                 int64_t low, int64_t high) {
+  if (value >= low && value <= high)
+    return success();
+  return op.emitOpError() << what << " " << value << ", the field takes " << low
+                          << " to " << high;
+}
+
+LogicalResult IssueOp::verify() {
+  // (issue_c1)
+  std::string wrong = checkEncoding(getInstruction());
+  if (!wrong.empty())
+    return emitOpError(wrong);
+  // (issue_c2)
+  uint8_t opcode = getInstruction().opcode;
+  if (opcode == MOERT_LPU_NOP || opcode == MOERT_LPU_REPEAT)
+    return emitOpError() << nameOfOpcode(opcode)
+                         << " is of queues, a schedule has cycles";
+  // (issue_c5)
+  if (failed(verifyField(*this, "cycle", getCycle(), 0, int64_t(1) << 48)) ||
+      failed(verifyField(*this, "repeat", getTimes(), 1, 65536)) ||
+      failed(verifyField(*this, "every", getEvery(), 1, 65535)) ||
+      failed(verifyField(*this, "step", getStep(), -32768, 32767)) ||
+      failed(verifyField(*this, "claim", getClaim(), 0, UINT32_MAX)) ||
+      failed(verifyField(*this, "claim", getRepeatsClaim(), 0, UINT32_MAX)))
+    return failure();
+  return verifyField(*this, "uses", getUses(), 0, 65535);
+}
+
+LogicalResult QueueOp::verify() {
+  int64_t words = 0;
+  moert_lpu_opcode_t before = MOERT_LPU_NOP;
+  for (Operation &op : getBody().front()) {
+    auto text = dyn_cast<TextOp>(op);
+    if (!text)
+      return op.emitOpError("is in a queue, which holds text");
+    // (queue_c1)
+    auto opcode = moert_lpu_opcode_t(text.getInstruction().opcode);
+    if (opcode == MOERT_LPU_REPEAT && before < MOERT_LPU_READ)
+      return op.emitOpError()
+             << "repeats "
+             << (words ? nameOfOpcode(uint8_t(before)) : StringRef("nothing"))
+             << " in word " << words;
+    before = opcode;
+    ++words;
+  }
+  // (queue_c2)
+  int64_t resident = getResident();
+  if (resident < 0 || resident > words)
+    return emitOpError() << "has " << resident << " resident words of "
+                         << words;
+  return success();
+}
+
+LogicalResult TextOp::verify() {
+  moert_lpu_instruction_t instruction = getInstruction();
+  // (text_c1)
+  std::string wrong = checkEncoding(instruction);
+  if (!wrong.empty())
+    return emitOpError(wrong);
+  // (text_c2)
+  int64_t imm = instruction.imm;
+  if (instruction.opcode == MOERT_LPU_NOP &&
+      failed(verifyField(*this, "nop", imm, 1, 65535)))
+    return failure();
+  if (instruction.opcode == MOERT_LPU_REPEAT &&
+      (failed(verifyField(*this, "repeat", imm & 0xffff, 1, 65535)) ||
+       failed(verifyField(*this, "every", imm >> 16 & 0xffff, 1, 65535)) ||
+       failed(verifyField(*this, "step above 16 bits", imm >> 48, 0, 0))))
+    return failure();
+  if (failed(verifyField(*this, "claim", getClaim(), 0, UINT32_MAX)))
+    return failure();
+  return verifyField(*this, "uses", getUses(), 0, 65535);
+}
