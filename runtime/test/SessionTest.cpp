@@ -192,7 +192,7 @@ TEST(Module, ForAnUnknownDriver) {
   spec.driver = "abacus";
   Fixture f(spec);
   EXPECT_THAT(f.open(), StartsWith(f.error("needs the driver abacus, this "
-                                           "runtime has cpu, null")));
+                                           "runtime has cpu, lpu, null")));
 }
 
 TEST(Module, WithoutTokenizer) {
