@@ -39,6 +39,10 @@ Engine::Operand Engine::operand(const Issue &issue, uint8_t place, int planes,
     Alu &alu = chip.alus[size_t(track.index)];
     if (!alu.latch)
       hazard(24, issue, "nothing is in the latch");
+    if (alu.latch->planes != planes)
+      hazard(4, issue,
+             "a vector of " + std::to_string(planes) + " bytes from a latch of " +
+                 std::to_string(alu.latch->planes));
     return {alu.latch->identity, alu.latchWords, alu.latch};
   }
   unsigned source = place & 15;
