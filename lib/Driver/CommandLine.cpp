@@ -104,10 +104,14 @@ static Error getShare(const cl::opt<std::string> &flag, double &share) {
   return Error::success();
 }
 
-/// The phases that a flag names.
-static Error findPhases(const cl::list<std::string> &flag,
+/// The phases that a flag names; a target's name is that of its own phase.
+static Error findPhases(const cl::list<std::string> &flag, StringRef target,
                         std::set<Phase> &phases) {
   for (const std::string &name : flag) {
+    if (name == target) {
+      phases.insert(Phase::Target);
+      continue;
+    }
     Expected<const PhaseInfo *> phase = findPhase(name);
     if (!phase)
       return phase.takeError();
@@ -120,7 +124,7 @@ static std::string describePhases() {
   std::string result;
   for (const PhaseInfo &phase : getPhases())
     result += (result.empty() ? "" : "|") + phase.name.str();
-  return result;
+  return result + " (or the target's name)";
 }
 
 namespace {
@@ -242,9 +246,10 @@ Error Flags::apply(CompileCommand &command) {
   if (Error error = getShare(exitError, command.exits.bound.epsilon))
     return error;
   std::set<Phase> stops;
-  if (Error error = findPhases(compileTo, stops))
+  StringRef target = command.options.target.getValue();
+  if (Error error = findPhases(compileTo, target, stops))
     return error;
-  if (Error error = findPhases(dumpPhase, command.dumpedPhases))
+  if (Error error = findPhases(dumpPhase, target, command.dumpedPhases))
     return error;
   if (!stops.empty())
     command.lastPhase = *stops.begin();
@@ -284,6 +289,24 @@ static Error verifyQuantizing(const Flags &flags,
   if (!command.report.empty() && command.lastPhase != Phase::Container)
     return createStringError("--quant-report: there is none without a module, "
                              "and --compile-to makes IR");
+  return Error::success();
+}
+
+/// So must what is asked about the LPU.
+static Error verifyLpu(const Flags &flags, const CompileCommand &command) {
+  for (StringRef name : {"lpu-machine", "lpu-context", "lpu-report"})
+    if (flags.pipeline.isEmpty(name))
+      return createStringError("--" + name + ": needs a value");
+  StringRef page = command.options.lpuReport.getValue();
+  if (page.empty())
+    return Error::success();
+  for (const std::string &other :
+       {command.output, command.report, command.scheduleReport})
+    if (page == other)
+      return createStringError("--lpu-report: '" + page +
+                               "' is written by another flag, too");
+  if (command.lastPhase < Phase::Target)
+    return createStringError("--lpu-report: there is none before phase target");
   return Error::success();
 }
 
@@ -381,6 +404,8 @@ Error moe::parseCommandLine(int argc, char **argv, const Registry &registry,
   if (Error error = resolveOutput(command))
     return error;
   if (Error error = verifyQuantizing(flags, command))
+    return error;
+  if (Error error = verifyLpu(flags, command))
     return error;
   if (Error error = verifyScheduling(flags, command))
     return error;

@@ -153,6 +153,7 @@ private:
   llvm::Error finishPolicy();
   llvm::Error writeModule(TimingScope &scope);
   llvm::Error writeExitReport() const;
+  static void printSummary(StringRef output, StringRef summary);
   llvm::Expected<ExitLesson> teach(StringRef file, uint64_t weightsHash);
   llvm::Error aboutCertificate(llvm::Error error) const;
   void setExits();
@@ -283,7 +284,7 @@ llvm::Error Compilation::findModel() {
                                    " has no function @forward");
   for (StringRef path :
        {command.output, command.report, command.scheduleReport,
-        command.exits.report})
+        command.exits.report, command.options.lpuReport.getValue()})
     if (llvm::Error error = verifyNoWeightsAt(path, model))
       return error;
   if (exits)
@@ -352,11 +353,15 @@ llvm::Error Compilation::writeModule(TimingScope &scope) {
   input.modelHash = modelHash;
   input.plan = &plan;
   input.backend = (*backend)->getName();
+  std::string summary;
   input.code = [&] {
-    if (code.valid())
-      return code.get();
-    // Exits have learned, and the code is another one.
-    return (*backend)->serialize(*lowered, options.getTargetOptions());
+    // Once exits have learned, the code is another one.
+    auto made = code.valid() ? code.get()
+                             : (*backend)->serialize(
+                                   *lowered, options.getTargetOptions());
+    if (made)
+      summary = made->summary;
+    return made;
   };
   input.verifiesExits = options.exitState.getValue() == "verify";
   input.certificate = certificate;
@@ -385,7 +390,15 @@ llvm::Error Compilation::writeModule(TimingScope &scope) {
   if (llvm::Error error = writeExitReport())
     return error;
   printBits(command.output, plan);
+  printSummary(command.output, summary);
   return llvm::Error::success();
+}
+
+void Compilation::printSummary(StringRef output, StringRef summary) {
+  if (summary.empty())
+    return;
+  llvm::outs() << output << ": " << summary << "\n";
+  (void)flush(llvm::outs()); // a closed pipe does not make the module a failure
 }
 
 llvm::Error Compilation::writeExitReport() const {
@@ -505,7 +518,8 @@ llvm::Error moe::compile(const CompileCommand &command,
   if (llvm::Error error = verifyOutput(command.output, command))
     return error;
   for (const std::string &report :
-       {command.report, command.scheduleReport, command.exits.report})
+       {command.report, command.scheduleReport, command.exits.report,
+        command.options.lpuReport.getValue()})
     if (!report.empty())
       if (llvm::Error error = verifyOutput(report, command))
         return error;

@@ -156,8 +156,12 @@ moe::createBackend(const CompileOptions &options, const Registry &registry) {
 
 llvm::Error moe::verifyOptions(const CompileOptions &options,
                                const Registry &registry) {
-  if (!registry.backends.count(options.target))
-    return unknownMember("target", options.target, registry.backends);
+  auto backend = createBackend(options, registry);
+  if (!backend)
+    return backend.takeError();
+  if (llvm::Error error =
+          (*backend)->verifyOptions(options.getTargetOptions()))
+    return error;
   if (llvm::Error error =
           SchemeChoice::parse(options.quantize, registry).takeError())
     return error;

@@ -51,7 +51,21 @@ struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
                      "class:scheme; classes: experts, mlp, attention, head"),
       llvm::cl::value_desc("scheme"), llvm::cl::init("none")};
 
+  Option<std::string> lpuMachine{
+      *this, "lpu-machine",
+      llvm::cl::desc("Machine of --target=lpu (tsp1): a name, or a machine file"),
+      llvm::cl::value_desc("name|file"), llvm::cl::init("")};
+  Option<std::string> lpuReport{
+      *this, "lpu-report",
+      llvm::cl::desc("Write what each unit of the LPU does, and when, as a page"),
+      llvm::cl::value_desc("file.html"), llvm::cl::init("")};
+
   // Numbers are text as well: what is wrong with one is said on one line.
+  Option<std::string> lpuContext{
+      *this, "lpu-context",
+      llvm::cl::desc("Positions that there is room for in the LPU's memory "
+                     "(1024, and never more than the model has)"),
+      llvm::cl::value_desc("number"), llvm::cl::init("")};
   Option<std::string> predictor{
       *this, "predictor",
       llvm::cl::desc("Who guesses the experts of later layers (none)"),
@@ -137,7 +151,9 @@ struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
   using llvm::cl::SubCommand::OptionsMap;
 
   /// The part that backends see.
-  TargetOptions getTargetOptions() const { return {cpu, features}; }
+  TargetOptions getTargetOptions() const {
+    return {cpu, features, lpuMachine, lpuContext, lpuReport};
+  }
 };
 
 /// One row of the table.

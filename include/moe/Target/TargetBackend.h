@@ -15,6 +15,8 @@ namespace moe {
 struct TargetOptions {
   std::string cpu;      ///< --cpu; empty: this host
   std::string features; ///< --features, LLVM's "+x,-y"
+  /// --lpu-machine, --lpu-context, --lpu-report, as given; empty: not given.
+  std::string lpuMachine, lpuContext, lpuReport;
 };
 
 /// What a backend hands to the container.
@@ -28,6 +30,7 @@ struct CodeObject {
   uint64_t workspacePerRow = 0;        ///< bytes
   int64_t context = 0; ///< positions that it can hold; 0: the model's
   std::vector<std::string> operations; ///< names for traces
+  std::string summary; ///< a line for people; empty: none
 };
 
 /// A kind of device to compile for. A member is a folder in lib/Target.
@@ -39,6 +42,9 @@ public:
   virtual bool fetchesExperts() const { return false; }
   /// Whether rows of its code may leave behind some of the layers.
   virtual bool leavesEarly() const { return false; }
+  /// Says before any work what cannot be met; by default, all that only LPUs
+  /// have.
+  virtual llvm::Error verifyOptions(const TargetOptions &options) const;
   /// Dialects that the backend's passes create.
   virtual void registerDialects(mlir::DialectRegistry &registry) const = 0;
   /// Puts the backend's own passes at moe-opt's disposal.
@@ -50,6 +56,19 @@ public:
   virtual llvm::Expected<CodeObject>
   serialize(mlir::ModuleOp module, const TargetOptions &options) const = 0;
 };
+
+inline llvm::Error
+TargetBackend::verifyOptions(const TargetOptions &options) const {
+  llvm::StringRef flag = !options.lpuMachine.empty()   ? "--lpu-machine"
+                         : !options.lpuContext.empty() ? "--lpu-context"
+                         : !options.lpuReport.empty()  ? "--lpu-report"
+                                                       : "";
+  if (flag.empty())
+    return llvm::Error::success();
+  return llvm::createStringError("--target=" + getName() +
+                                 ": compiles for no LPU, so " + flag +
+                                 " has no use");
+}
 
 } // namespace moe
 

@@ -58,6 +58,8 @@ public:
     lowering.machine = wanted->machine;
     lowering.context = wanted->context;
     manager.addPass(lpu::createLowerModelPass(lowering));
+    manager.addPass(lpu::createAssignLayoutPass());
+    manager.addPass(lpu::createSchedulePass());
     manager.addPass(lpu::createFormQueuesPass());
     return llvm::Error::success();
   }
