@@ -10,9 +10,10 @@ struct Access {
   bool writes;
 };
 
-/// What it costs if two accesses of a cluster go to one slice: writes of one value
-/// come in one cycle for sure, reads mostly. A loop pays every time.
-constexpr int64_t bothWrite = 16, bothRead = 4, readAndWrite = 1;
+/// What it costs if two accesses of a cluster go to one slice: writes of one value,
+/// and a map and what it is for, come in one cycle for sure, reads mostly. A loop
+/// pays every time.
+constexpr int64_t bothWrite = 16, mapRead = 64, bothRead = 4, readAndWrite = 1;
 constexpr int64_t inLoop = 8;
 } // namespace
 
@@ -29,6 +30,18 @@ static void addCluster(ClusterOp cluster,
       accesses.push_back({numbers.lookup(write.getBuffer()), true});
     else if (auto scatter = dyn_cast<ScatterOp>(op))
       accesses.push_back({numbers.lookup(scatter.getBuffer()), true});
+  }
+  // A map is taken in the same cycle as what it is for.
+  for (Operation &op : cluster.getBody().front()) {
+    auto permute = dyn_cast<PermuteOp>(op);
+    auto value = permute ? permute.getValue().getDefiningOp<ReadOp>() : ReadOp();
+    auto map = permute ? permute.getMap().getDefiningOp<ReadOp>() : ReadOp();
+    if (!value || !map)
+      continue;
+    int a = numbers.lookup(value.getBuffer());
+    int b = numbers.lookup(map.getBuffer());
+    uses[a].conflicts[b] += mapRead;
+    uses[b].conflicts[a] += mapRead;
   }
   int64_t weight = cluster.getTimes() > 1 ? inLoop : 1;
   for (const Access &a : accesses) {

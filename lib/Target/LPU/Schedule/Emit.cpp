@@ -57,11 +57,9 @@ ScheduledInstruction InstructionEmitter::start(int kind, int side,
 void InstructionEmitter::setClaims(
     ScheduledInstruction &instruction,
     function_ref<uint32_t(int64_t)> claimOf) const {
-  instruction.claim = claimOf(0);
-  instruction.repeatsClaim = 0;
-  for (int64_t i = 1; i < instruction.times; ++i)
-    instruction.repeatsClaim =
-        moert_lpu_mix(instruction.repeatsClaim, claimOf(i));
+  instruction.claims.clear();
+  for (int64_t i = 0; i < instruction.times; ++i)
+    instruction.claims.push_back(claimOf(i));
 }
 
 /// A side's outward streams flow away from the VXM: east in the east.
@@ -255,7 +253,7 @@ void InstructionEmitter::emitInstall(int index, const Placement &placement) {
     load.word.imm = cycles;
     if (task->expands)
       load.word.imm |= uint64_t(streams) << 8 | MOERT_LPU_FORMAT_TRELLIS << 16;
-    load.claim = fold(claims.loaded(int(half)));
+    load.claims = {fold(claims.loaded(int(half)))};
     result.push_back(load);
   }
   ScheduledInstruction install = start(MOERT_LPU_MXM_LOAD, task->side,
@@ -263,7 +261,7 @@ void InstructionEmitter::emitInstall(int index, const Placement &placement) {
   install.word = makeInstruction(MOERT_LPU_IW);
   install.word.types =
       task->buffers.size() == 2 ? MOERT_LPU_F16 | MOERT_LPU_F16 << 4 : 0;
-  install.claim = fold(array);
+  install.claims = {fold(array)};
   result.push_back(install);
 }
 
@@ -280,6 +278,7 @@ void InstructionEmitter::emitBarrier() {
     ScheduledInstruction out;
     out.track = track;
     out.word = makeInstruction(opcode);
+    out.claims = {0};
     result.push_back(out);
   };
   std::set<int64_t> chips;
@@ -307,10 +306,7 @@ std::vector<ScheduledInstruction> InstructionEmitter::emit() {
                         : emitCluster(t, *placement);
   }
   emitBarrier();
-  llvm::sort(result, [](const ScheduledInstruction &a,
-                               const ScheduledInstruction &b) {
-    return std::tie(a.cycle, a.track) < std::tie(b.cycle, b.track);
-  });
+  separate(result);
   return std::move(result);
 }
 
@@ -359,7 +355,7 @@ moe::lpu::cyclesOf(const Machine &machine,
       arrival = machine.latency.alu;
     if (arrival >= 0)
       last = std::max(last,
-                      each.cycle + (each.times - 1) * each.every + arrival);
+                      each.lastCycle() + arrival);
   }
   return last + 1 + machine.superlanes;
 }
@@ -382,11 +378,13 @@ void moe::lpu::writeSegment(const ScheduleProgram &program,
                                 TrackKind(each.track.kind),
                                 Side(each.track.side), each.track.index);
     bool isOfTask = each.task >= 0;
+    uint32_t repeats =
+        each.times > 1 ? fold(llvm::ArrayRef(each.claims).drop_front()) : 0;
     IssueOp::create(builder,
                     isOfTask ? program.tasks[each.task].op->getLoc()
                              : op.getLoc(),
-                    each.cycle, track, each.word, each.claim, each.uses,
-                    each.times, each.every, each.step, each.repeatsClaim,
+                    each.cycle, track, each.word, each.claims[0], each.uses,
+                    each.times, each.every, each.step, repeats,
                     isOfTask ? names[each.task] : StringAttr());
   }
   SmallVector<Operation *> old;

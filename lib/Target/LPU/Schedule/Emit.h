@@ -23,10 +23,15 @@ struct ScheduledInstruction {
   TrackName track;
   int64_t cycle = 0, times = 1, every = 1, step = 0;
   moert_lpu_instruction_t word = {};
-  uint32_t claim = 0, repeatsClaim = 0;
+  llvm::SmallVector<uint32_t, 1> claims; ///< of each time
   uint16_t uses = 0;
   int task = -1;
+  int64_t lastCycle() const { return cycle + (times - 1) * every; }
 };
+
+/// A queue issues in order: where times of one instruction lie between those of
+/// another, each becomes as many instructions as it takes. Sorts by cycle and track.
+void separate(std::vector<ScheduledInstruction> &instructions);
 
 /// Instructions of all tasks, ordered by cycle and track, behind a barrier.
 std::vector<ScheduledInstruction> emitInstructions(const ScheduleProgram &program,

@@ -65,6 +65,9 @@ void Scheduler::finish(int index, const Placement &placement, int64_t end) {
 /// First start for which all that is touched was written and read before.
 int64_t Scheduler::earliest(const Task &task, int half) const {
   int64_t start = begin;
+  for (const Touch &touch : task.touches)
+    if (touch.half == half)
+      start = std::max(start, begin - touch.first);
   for (const Touch &touch : task.touches) {
     if (touch.half != half || !isWritten[touch.buffer])
       continue;

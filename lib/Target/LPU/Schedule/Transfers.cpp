@@ -174,7 +174,7 @@ void moe::lpu::emitTransfer(const ScheduleProgram &program, int index,
     each.track = track;
     each.cycle = placement.start + time;
     each.word = makeInstruction(opcode);
-    each.claim = claim;
+    each.claims = {claim};
     each.task = index;
     out.push_back(each);
     return out.back();

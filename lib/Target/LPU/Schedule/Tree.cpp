@@ -462,16 +462,19 @@ static bool collide(const PortUse &a, const PortUse &b) {
   return meet(a.time, a.times, a.every, b.time, b.times, b.every);
 }
 
-/// An ALU between a read and the ALU that takes it; false if that is none.
+/// An ALU between a read and who takes it; false if nobody does who could wait.
 bool TreeShaper::delay(int read) {
   for (size_t taker = 0; read >= 0 && taker < task.nodes.size(); ++taker)
-    for (int which : {0, 1})
-      if (task.nodes[taker].kind == NodeKind::Alu &&
-          task.nodes[taker].operands[which] == read) {
-        int pass = addPass(read);
-        task.nodes[taker].operands[which] = pass;
-        return true;
-      }
+    for (int which : {0, 1}) {
+      if (task.nodes[taker].operands[which] != read)
+        continue;
+      int pass = addPass(read);
+      task.nodes[read].outward = false;
+      task.nodes[pass].side = task.nodes[taker].side;
+      task.nodes[pass].outward = true;
+      task.nodes[taker].operands[which] = pass;
+      return true;
+    }
   return false;
 }
 
@@ -581,8 +584,11 @@ LogicalResult TreeShaper::shape() {
   if (failed(checkMaps()))
     return failure();
   setTimes();
-  for (int64_t i = 0; i < machine.vxm.alus && delayOneRead(); ++i)
+  for (int64_t i = 0; i < machine.vxm.alus && delayOneRead(); ++i) {
+    if (failed(checkMaps()))
+      return failure();
     setTimes();
+  }
   if (failed(checkPorts()))
     return failure();
   findMeetings();
