@@ -170,9 +170,9 @@ void LoadAttr::print(AsmPrinter &printer) const {
   printer << "<" << getName() << " " << getParameter() << " matrix "
           << getMatrix() << " " << stringifyField(getField()) << " first "
           << getFirst() << (getTransposed() ? " transposed" : "") << " rows ";
-  printer.printAttribute(getRows());
+  printer.printStrippedAttrOrType(getRows());
   printer << " columns ";
-  printer.printAttribute(getColumns());
+  printer.printStrippedAttrOrType(getColumns());
   if (getFactors()) {
     printer << " factors ";
     printer.printAttribute(getFactors());
@@ -200,8 +200,10 @@ Attribute LoadAttr::parse(AsmParser &parser, Type) {
   if (parser.parseKeyword("first") || parser.parseInteger(first))
     return {};
   bool transposed = succeeded(parser.parseOptionalKeyword("transposed"));
-  if (parser.parseKeyword("rows") || parser.parseAttribute(rows) ||
-      parser.parseKeyword("columns") || parser.parseAttribute(columns))
+  if (parser.parseKeyword("rows") ||
+      parser.parseCustomAttributeWithFallback(rows) ||
+      parser.parseKeyword("columns") ||
+      parser.parseCustomAttributeWithFallback(columns))
     return {};
   if (succeeded(parser.parseOptionalKeyword("factors")) &&
       parser.parseAttribute(factors))

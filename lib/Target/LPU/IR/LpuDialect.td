@@ -208,7 +208,7 @@ def LPU_LoadAttr : LPU_Attr<"Load", "load"> {
     as the module does; `name` is for people.
 
     Example:
-    `#lpu.load<"layers.0.q" 5 matrix 0 levels first 0 rows #lpu.indices<0 to 255> columns #lpu.indices<0 to 255, -1 times 64>>`.
+    `#lpu.load<"layers.0.q" 5 matrix 0 levels first 0 rows <0 to 255> columns <0 to 255, -1 times 64>>`.
   }];
   let parameters = (ins "::mlir::StringAttr":$name, "int64_t":$parameter,
     "int64_t":$matrix, EnumParameter<LPU_Field>:$field, "int64_t":$first,

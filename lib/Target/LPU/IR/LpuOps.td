@@ -140,9 +140,11 @@ def LPU_InterfaceOp : LPU_Op<"interface", [AttrSizedOperandSegments,
     Arg<OptionalAttr<LPU_IndicesAttr>, "element of the head">:$dims);
   let assemblyFormat = [{
     `token` $token `position` $position `logits` $logits (`next` $next^)?
-    (`keys` $high^ `and` $low `again` $copies `values` $values)? (`heads` $heads^ `dims` $dims)? attr-dict `:`
+    (`keys` $high^ `and` $low `values` $values)? (`again` $copies^)?
+    (`heads` $heads^ `dims` $dims)? attr-dict `:`
     type($token) `,` type($position) `,` type($logits) (`,` type($next)^)?
-    (`,` `(` type($high)^ `)` `,` `(` type($low) `)` `,` `(` type($copies) `)` `,` `(` type($values) `)`)?
+    (`keys` type($high)^ `and` type($low) `values` type($values))?
+    (`again` type($copies)^)?
   }];
   let hasVerifier = 1;
 }
