@@ -11,10 +11,12 @@
 using namespace mlir;
 using namespace moe::lpu;
 
-/// Cycles between two positions: a slice is read in the even ones, and written
-/// in the odd ones.
+/// Cycles between two scores: a plane takes both parts of a key.
 static constexpr int64_t kEvery = 2;
-/// Sums that run side by side, so that one is back in memory when it is next.
+/// Loops over positions that take turns: what one reads in the even cycles it
+/// writes in the odd ones, so that a slice does one thing at a time.
+static constexpr int64_t kStrands = 2;
+/// Sums of a strand, so that one is back in memory when it is next.
 static constexpr int64_t kPartial = 16;
 
 Row moe::lpu::turn(Emitter &e, StringRef name, Row x, const Angles &angles) {
@@ -156,49 +158,73 @@ struct HeadsInVector {
         plan.context, kEvery);
   }
 
-  /// kPartial running results of term(position), and last one of them.
+  /// term(position) of all positions as one: kPartial running results in each
+  /// strand, which are folded in the end.
   Value overPositions(StringRef what, AluKind kind,
                       function_ref<Value(Tree &, int64_t)> term) {
     Side side = Emitter::sideOf(plan.scores);
-    int64_t partial = std::min(kPartial, plan.context);
-    Value running = e.temporary(name + what.str(), side, partial);
-    for (int64_t first = 0; first < plan.context; first += partial)
-      e.cluster(
-          name + what,
-          [&](Tree &t) {
-            Value value = term(t, first);
-            if (first)
-              value = t.alu(kind, value, t.read(running, 0, 1));
-            else if (value.getDefiningOp<ReadOp>())
-              value = t.alu(AluKind::Pass, value);
-            t.write(value, running, 0, 1);
-          },
-          std::min(partial, plan.context - first), kEvery);
-    return foldTerms(e, name + what, partial, kind, side, e.f32,
-                     [&](Tree &t, int64_t i) { return t.read(running, i); });
+    SmallVector<std::pair<Value, int64_t>> running;
+    for (int64_t strand = 0; strand < kStrands; ++strand) {
+      int64_t count = positionsOf(strand);
+      int64_t partial = std::min(kPartial, count);
+      if (!count)
+        continue;
+      Value sums = e.temporary(name + what.str(), side, partial);
+      for (int64_t first = 0; first < count; first += partial)
+        e.cluster(
+            name + what,
+            [&](Tree &t) {
+              Value value = term(t, strand + first * kStrands);
+              if (first)
+                value = t.alu(kind, value, t.read(sums, 0, 1));
+              else if (value.getDefiningOp<ReadOp>())
+                value = t.alu(AluKind::Pass, value);
+              t.write(value, sums, 0, 1);
+            },
+            std::min(partial, count - first), kStrands);
+      for (int64_t i = 0; i < partial; ++i)
+        running.push_back({sums, i});
+    }
+    return foldTerms(e, name + what, running.size(), kind, side, e.f32,
+                     [&](Tree &t, int64_t i) {
+                       return t.read(running[i].first, running[i].second);
+                     });
+  }
+
+  int64_t positionsOf(int64_t strand) const {
+    return (plan.context - strand + kStrands - 1) / kStrands;
+  }
+
+  void raisePowers(Value largest) {
+    for (int64_t strand = 0; strand < kStrands; ++strand)
+      if (positionsOf(strand))
+        e.cluster(
+            name + ".powers",
+            [&](Tree &t) {
+              Value below =
+                  t.sub(t.read(plan.scores, strand, kStrands), t.read(largest));
+              t.write(t.alu(AluKind::Exp2, below), plan.powers, strand,
+                      kStrands);
+            },
+            positionsOf(strand), kStrands);
   }
 
   void attend(Value query, Value result) {
     scorePositions(query);
     Value largest =
         overPositions(".largest", AluKind::Max, [&](Tree &t, int64_t first) {
-          return t.read(plan.scores, first, 1);
+          return t.read(plan.scores, first, kStrands);
         });
-    e.cluster(
-        name + ".powers",
-        [&](Tree &t) {
-          Value below = t.sub(t.read(plan.scores, 0, 1), t.read(largest));
-          t.write(t.alu(AluKind::Exp2, below), plan.powers, 0, 1);
-        },
-        plan.context, kEvery);
+    raisePowers(largest);
     Value total =
         overPositions(".total", AluKind::Add, [&](Tree &t, int64_t first) {
-          return t.read(plan.powers, first, 1);
+          return t.read(plan.powers, first, kStrands);
         });
     Value weighted =
         overPositions(".values", AluKind::Add, [&](Tree &t, int64_t first) {
-          return t.mul(t.read(plan.powers, first, 1),
-                       t.read(state.values, first * vectors + vector, vectors));
+          return t.mul(t.read(plan.powers, first, kStrands),
+                       t.read(state.values, first * vectors + vector,
+                              kStrands * vectors));
         });
     e.cluster(name, [&](Tree &t) {
       t.write(t.mul(t.read(weighted), t.inverse(t.read(total), t.read(total))),

@@ -58,6 +58,16 @@ private:
     return cast<RankedTensorType>(rows.getType()).getDimSize(1);
   }
 
+  /// Logits of experts again and again, if that fills a vector: then what is
+  /// found among a few neighbours is in each lane.
+  LaneMap routerLanes(int64_t experts) {
+    LaneMap map = denseLanes(experts, e.width());
+    if (experts <= e.width() && e.width() % experts == 0)
+      for (int64_t l = 0; l < e.width(); ++l)
+        map[0][l] = l % experts;
+    return map;
+  }
+
   const LaneMap *lanesOf(Value rows) {
     auto known = lanes.find(rows);
     if (known != lanes.end())
@@ -99,6 +109,11 @@ private:
     });
     if (result.wasInterrupted())
       return failure();
+    forward.walk([&](RouteOp op) {
+      Value logits = op.getLogits();
+      if (logits.hasOneUse() && logits.getDefiningOp<LinearOp>())
+        lanes[logits] = keep(routerLanes(featuresOf(logits)));
+    });
     forward.walk([&](KvAppendOp op) {
       spread(op.getKeys(), keep(attention.keys));
       spread(op.getValues(), keep(attention.keys));
@@ -324,18 +339,39 @@ private:
     Row x = rows[op.getInput()];
     int64_t group = featuresOf(op.getInput()) / op.getGroups();
     Value scale = vectorParameter(op.getScaleAttr(), *x.lanes, group, kHome);
-    rows[op.getResult()] =
-        normalize(e, op.getScale(), x, scale, op.getEpsilon().convertToDouble(),
+    Norm norm =
+        beginNorm(e, op.getScale(), x, scale, op.getEpsilon().convertToDouble(),
                   group, op.getGroups() == 1);
+    bool isOnlyQuantized = llvm::all_of(op->getUsers(), [&](Operation *user) {
+      auto quantize = dyn_cast<QuantizeOp>(user);
+      return quantize && takesNorm(quantize);
+    });
+    if (!isOnlyQuantized)
+      rows[op.getResult()] = finishNorm(e, norm);
+    norms[op.getResult()] = norm;
     return success();
   }
 
+  static int64_t rotationOf(QuantizeOp op) {
+    auto type = cast<RankedTensorType>(op.getType()).getElementType();
+    return op.getArrivedRotated() ? 0 : cast<QuantizedType>(type).getRotation();
+  }
+
+  /// Whether the levels can be made beside the norm's root. A rotation takes
+  /// f16, whose range suits what is normalised.
+  static bool takesNorm(QuantizeOp op) {
+    auto norm = op.getInput().getDefiningOp<NormOp>();
+    return norm && norm.getGroups() == 1 && !rotationOf(op);
+  }
+
   LogicalResult quantized(QuantizeOp op) {
+    if (takesNorm(op)) {
+      levels[op.getResult()] = quantize(e, norms[op.getInput()]);
+      return success();
+    }
     Row x = rows[op.getInput()];
-    auto type = cast<QuantizedType>(
-        cast<RankedTensorType>(op.getType()).getElementType());
-    if (type.getRotation() && !op.getArrivedRotated())
-      x = rotate(e, "rotate", x, type.getRotation());
+    if (int64_t block = rotationOf(op))
+      x = rotate(e, "rotate", x, block);
     levels[op.getResult()] = quantize(e, "quantize", x);
     return success();
   }
@@ -521,6 +557,7 @@ private:
   DenseMap<Value, const LaneMap *> lanes;
   DenseMap<Value, Row> rows;
   DenseMap<Value, Levels> levels;
+  DenseMap<Value, Norm> norms;
   DenseMap<Value, Choice> choices;
   DenseMap<std::pair<Attribute, const LaneMap *>, Angles> knownAngles;
   std::vector<LayerState> states;

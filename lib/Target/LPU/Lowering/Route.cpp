@@ -5,49 +5,62 @@ using namespace mlir;
 using namespace moe;
 using namespace moe::lpu;
 
-/// Above every number of a lane, and exact in f32 with all of them.
-static constexpr int64_t kLanes = 1 << 22;
+/// Above every feature, and exact in f32 with all of them.
+static constexpr int64_t kFeatures = 1 << 22;
 /// Below every logit, and finite.
 static constexpr float kLowest = -3.0e38f;
 
-/// kLanes less the number of each lane of vector v.
-static Value countdown(Emitter &e, int64_t v, Side side) {
+/// kFeatures less the feature of each lane of vector v.
+static Value countdown(Emitter &e, Row x, int64_t v) {
   SmallVector<float> numbers;
-  for (int64_t l = 0; l < e.width(); ++l)
-    numbers.push_back(kLanes - (v * e.width() + l));
-  return e.lanes(numbers, side);
+  for (int32_t feature : (*x.lanes)[v])
+    numbers.push_back(feature < 0 ? 0 : kFeatures - feature);
+  return e.lanes(numbers, Emitter::sideOf(x.buffer));
+}
+
+/// Vector v, with a number that never wins in lanes that hold nothing.
+static Value withoutGaps(Emitter &e, Tree &t, Row x, int64_t v) {
+  Value value = t.read(x.buffer, v);
+  const std::vector<int32_t> &lanes = (*x.lanes)[v];
+  if (!llvm::is_contained(lanes, -1))
+    return value;
+  SmallVector<float> hidden;
+  for (int32_t feature : lanes)
+    hidden.push_back(feature < 0 ? kLowest : 0);
+  return t.add(value, t.read(e.lanes(hidden, Emitter::sideOf(x.buffer))));
+}
+
+/// Lanes after which features come again; all, if they do not.
+static int64_t periodOf(Emitter &e, Row x) {
+  const std::vector<int32_t> &lanes = x.lanes->front();
+  auto again = std::find(lanes.begin() + 1, lanes.end(), lanes.front());
+  int64_t period = again == lanes.end() ? e.width() : again - lanes.begin();
+  return x.vectors() == 1 && e.width() % period == 0 ? period : e.width();
 }
 
 Largest moe::lpu::findLargest(Emitter &e, StringRef name, Row x) {
   Side side = Emitter::sideOf(x.buffer);
-  // Lanes that hold nothing must not win.
-  auto lane = [&](Tree &t, int64_t v) {
-    Value value = t.read(x.buffer, v);
-    const std::vector<int32_t> &lanes = (*x.lanes)[v];
-    if (!llvm::is_contained(lanes, -1))
-      return value;
-    SmallVector<float> hidden;
-    for (int32_t feature : lanes)
-      hidden.push_back(feature < 0 ? kLowest : 0);
-    return t.add(value, t.read(e.lanes(hidden, side)));
-  };
-  Value largest = reduceLanes(
-      e, name, foldTerms(e, name, x.vectors(), AluKind::Max, side, e.f32, lane),
-      AluKind::Max, e.width());
+  int64_t group = periodOf(e, x);
+  Value value =
+      foldTerms(e, name, x.vectors(), AluKind::Max, side, e.f32,
+                [&](Tree &t, int64_t v) { return withoutGaps(e, t, x, v); });
+  value = reduceLanes(e, name, value, AluKind::Max, group);
   Value place = foldTerms(
       e, name, x.vectors(), AluKind::Max, side, e.f32, [&](Tree &t, int64_t v) {
-        Value equal = t.alu(AluKind::Eq, lane(t, v), t.read(largest), e.i32);
-        return t.alu(AluKind::Mask, t.read(countdown(e, v, side)), equal);
+        Value equal =
+            t.alu(AluKind::Eq, withoutGaps(e, t, x, v), t.read(value), e.i32);
+        return t.alu(AluKind::Mask, t.read(countdown(e, x, v)), equal);
       });
-  return {reduceLanes(e, name, place, AluKind::Max, e.width()), largest};
+  return {reduceLanes(e, name, place, AluKind::Max, group), value};
 }
 
 Value moe::lpu::numberOf(Emitter &e, StringRef name, const Largest &largest) {
-  Side side = Emitter::sideOf(largest.lane);
+  Side side = Emitter::sideOf(largest.place);
   Value number = e.temporary(name, side, 1, e.i32);
-  Value all = e.splat(kLanes, side);
+  Value all = e.splat(kFeatures, side);
   e.cluster(name, [&](Tree &t) {
-    t.write(t.convert(t.sub(t.read(all), t.read(largest.lane)), e.i32), number);
+    t.write(t.convert(t.sub(t.read(all), t.read(largest.place)), e.i32),
+            number);
   });
   return number;
 }
@@ -72,26 +85,22 @@ struct Router {
     Row rest{e.temporary(name, side, logits.vectors()), logits.lanes};
     for (int64_t v = 0; v < logits.vectors(); ++v)
       e.cluster(name, [&](Tree &t) {
-        Value is = t.alu(AluKind::Eq, t.read(countdown(e, v, side)),
-                         t.read(chosen.lane), e.i32);
+        Value is = t.alu(AluKind::Eq, t.read(countdown(e, logits, v)),
+                         t.read(chosen.place), e.i32);
         Value lower = t.alu(AluKind::Mask, t.read(e.splat(kLowest, side)), is);
         t.write(t.add(t.read(logits.buffer, v), lower), rest.buffer, v);
       });
     return rest;
   }
 
-  /// 2^-(what a weight is divided by) for softmax over all: the sum of powers.
+  /// What a softmax over all experts divides by.
   Value totalOver(Value top) {
-    Value sum = foldTerms(e, name, logits.vectors(), AluKind::Add, side, e.f32,
-                          [&](Tree &t, int64_t v) {
-                            SmallVector<float> hidden;
-                            for (int32_t lane : (*logits.lanes)[v])
-                              hidden.push_back(lane < 0 ? kLowest : 0);
-                            Value logit = t.add(t.read(logits.buffer, v),
-                                                t.read(e.lanes(hidden, side)));
-                            return power(t, logit, t.read(top));
-                          });
-    return reduceLanes(e, name, sum, AluKind::Add, e.width());
+    Value sum =
+        foldTerms(e, name, logits.vectors(), AluKind::Add, side, e.f32,
+                  [&](Tree &t, int64_t v) {
+                    return power(t, withoutGaps(e, t, logits, v), t.read(top));
+                  });
+    return reduceLanes(e, name, sum, AluKind::Add, periodOf(e, logits));
   }
 
   /// Divides by a total that is in each lane, and scales.

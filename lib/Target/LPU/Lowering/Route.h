@@ -15,17 +15,15 @@ struct Choice {
 
 Choice route(Emitter &e, RouteOp op, Row logits);
 
-/// The lane with the largest number, the lowest of equal ones, and that number;
-/// both in every lane. Lane l of vector v counts as v * width + l. `none`:
-/// lanes that do not take part, f32 of 0 or a large negative number, added; may
-/// be null.
+/// The feature with the largest number, the lowest of equal ones, and that
+/// number; both in every lane.
 struct Largest {
-  mlir::Value lane;  ///< f32: kLanes - number of the lane
+  mlir::Value place; ///< f32: a constant less the feature
   mlir::Value value; ///< f32
 };
 Largest findLargest(Emitter &e, llvm::StringRef name, Row x);
 
-/// An i32 in each lane from Largest::lane.
+/// The feature as i32 in each lane.
 mlir::Value numberOf(Emitter &e, llvm::StringRef name, const Largest &largest);
 
 } // namespace moe::lpu

@@ -31,34 +31,46 @@ LaneMap moe::lpu::headLanes(int64_t heads, int64_t size, int64_t repeat,
   return map;
 }
 
-Row moe::lpu::normalize(Emitter &e, StringRef name, Row x, Value scale,
-                        double epsilon, int64_t group, bool isWholeRow) {
+Norm moe::lpu::beginNorm(Emitter &e, StringRef name, Row x, Value scale,
+                         double epsilon, int64_t group, bool isWholeRow) {
   Side side = Emitter::sideOf(x.buffer);
-  Row y{e.temporary(name, side, x.vectors()), x.lanes};
-  Value mean = e.splat(1.0 / group, side), more = e.splat(epsilon, side);
+  Norm norm{name.str(), x, scale, epsilon, group, {}};
   auto square = [&](Tree &t, int64_t v) {
     return t.mul(t.read(x.buffer, v), t.read(x.buffer, v));
   };
-  Value whole;
-  if (isWholeRow)
-    whole = reduceLanes(
-        e, name,
-        foldTerms(e, name, x.vectors(), AluKind::Add, side, e.f32, square),
-        AluKind::Add, e.width());
+  if (isWholeRow) {
+    Value sum =
+        foldTerms(e, name, x.vectors(), AluKind::Add, side, e.f32, square);
+    norm.sums.push_back(reduceLanes(e, name, sum, AluKind::Add, e.width()));
+    return norm;
+  }
   for (int64_t v = 0; v < x.vectors(); ++v) {
-    Value sum = whole;
-    if (!sum) {
-      Value squares = foldTerms(e, name, 1, AluKind::Add, side, e.f32,
-                                [&](Tree &t, int64_t) { return square(t, v); });
-      sum = reduceLanes(e, name, squares, AluKind::Add, group);
-    }
-    e.cluster(name, [&](Tree &t) {
-      Value root = t.alu(AluKind::Rsqrt,
-                         t.add(t.mul(t.read(sum), t.read(mean)), t.read(more)));
-      t.write(t.mul(t.mul(t.read(x.buffer, v), root), t.read(scale, v)),
+    Value sum = foldTerms(e, name, 1, AluKind::Add, side, e.f32,
+                          [&](Tree &t, int64_t) { return square(t, v); });
+    norm.sums.push_back(reduceLanes(e, name, sum, AluKind::Add, group));
+  }
+  return norm;
+}
+
+/// 1 / sqrt(mean + epsilon) of the group that vector v belongs to.
+static Value rootOf(Emitter &e, Tree &t, const Norm &norm, int64_t v) {
+  Side side = Emitter::sideOf(norm.x.buffer);
+  Value sum = norm.sums[norm.sums.size() == 1 ? 0 : v];
+  Value mean = t.mul(t.read(sum), t.read(e.splat(1.0 / norm.group, side)));
+  return t.alu(AluKind::Rsqrt,
+               t.add(mean, t.read(e.splat(norm.epsilon, side))));
+}
+
+Row moe::lpu::finishNorm(Emitter &e, const Norm &norm) {
+  const Row &x = norm.x;
+  Row y{e.temporary(norm.name, Emitter::sideOf(x.buffer), x.vectors()),
+        x.lanes};
+  for (int64_t v = 0; v < x.vectors(); ++v)
+    e.cluster(norm.name, [&](Tree &t) {
+      t.write(t.mul(t.mul(t.read(x.buffer, v), rootOf(e, t, norm, v)),
+                    t.read(norm.scale, v)),
               y.buffer, v);
     });
-  }
   return y;
 }
 
@@ -69,7 +81,26 @@ Levels moe::lpu::quantize(Emitter &e, StringRef name, Row x) {
       e, name, x.vectors(), AluKind::Max, side, e.f32, [&](Tree &t, int64_t v) {
         return t.alu(AluKind::And, t.read(x.buffer, v), t.read(magnitude));
       });
-  return {x, reduceLanes(e, name, largest, AluKind::Max, e.width()), {}};
+  largest = reduceLanes(e, name, largest, AluKind::Max, e.width());
+  return {x, largest, largest, {}, {}};
+}
+
+Levels moe::lpu::quantize(Emitter &e, const Norm &norm) {
+  const Row &x = norm.x;
+  Side side = Emitter::sideOf(x.buffer);
+  Row scaled{e.temporary(norm.name, side, x.vectors()), x.lanes};
+  for (int64_t v = 0; v < x.vectors(); ++v)
+    e.cluster(norm.name, [&](Tree &t) {
+      t.write(t.mul(t.read(x.buffer, v), t.read(norm.scale, v)), scaled.buffer,
+              v);
+    });
+  Levels levels = quantize(e, norm.name, scaled);
+  levels.largest = e.temporary(norm.name, side);
+  e.cluster(norm.name, [&](Tree &t) {
+    t.write(t.mul(t.read(levels.divisor), rootOf(e, t, norm, 0)),
+            levels.largest);
+  });
+  return levels;
 }
 
 Value moe::lpu::levelsOn(Emitter &e, Levels &levels, Side side) {
@@ -83,7 +114,7 @@ Value moe::lpu::levelsOn(Emitter &e, Levels &levels, Side side) {
   for (int64_t v = 0; v < x.vectors(); ++v)
     e.cluster("levels", [&](Tree &t) {
       auto largest = [&] {
-        return t.alu(AluKind::Max, t.read(levels.largest), t.read(least));
+        return t.alu(AluKind::Max, t.read(levels.divisor), t.read(least));
       };
       Value factor = t.mul(t.inverse(largest(), largest()), t.read(top));
       t.write(t.convert(t.mul(t.read(x.buffer, v), factor), e.i8), known, v);

@@ -29,7 +29,8 @@ struct Row {
 /// A row as 8-bit levels, made in a hemisphere when they are asked for.
 struct Levels {
   Row from;
-  mlir::Value largest; ///< |x|, in each lane; 127 levels
+  mlir::Value divisor; ///< largest |x| of `from`, in each lane: 127 levels
+  mlir::Value largest; ///< that of the row that the levels stand for
   std::array<mlir::Value, 2> at;
   /// Sums of the levels of a group of columns, and 4 times that of its odd
   /// ones, f32 in each lane; by group.
@@ -53,12 +54,26 @@ mlir::Value foldTerms(Emitter &e, const llvm::Twine &name, int64_t count,
                       AluKind kind, Side side, mlir::Type element,
                       llvm::function_ref<mlir::Value(Tree &, int64_t)> term);
 
-/// y = x / sqrt(mean(x^2) + epsilon) * w over groups of a row. Lanes of `scale`
-/// as those of the row.
-Row normalize(Emitter &e, llvm::StringRef name, Row x, mlir::Value scale,
-              double epsilon, int64_t group, bool isWholeRow);
+/// y = x / sqrt(mean(x^2) + epsilon) * w over groups of a row.
+struct Norm {
+  std::string name;
+  Row x;
+  mlir::Value scale; ///< w, in the lanes of x
+  double epsilon = 0;
+  int64_t group = 0; ///< features of a group
+  /// Sums of squares, in each lane of the group: one for each vector of x, or
+  /// for all.
+  llvm::SmallVector<mlir::Value, 2> sums;
+};
+
+Norm beginNorm(Emitter &e, llvm::StringRef name, Row x, mlir::Value scale,
+               double epsilon, int64_t group, bool isWholeRow);
+Row finishNorm(Emitter &e, const Norm &norm);
 
 Levels quantize(Emitter &e, llvm::StringRef name, Row x);
+/// The levels of a norm of whole rows do not depend on its root: they do not
+/// wait for it.
+Levels quantize(Emitter &e, const Norm &norm);
 mlir::Value levelsOn(Emitter &e, Levels &levels, Side side);
 
 /// The random Hadamard rotation of blocks, on the MXM.
