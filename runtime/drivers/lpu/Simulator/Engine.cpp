@@ -7,7 +7,6 @@
 using namespace moert::lpu;
 
 static constexpr size_t wordBytes = sizeof(moert_lpu_instruction_t);
-/// Cycles that a pipelined unit is busy with an instruction.
 static constexpr size_t indices = 256; ///< of tracks of a kind and hemisphere
 
 static size_t ringSize(const Machine &machine) {
@@ -194,6 +193,8 @@ void Engine::decode(uint32_t track) {
   for (;;) {
     if (queue.next >= words.size())
       return;
+    if (queue.cycle >= queue.fetchedFrom)
+      queue.words = queue.fetched;
     if (queue.next >= queue.words) {
       if (queue.cycle <= now)
         conflict(30, track,
@@ -296,8 +297,7 @@ void Engine::dispatch(const Issue &issue) {
   const Instruction &i = issue.instruction;
   switch (i.opcode & ~MOERT_LPU_FLAG) {
   case MOERT_LPU_IFETCH:
-    use(issue, 1);
-    return startWork(issue, 2);
+    return startFetch(issue);
   case MOERT_LPU_SYNC:
     use(issue, 1);
     return synchronize(issue);
@@ -362,6 +362,19 @@ void Engine::notify(const Issue &issue) {
   chip.waiting.clear();
 }
 
+void Engine::startFetch(const Issue &issue) {
+  Queue &queue = queues[issue.track];
+  use(issue, 1);
+  if (now < queue.fetchedFrom)
+    conflict(29, issue.track,
+             describe(issue) + " while the fetch before it goes on until cycle " +
+                 std::to_string(queue.fetchedFrom - 1));
+  queue.words = queue.fetched;
+  queue.fetched += 2 * uint64_t(machine.width()) / wordBytes;
+  queue.fetchedFrom = now + 2;
+  startWork(issue, 2);
+}
+
 /// IFETCH: two vectors of text are compared with the words that they are to be.
 void Engine::fetch(Work &work) {
   Queue &queue = queues[work.issue.track];
@@ -370,7 +383,7 @@ void Engine::fetch(Work &work) {
   if (data) {
     const auto &words = queue.info->words;
     size_t width = size_t(machine.width());
-    size_t first = queue.words + work.done * (width / wordBytes);
+    size_t first = queue.fetched - (2 - work.done) * (width / wordBytes);
     for (size_t w = 0; w < width / wordBytes && first + w < words.size(); ++w)
       if (std::memcmp(taken.bytes[0] + w * wordBytes, &words[first + w],
                       wordBytes))
@@ -382,7 +395,6 @@ void Engine::fetch(Work &work) {
   work.fold = moert_lpu_mix(work.fold, taken.identity);
   if (work.done + 1 < work.cycles)
     return;
-  queue.words += 2 * uint64_t(machine.width()) / wordBytes;
   claim(work.issue, work.fold);
 }
 
@@ -444,6 +456,7 @@ void Engine::start(size_t index) {
     const TrackInfo &info = segment->tracks[t];
     queue.info = &info;
     queue.words = info.resident ? info.resident : info.words.size();
+    queue.fetched = queue.words;
     int64_t column = 0;
     if (info.kind <= MOERT_LPU_MEM_WRITE)
       column = machine.columnOf(info.index);
@@ -546,6 +559,13 @@ void Engine::finish() {
   if (Violation violation = links->finish())
     throw HazardError{"H" + std::to_string(violation.hazard) + ": cycle " +
                       std::to_string(now) + ", c2c: " + violation.what};
+  recorded->outputs = memory.outputsIdentity();
+  if (!options.record && segment->outputs &&
+      segment->outputs != recorded->outputs)
+    throw HazardError{"H9: cycle " + std::to_string(now) +
+                      ", mem: outputs and states end as " +
+                      hexOf(recorded->outputs) + ", the segment's are " +
+                      hexOf(segment->outputs)};
   clear();
 }
 

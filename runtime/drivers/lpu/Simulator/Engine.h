@@ -48,6 +48,7 @@ private:
     uint32_t left = 0, every = 0, stride = 0; ///< repetitions after this one
     uint32_t claim = 0;                       ///< folded, of a REPEAT
     uint64_t words = 0;     ///< that are in the queue
+    uint64_t fetched = 0, fetchedFrom = 0; ///< that will be, from a cycle on
     bool isWaiting = false; ///< in a SYNC
   };
   /// What an issued instruction needs to know about itself.
@@ -142,6 +143,7 @@ private:
   Bucket &bucketAt(uint64_t cycle);
   void startWork(const Issue &issue, uint64_t cycles);
   void continueWork(uint32_t index);
+  void startFetch(const Issue &issue);
   void fetch(Work &work);
   void flipBits();
   void claim(const Issue &issue, uint32_t value, const Value *taken = nullptr);

@@ -79,13 +79,31 @@ void Memory::beginRun() {
       uint32_t row = buffer.firstRow + uint32_t(vector * buffer.planes);
       std::fill_n(identities.begin() + row, buffer.planes,
                   fold({1, uint32_t(index), uint32_t(vector)}));
-      if (buffer.kind == BufferKind::Temporary)
+      if (buffer.kind == BufferKind::Temporary ||
+          buffer.kind == BufferKind::Output)
         std::fill_n(written.begin() + row, buffer.planes, 0);
+      else if (!bytes && buffer.kind != BufferKind::Output)
+        // Without data the host writes nothing, but would have.
+        std::fill_n(written.begin() + row, buffer.planes, allSuperlanes);
     }
     for (uint32_t group = 0; group < buffer.groups; ++group)
       std::fill_n(groups.begin() + buffer.firstGroup + group * buffer.planes,
                   buffer.planes, fold({2, uint32_t(index), group}));
   }
+}
+
+uint32_t Memory::outputsIdentity() const {
+  uint32_t folded = 0;
+  for (const BufferInfo &buffer : program.buffers) {
+    if (buffer.kind != BufferKind::Output && buffer.kind != BufferKind::State)
+      continue;
+    const uint32_t *cells = buffer.dynamic ? &groups[buffer.firstGroup]
+                                           : &identities[buffer.firstRow];
+    uint64_t count = buffer.dynamic ? buffer.groups : buffer.count;
+    for (uint64_t cell = 0; cell < count * buffer.planes; ++cell)
+      folded = moert_lpu_mix(folded, cells[cell]);
+  }
+  return folded;
 }
 
 void Memory::upset(uint32_t row, uint64_t bit) {
