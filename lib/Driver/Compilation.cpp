@@ -68,6 +68,8 @@ static llvm::Error verifyOutput(StringRef path, const CompileCommand &command) {
     return llvm::createStringError(path + ": is the trace of --trace");
   if (fs::equivalent(path, command.options.deviceProfile.getValue()))
     return llvm::createStringError(path + ": is the file of --device-profile");
+  if (fs::equivalent(path, command.options.lpuMachine.getValue()))
+    return llvm::createStringError(path + ": is the file of --lpu-machine");
   if (fs::exists(path) && fs::access(path, fs::AccessMode::Write))
     return llvm::createStringError(path + ": is read-only");
   std::string target = followLinks(path);
