@@ -338,6 +338,7 @@ static void markDynamic(CheckedProgram &program, const TrackInfo &track) {
 static Status checkSegment(CheckedProgram &program, const Segment &table) {
   SegmentInfo &segment = program.segments.emplace_back();
   segment.name = table.name()->str();
+  segment.outputs = table.outputs();
   auto orderOf = [](const TrackInfo &t) {
     return std::tuple(t.chip, int(t.kind), t.hemisphere, t.index);
   };

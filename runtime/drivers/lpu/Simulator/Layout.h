@@ -49,6 +49,7 @@ struct TrackInfo {
 
 struct SegmentInfo {
   std::string name;
+  uint32_t outputs = 0; ///< identity that it ends with; 0: not said
   std::vector<TrackInfo> tracks;
 };
 

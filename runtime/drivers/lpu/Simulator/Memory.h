@@ -44,6 +44,9 @@ public:
                   inBuffer % buffer.planes];
   }
 
+  /// What outputs and states are computed from, as Segment.outputs has it.
+  uint32_t outputsIdentity() const;
+
   std::vector<uint64_t> written;    ///< superlanes, by row
   std::vector<uint32_t> identities; ///< by row
   const uint64_t allSuperlanes;

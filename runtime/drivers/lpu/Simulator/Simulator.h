@@ -67,6 +67,7 @@ struct Result {
 struct Recorded {
   std::vector<std::vector<uint32_t>> claims;
   std::vector<std::vector<uint16_t>> uses;
+  uint32_t outputs = 0;
 };
 
 class Simulator {
@@ -81,10 +82,10 @@ public:
   const Machine &machine() const;
   const Program &program() const;
 
-  /// Runs a segment from its first cycle. `first` says that it is the first one of a
-  /// run: then nothing is in temporary buffers, and identities are those that a
-  /// program starts with. Rows of other kinds stay as they are. On failure `result`
-  /// says how far it came.
+  /// Runs a segment from its first cycle. `first` says that it is the first one of
+  /// a run: then nothing is in temporary buffers and outputs, and identities are
+  /// those that a program starts with. Rows of other kinds stay as they are. On
+  /// failure `result` says how far it came.
   Status run(size_t segment, Result &result, bool first = true);
 
   /// Vectors of a buffer, each with all lanes of its byte plane 0, then of 1, ...

@@ -260,6 +260,7 @@ TEST(HazardsCore, H11NoMap) {
     Planes p;
     p.read(East, 0).at(0, test::read(0, E(0)));
     p.read(East, 8).at(wrong ? 4 : 3, test::gather(E(0), 0, E(1)));
+    p.buffers[p.out].kind = BufferKind::State;
     p.contents[p.out] = std::vector<uint8_t>(2 * width, 3);
     if (wrong)
       EXPECT_ERROR(p, "H11: cycle 4, mem.e8: GATHER (track mem.e8.read, word 1): "

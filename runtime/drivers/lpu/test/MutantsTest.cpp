@@ -83,7 +83,8 @@ std::vector<std::byte> FlatProgram::build() const {
   }
   const Segment &segment = *program.segments()->Get(0);
   std::vector<flatbuffers::Offset<Segment>> segments = {CreateSegmentDirect(
-      to, segment.name()->c_str(), &newTracks, segment.cycles())};
+      to, segment.name()->c_str(), &newTracks, segment.cycles(),
+      segment.outputs())};
   std::vector<Link> links;
   if (program.links())
     for (const Link *link : *program.links())

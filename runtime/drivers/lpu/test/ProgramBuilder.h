@@ -349,7 +349,8 @@ public:
           uint8_t(t.index), &words, &claims, &uses, t.resident));
     }
     std::vector<flatbuffers::Offset<Segment>> segments = {
-        CreateSegmentDirect(fbb, "test", &fbTracks, cycles)};
+        CreateSegmentDirect(fbb, "test", &fbTracks, cycles,
+                            recorded ? recorded->outputs : 0)};
     std::string name = machineOf(machine).name;
     FinishProgramBuffer(
         fbb, CreateProgramDirect(fbb, name.c_str(), machine.c_str(),

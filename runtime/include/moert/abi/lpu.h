@@ -209,7 +209,9 @@ typedef struct {
  * READ: what it takes; GATHER: what it takes; SCATTER and WRITE: data, then map (if any),
  * then where: the number of the buffer and of its vector that `row` is of; IW: the
  * array's; NOP, SYNC, NOTIFY, CONFIG, CLEAR, DESKEW: 0). The claim of a REPEAT is the
- * fold of the claims of its repetitions. */
+ * fold of the claims of its repetitions. A segment's `outputs` is the fold over buffers of
+ * kinds Output and State, in order, of the identity of each vector (of a dynamic buffer: of
+ * each slice group), once for each of its byte planes, when the segment has ended. */
 static inline uint32_t moert_lpu_mix(uint32_t a, uint32_t b) {
   uint32_t h = (a ^ (b + 0x9e3779b9u + (a << 6) + (a >> 2))) * 0x85ebca6bu;
   h ^= h >> 15;
