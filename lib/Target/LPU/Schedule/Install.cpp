@@ -79,37 +79,16 @@ static LogicalResult addMap(const ScheduleProgram &program, Task &task,
 LogicalResult moe::lpu::shapeInstall(const ScheduleProgram &program,
                                      Task &task) {
   const Machine &machine = program.machine;
-  if (task.expands && !machine.mxm.expander)
-    return task.op->emitError()
-           << "expands packed weights, machine " << machine.name
-           << " has no expander";
   for (auto [half, index] : llvm::enumerate(task.buffers)) {
     const PlacedBuffer &buffer = program.buffers[index];
     int64_t streams = streamsOf(machine, task);
-    int64_t vectors = streams * (machine.width() / machine.mxm.streams);
-    auto name = [&] { return BufferOp(buffer.op).getName(); };
-    if (buffer.groups() != streams || buffer.bytes != 1)
+    if (buffer.groups() != streams)
       return task.op->emitError()
-             << "weights in \"" << name() << "\" lie in " << buffer.groups()
-             << " groups of " << buffer.bytes << " slices, a load takes "
-             << streams << " groups of 1";
-    if (task.index < 0 || task.index + vectors > buffer.count)
-      return task.op->emitError()
-             << "installs vectors " << task.index << " to "
-             << task.index + vectors - 1 << ", \"" << name() << "\" has "
-             << buffer.count;
-    if (buffer.side != task.side || buffer.chip != task.chip)
-      return task.op->emitError()
-             << "high bytes lie in another place than low bytes";
+             << "weights in \"" << BufferOp(buffer.op).getName() << "\" lie in "
+             << buffer.groups() << " slices, a load takes " << streams;
     addHalf(program, task, int(half));
-    if (task.map >= 0) {
-      const PlacedBuffer &map = program.buffers[task.map];
-      if (map.side != task.side || map.chip != task.chip || map.bytes != 1)
-        return task.op->emitError()
-               << "map is no vector of i8 on the side of the weights";
-      if (failed(addMap(program, task, int(half))))
-        return failure();
-    }
+    if (task.map >= 0 && failed(addMap(program, task, int(half))))
+      return failure();
   }
   return success();
 }

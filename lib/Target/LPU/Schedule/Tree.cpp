@@ -541,10 +541,6 @@ void TreeShaper::findMeetings() {
 LogicalResult TreeShaper::checkMap(Operation *op, int map, int buffer,
                                    bool outward) {
   const Node &node = task.nodes[map];
-  if (node.kind != NodeKind::Read ||
-      bufferOf(node.buffer).side != bufferOf(buffer).side)
-    return op->emitError()
-           << "map is no read from memory of its buffer's side";
   auto [low, high] = columnsOf(buffer);
   auto [mapLow, mapHigh] = columnsOf(node.buffer);
   bool follows = outward ? mapHigh <= low : mapLow >= high;
@@ -560,9 +556,6 @@ LogicalResult TreeShaper::checkMaps() {
     if (node.kind == NodeKind::Gather &&
         failed(checkMap(node.op, node.map, node.buffer, node.outward)))
       return failure();
-    if (node.kind == NodeKind::Permute &&
-        task.nodes[node.map].kind != NodeKind::Read)
-      return node.op->emitError() << "map is no read from memory";
   }
   for (const Sink &sink : task.sinks)
     if (sink.map >= 0 &&
@@ -573,11 +566,6 @@ LogicalResult TreeShaper::checkMaps() {
 }
 
 LogicalResult TreeShaper::shape() {
-  for (const Node &node : task.nodes)
-    if (node.buffer >= 0 && bufferOf(node.buffer).chip != task.chip)
-      return node.op->emitError()
-             << "reads memory of chip " << bufferOf(node.buffer).chip
-             << " in a cluster of chip " << task.chip;
   if (failed(adapt(task.root, Place::Memory,
                    bufferOf(task.sinks[0].buffer).side)))
     return failure();
