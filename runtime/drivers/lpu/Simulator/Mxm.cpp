@@ -85,8 +85,7 @@ static std::string describe(int64_t plane) {
 Mxm::Mxm(const Machine &machine, bool data) : machine(machine), data(data) {
   for (int64_t plane = 0; plane < machine.mxm.planes; ++plane)
     planes.emplace_back(machine.width(), machine.mxm.accumulators, data);
-  for (int64_t pair = 0; data && pair < machine.mxm.planes / 2; ++pair)
-    halves.push_back(std::make_unique<HalfMatrix>(machine.width()));
+  halves.resize(size_t(machine.mxm.planes / 2));
 }
 
 Mxm::~Mxm() = default;
@@ -192,8 +191,11 @@ Violation Mxm::install(int64_t index, uint64_t cycle, unsigned type) {
     identity = moert_lpu_mix(identity, first.bufferIdentity);
     identity = moert_lpu_mix(identity, second.bufferIdentity);
     first.arrayIdentity = second.arrayIdentity = identity;
+    auto &pair = halves[size_t(index / 2)];
+    if (data && !pair)
+      pair = std::make_unique<HalfMatrix>(machine.width());
     if (data)
-      halves[size_t(index / 2)]->set(*first.buffer, *second.buffer);
+      pair->set(*first.buffer, *second.buffer);
   } else if (data) {
     std::swap(first.array, first.buffer);
   }

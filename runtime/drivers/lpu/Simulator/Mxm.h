@@ -81,7 +81,7 @@ private:
   const Machine &machine;
   const bool data;
   std::vector<Plane> planes;
-  std::vector<std::unique_ptr<HalfMatrix>> halves; ///< of each pair
+  std::vector<std::unique_ptr<HalfMatrix>> halves; ///< of each pair, when it has some
 };
 
 } // namespace moert::lpu

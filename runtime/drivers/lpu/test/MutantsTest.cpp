@@ -82,9 +82,9 @@ std::vector<std::byte> FlatProgram::build() const {
         &track->claims, &track->uses, track->resident));
   }
   const Segment &segment = *program.segments()->Get(0);
-  std::vector<flatbuffers::Offset<Segment>> segments = {CreateSegmentDirect(
-      to, segment.name()->c_str(), &newTracks, segment.cycles(),
-      segment.outputs())};
+  std::vector<flatbuffers::Offset<Segment>> segments = {
+      CreateSegmentDirect(to, segment.name()->c_str(), &newTracks,
+                          segment.cycles(), segment.outputs())};
   std::vector<Link> links;
   if (program.links())
     for (const Link *link : *program.links())
@@ -375,6 +375,24 @@ TEST(MutantsOfOld, LatchesKeepWholeVectors) {
   SimulatorOptions recording;
   recording.record = true;
   EXPECT_EQ(program.runBytes(mutant.build(), recording).hazard(), "H4");
+}
+
+/// A store that is missing leaves what was stored before.
+TEST(MutantsOfOld, OutputsAreClaimed) {
+  const TestProgram program = makeChain();
+  SimulatorOptions recording;
+  recording.record = true;
+  RunOutcome first = program.runBytes(program.bytes(), recording);
+  ASSERT_EQ(first.error, "");
+  FlatProgram mutant(program.bytes(&first.simulator->recorded()));
+  for (FlatTrack &track : mutant.tracks)
+    for (size_t i = 0; i < track.words.size(); ++i)
+      if (track.words[i].opcode == MOERT_LPU_WRITE &&
+          track.words[i].row == 23) {
+        track.words[i] = nop(1);
+        track.claims[i] = track.uses[i] = 0;
+      }
+  EXPECT_EQ(program.runBytes(mutant.build(), {}).hazard(), "H9");
 }
 
 INSTANTIATE_TEST_SUITE_P(Programs, Mutants, testing::ValuesIn(mutantPrograms()),
