@@ -176,26 +176,23 @@ Status State::bring(const uint32_t *memory, int64_t capacity, int64_t position,
 // Out of SRAM
 //===----------------------------------------------------------------------===//
 
-Status State::takePart(int64_t layer, Part part, int64_t position,
-                       const std::vector<uint32_t> &bits) {
+/// Whether lanes of one element differ.
+bool State::takePart(int64_t layer, Part part, int64_t position,
+                     const std::vector<uint32_t> &bits) {
+  bool differ = false;
   for (const Lane &lane : lanes) {
     uint32_t &kept =
         resident[cell(*this, layer, part, lane.head, position, positions) +
                  uint64_t(lane.element)];
-    // Lanes of one element are one when the position comes back from memory.
-    if (!lane.isFirst && kept != bits[size_t(lane.lane)])
-      return makeStatus(MOERT_INTERNAL, "element ", lane.element, " of head ",
-                        lane.head, " of the ", part == Key ? "keys" : "values",
-                        " of layer ", layer, " at position ", position, " is ",
-                        bits[size_t(lane.lane)], " in lane ", lane.lane,
-                        " and ", kept, " in another one");
-    kept = bits[size_t(lane.lane)];
+    if (lane.isFirst)
+      kept = bits[size_t(lane.lane)];
+    differ |= kept != bits[size_t(lane.lane)];
   }
-  return Status();
+  return differ;
 }
 
-Status State::keep(uint32_t *memory, int64_t capacity, int64_t position,
-                   const Simulator &simulator) {
+Status State::takePosition(int64_t layer, int64_t position,
+                           Simulator &simulator) {
   auto read = [&](uint32_t buffer, int shift, std::vector<uint32_t> &bits) {
     std::vector<uint8_t> vector(simulator.vectorBytes(buffer));
     MOERT_RETURN_IF_ERROR(
@@ -206,16 +203,24 @@ Status State::keep(uint32_t *memory, int64_t capacity, int64_t position,
                                  << (shift + 8 * int(i / size_t(width)));
     return Status();
   };
+  const LayerState &where =
+      *program.layers()->Get(flatbuffers::uoffset_t(layer));
+  std::vector<uint32_t> keys(static_cast<size_t>(width)), values = keys;
+  MOERT_RETURN_IF_ERROR(read(where.key_high(), 0, keys));
+  MOERT_RETURN_IF_ERROR(read(where.key_low(), 16, keys));
+  MOERT_RETURN_IF_ERROR(read(where.value(), 0, values));
+  const bool keysDiffer = takePart(layer, Key, position, keys);
+  const bool valuesDiffer = takePart(layer, Value, position, values);
+  return keysDiffer || valuesDiffer ? writePosition(layer, position, simulator)
+                                    : Status();
+}
+
+Status State::keep(uint32_t *memory, int64_t capacity, int64_t position,
+                   Simulator &simulator) {
   const int64_t layers = int64_t(program.layers()->size());
+  written = std::max(written, position + 1);
   for (int64_t layer = 0; layer < layers; ++layer) {
-    const LayerState &where =
-        *program.layers()->Get(flatbuffers::uoffset_t(layer));
-    std::vector<uint32_t> keys(static_cast<size_t>(width)), values = keys;
-    MOERT_RETURN_IF_ERROR(read(where.key_high(), 0, keys));
-    MOERT_RETURN_IF_ERROR(read(where.key_low(), 16, keys));
-    MOERT_RETURN_IF_ERROR(read(where.value(), 0, values));
-    MOERT_RETURN_IF_ERROR(takePart(layer, Key, position, keys));
-    MOERT_RETURN_IF_ERROR(takePart(layer, Value, position, values));
+    MOERT_RETURN_IF_ERROR(takePosition(layer, position, simulator));
     for (Part part : {Key, Value})
       for (int64_t head = 0; head < heads; ++head)
         std::memcpy(
@@ -224,6 +229,5 @@ Status State::keep(uint32_t *memory, int64_t capacity, int64_t position,
                 cell(*this, layer, part, head, position, positions),
             size_t(headSize) * sizeof(uint32_t));
   }
-  written = std::max(written, position + 1);
   return Status();
 }

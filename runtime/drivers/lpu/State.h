@@ -24,9 +24,12 @@ public:
   /// Makes positions before `position` those of `memory`, and the others zero.
   Status bring(const uint32_t *memory, int64_t capacity, int64_t position,
                Simulator &simulator);
-  /// Takes what a step wrote at `position` into `memory`.
+  /// Takes what a step wrote at `position` into `memory`. Lanes of one element were
+  /// computed apart, and may differ in the last bit: they all get what the first of
+  /// them has, as if the position had come back from memory. So no result depends
+  /// on that.
   Status keep(uint32_t *memory, int64_t capacity, int64_t position,
-              const Simulator &simulator);
+              Simulator &simulator);
 
 private:
   enum Part { Key, Value };
@@ -40,8 +43,9 @@ private:
   void findChanged(const uint32_t *memory, int64_t capacity, int64_t position,
                    std::vector<char> &changed);
   Status writePosition(int64_t layer, int64_t position, Simulator &simulator);
-  Status takePart(int64_t layer, Part part, int64_t position,
-                  const std::vector<uint32_t> &lanes);
+  bool takePart(int64_t layer, Part part, int64_t position,
+                const std::vector<uint32_t> &lanes);
+  Status takePosition(int64_t layer, int64_t position, Simulator &simulator);
 
   const Program &program;
   int64_t width, heads = 0, headSize = 0;

@@ -23,7 +23,7 @@ struct StepSpec {
   int layers = 1;
   uint32_t keyHigh = 6, keyLow = 7, value = 3;
   std::vector<int32_t> heads = repeated(0), dims = repeated(0);
-  bool lopsided = false;    ///< lane 4 should hold the state, too, and does not
+  bool lopsided = false;    ///< lane 3 stores 0 for the token
   uint64_t wrongCycles = 0; ///< added to those that the segment says
   std::string machineName;  ///< empty: the machine's own
 
@@ -115,11 +115,10 @@ private:
       buffer.splats.push_back(i);
     if (!spec.lopsided)
       return;
-    spec.heads[4] = spec.dims[4] = 0;
     buffer.bytes.resize(buffer.count * 4 * 320);
     for (uint32_t i = 0; i < buffer.count; ++i)
       for (uint32_t lane = 0; lane < 320; ++lane)
-        buffer.bytes[i * 4 * 320 + lane] = lane == 4 ? 99 : uint8_t(i);
+        buffer.bytes[i * 4 * 320 + lane] = lane == 3 ? 99 : uint8_t(i);
   }
 
   /// Slices from `slice` on, so that an ALU that is issued at `time` can take the
