@@ -150,7 +150,8 @@ llvm::Error Assembler::addSegment(SegmentOp segment) {
   for (auto queue : segment.getBody().getOps<QueueOp>())
     tracks.push_back(addTrack(queue));
   segments.push_back(fb::CreateSegmentDirect(
-      builder, segment.getName().str().c_str(), &tracks, segment.getCycles()));
+      builder, segment.getName().str().c_str(), &tracks, segment.getCycles(),
+      segment.getOutputs()));
   return llvm::Error::success();
 }
 

@@ -301,7 +301,7 @@ llvm::Error Disassembler::addSegment(size_t number) {
     return fail(name, " takes ", segment.cycles(), " cycles, at most ",
                 INT64_MAX, " are counted");
   auto op = SegmentOp::create(builder, loc, segment.name()->str(),
-                              segment.cycles());
+                              segment.cycles(), segment.outputs());
   OpBuilder::InsertionGuard guard(builder);
   builder.createBlock(&op.getBody());
   for (const fb::Track *track : *segment.tracks())

@@ -28,10 +28,11 @@ struct Run {
   uint16_t step = 0;
 };
 
+/// What the ICU itself does is never repeated.
 bool differInRowOnly(IssueOp a, IssueOp b) {
   moert_lpu_instruction_t x = a.getInstruction(), y = b.getInstruction();
   x.row = y.row = 0;
-  return lowWord(x) == lowWord(y) && x.imm == y.imm &&
+  return x.opcode >= MOERT_LPU_READ && lowWord(x) == lowWord(y) && x.imm == y.imm &&
          a.getUses() == b.getUses() && a.getTimes() == 1 && b.getTimes() == 1;
 }
 
@@ -45,7 +46,7 @@ Run findRun(ArrayRef<IssueOp> issues) {
   while (run.times + 1 < int64_t(issues.size()) && run.times < mostCycles) {
     IssueOp last = issues[run.times], next = issues[run.times + 1];
     int64_t every = next.getCycle() - last.getCycle();
-    if (!differInRowOnly(last, next) || every > mostCycles)
+    if (!differInRowOnly(last, next) || every < 1 || every > mostCycles)
       break;
     uint16_t step = rowsBetween(last, next);
     if (run.times && (every != run.every || step != run.step))

@@ -31,7 +31,8 @@ def LPU_ProgramOp : LPU_Op<"program", [Symbol, IsolatedFromAbove, NoTerminator,
     * (program_c1) the machine is one that comes with the project, or a valid machine
       file.
     * (program_c2) there is at least one chip; buffers, tracks and links are of chips
-      below that number, and a link ends at two that the machine has.
+      below that number; a wire ends at links that the machine has, and a link at one
+      wire.
     * (program_c3) no two vectors of buffers that have places share a row of a slice.
     * (program_c4) there is at most one interface.
     * (program_c5) a program with segments has no clusters, installs or transfers, and each
@@ -451,13 +452,13 @@ def LPU_SegmentOp : LPU_Op<"segment", [NoTerminator, SingleBlock, NoRegionArgume
     A whole step, or the part of it up to an exit. It holds `lpu.issue`s in any order
     (level scheduled), or one `lpu.queue` for each track (level queues). `cycles` is
     1 + the last cycle in which a result arrives somewhere or a row is written +
-    superlanes.
+    superlanes. `outputs` is the claim of what output and state buffers hold at its end.
 
     Constraints:
     * (segment_c1) it holds issues or queues, not both, and nothing else.
     * (segment_c2) no track has two queues.
     * (segment_c3) it takes no negative number of cycles, and issues nothing behind its
-      end.
+      end; the claim of its outputs has 32 bits.
 
     Example:
     ```mlir
@@ -468,9 +469,12 @@ def LPU_SegmentOp : LPU_Op<"segment", [NoTerminator, SingleBlock, NoRegionArgume
     }
     ```
   }];
-  let arguments = (ins StrAttr:$name, Arg<I64Attr, "that it takes">:$cycles);
+  let arguments = (ins StrAttr:$name, Arg<I64Attr, "that it takes">:$cycles,
+    Arg<DefaultValuedAttr<I64Attr, "0">, "identity of what it leaves; 0: not said">:$outputs);
   let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "$name `cycles` $cycles attr-dict-with-keyword $body";
+  let assemblyFormat = [{
+    $name `cycles` $cycles (`outputs` $outputs^)? attr-dict-with-keyword $body
+  }];
   let hasVerifier = 1;
 }
 

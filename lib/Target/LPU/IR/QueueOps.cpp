@@ -151,6 +151,9 @@ LogicalResult SegmentOp::verify() {
   if (int64_t(getCycles()) < 0)
     return emitOpError() << "takes " << int64_t(getCycles())
                          << " cycles, at least 0 must be";
+  if (int64_t(getOutputs()) < 0 || int64_t(getOutputs()) > UINT32_MAX)
+    return emitOpError() << "outputs " << int64_t(getOutputs())
+                         << ", the field takes 0 to " << UINT32_MAX;
   Operation *first = nullptr;
   llvm::DenseSet<TrackAttr> tracks;
   for (Operation &op : getBody().front()) {

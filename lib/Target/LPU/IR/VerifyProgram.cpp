@@ -46,9 +46,15 @@ LogicalResult ProgramVerifier::verifyChips() {
            << "is of " << chips << " chips, 1 to 65535 may be";
   if (!program.getLinksAttr())
     return success();
+  std::map<std::pair<int64_t, int64_t>, LinkAttr> wires;
   for (auto link : program.getLinksAttr().getAsRange<LinkAttr>())
     for (auto [chip, end] : {std::pair(link.getChipA(), link.getLinkA()),
                              std::pair(link.getChipB(), link.getLinkB())}) {
+      LinkAttr &wire = wires[{chip, end}];
+      if (wire && wire != link)
+        return program.emitOpError()
+               << "has two wires at link " << end << " of chip " << chip;
+      wire = link;
       if (chip < 0 || chip >= chips)
         return program.emitOpError()
                << "has a link of chip " << chip << ", there are " << chips;
