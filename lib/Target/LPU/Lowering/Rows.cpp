@@ -41,7 +41,7 @@ Norm moe::lpu::beginNorm(Emitter &e, StringRef name, Row x, Value scale,
   if (isWholeRow) {
     Value sum =
         foldTerms(e, name, x.vectors(), AluKind::Add, side, e.f32, square);
-    norm.sums.push_back(reduceLanes(e, name, sum, AluKind::Add, e.width()));
+    norm.sums.push_back(sumRow(e, name, sum, std::min(group, e.width())));
     return norm;
   }
   for (int64_t v = 0; v < x.vectors(); ++v) {

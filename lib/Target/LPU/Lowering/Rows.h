@@ -49,6 +49,11 @@ using Map = std::array<mlir::Value, 2>;
 mlir::Value reduceLanes(Emitter &e, llvm::StringRef name, mlir::Value vector,
                         AluKind kind, int64_t group);
 
+/// The sum of numbers that are not negative, in each lane the same to the last
+/// bit. Lanes from `used` on hold 0.
+mlir::Value sumRow(Emitter &e, llvm::StringRef name, mlir::Value vector,
+                   int64_t used);
+
 /// term(0) op term(1) op ..., term by term, in clusters of a few.
 mlir::Value foldTerms(Emitter &e, const llvm::Twine &name, int64_t count,
                       AluKind kind, Side side, mlir::Type element,
