@@ -53,21 +53,6 @@ static bool isPacked(Field field) {
          field == Field::Nibbles;
 }
 
-/// Vectors that a load fills.
-static uint64_t vectorsOf(const Load &load) {
-  const uint64_t rows = load.rows()->size();
-  switch (load.field()) {
-  case Field::Packed:
-    return rows / packedRows * packedVectors;
-  case Field::History:
-    return rows / packedRows * historyVectors;
-  case Field::Nibbles:
-    return rows / nibbleRows;
-  default:
-    return rows;
-  }
-}
-
 /// Whether all numbers of a list are in [-1, size), or size is not known.
 static bool areBelow(const flatbuffers::Vector<int32_t> &numbers,
                      int64_t size) {
@@ -84,10 +69,6 @@ Status Loader::checkLoad(const Buffer &buffer, const Source &source) const {
   if (!holds(buffer.type(), field))
     return refuse(buffer, "has type ", int(buffer.type()),
                   ", which does not hold ", EnumNameField(field));
-  if (load.first() > buffer.count() ||
-      vectorsOf(load) > buffer.count() - load.first())
-    return refuse(buffer, "loads ", vectorsOf(load), " vectors from ",
-                  load.first(), " on, it has ", buffer.count());
   const bool ofCodes = tableField(field) != Field::Values;
   if (ofCodes && !matrix.code)
     return refuse(buffer, "loads ", EnumNameField(field), " of parameter ",
@@ -233,8 +214,8 @@ Status Loader::pack(const Buffer &buffer, const Source &source,
   std::vector<int32_t> columns(load.columns()->begin(), load.columns()->end());
   columns.resize(size_t(width), -1);
   const uint64_t bytes = uint64_t(planesOf(buffer.type()) * width);
-  const auto out =
-      image.subspan(load.first() * bytes, vectorsOf(load) * bytes);
+  const auto out = image.subspan(
+      load.first() * bytes, vectorsOfLoad(load.field(), rows.size()) * bytes);
   switch (load.field()) {
   case Field::Packed:
     return packTrellis(stored, rows, columns, out);

@@ -10,6 +10,7 @@
 
 #include "base/Status.h"
 #include "code/Code.h"
+#include "lpu_generated.h"
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -28,6 +29,20 @@ struct StoredMatrix {
 /// Rows that share vectors, and vectors that a group of them has.
 inline constexpr uint64_t packedRows = 16, packedVectors = 7,
                           historyVectors = 3, nibbleRows = 8;
+
+/// Vectors that a load of so many rows fills.
+inline uint64_t vectorsOfLoad(Field field, uint64_t rows) {
+  switch (field) {
+  case Field::Packed:
+    return rows / packedRows * packedVectors;
+  case Field::History:
+    return rows / packedRows * historyVectors;
+  case Field::Nibbles:
+    return rows / nibbleRows;
+  default:
+    return rows;
+  }
+}
 
 /// Codes of a trellis: for each 16 rows 7 vectors of columns.size() bytes.
 /// Columns are c, c + 1, ... with c a multiple of 4, then only -1; those lanes

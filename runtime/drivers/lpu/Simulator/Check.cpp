@@ -3,6 +3,7 @@
 // The reader of a file that anyone may have written. What it lets through can fail
 // when it runs, but only as a hazard.
 //===----------------------------------------------------------------------===//
+#include "../Packing.h"
 #include "Layout.h"
 #include "Links.h"
 #include "Simulator.h"
@@ -59,10 +60,11 @@ static Status checkLoads(const BufferInfo &buffer, int64_t width) {
     return refuse("buffer ", buffer.name, " has ", loads->size(),
                   " loads, but is no parameter");
   for (const Load *load : *loads) {
-    uint64_t rows = load->rows()->size(), columns = load->columns()->size();
-    if (load->first() > buffer.count || rows > buffer.count - load->first())
+    uint64_t vectors = vectorsOfLoad(load->field(), load->rows()->size()),
+             columns = load->columns()->size();
+    if (load->first() > buffer.count || vectors > buffer.count - load->first())
       return refuse("a load of buffer ", buffer.name, " fills vectors ",
-                    load->first(), " to ", load->first() + rows,
+                    load->first(), " to ", load->first() + vectors,
                     ", it has ", buffer.count);
     if (columns > uint64_t(width))
       return refuse("a load of buffer ", buffer.name, " fills ", columns,
