@@ -59,7 +59,7 @@ public:
     lowering.context = wanted->context;
     manager.addPass(lpu::createLowerModelPass(lowering));
     manager.addPass(lpu::createAssignLayoutPass());
-    manager.addPass(lpu::createSchedulePass());
+    manager.addPass(lpu::createSchedulePass({options.lpuReport}));
     manager.addPass(lpu::createFormQueuesPass());
     return llvm::Error::success();
   }

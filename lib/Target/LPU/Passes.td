@@ -68,6 +68,14 @@ def SchedulePass : Pass<"lpu-schedule", "::mlir::ModuleOp"> {
     ```
   }];
   let dependentDialects = ["::moe::lpu::LPUDialect"];
+  let options = [Option<"report", "report", "std::string", "\"\"",
+    "File to write: a page that draws the schedule, or, .json, its numbers">];
+  let statistics = [
+    Statistic<"numCycles", "cycles", "cycles that programs take">,
+    Statistic<"numInstructions", "instructions", "instructions, with repetitions">,
+    Statistic<"numStreaming", "streaming", "cycles in which weights stream">,
+    Statistic<"numPercent", "percent",
+              "of install ports that are busy while weights stream">];
 }
 
 def FormQueuesPass : Pass<"lpu-form-queues", "::mlir::ModuleOp"> {

@@ -142,11 +142,11 @@ LogicalResult LayoutAssigner::placeWeights(int index) {
   SmallVector<int64_t> order;
   for (int64_t i = 0; i < blocks * parts; ++i)
     order.push_back(i);
-  llvm::stable_sort(order, [&](int64_t a, int64_t b) {
+  llvm::sort(order, [&](int64_t a, int64_t b) {
     // High bytes lie apart from low ones, so that both load at once.
     int64_t wrongA = use.isHigh != (a / parts % 2 == 1) && (use.isHigh);
     int64_t wrongB = use.isHigh != (b / parts % 2 == 1) && (use.isHigh);
-    return std::tie(wrongA, filled[a]) < std::tie(wrongB, filled[b]);
+    return std::tie(wrongA, filled[a], a) < std::tie(wrongB, filled[b], b);
   });
   for (int64_t part : order) {
     int64_t first = inner + part / parts * machine.mxm.streams +

@@ -306,7 +306,6 @@ std::vector<ScheduledInstruction> InstructionEmitter::emit() {
                         : emitCluster(t, *placement);
   }
   emitBarrier();
-  separate(result);
   return std::move(result);
 }
 

@@ -33,7 +33,7 @@ struct ScheduledInstruction {
 /// another, each becomes as many instructions as it takes. Sorts by cycle and track.
 void separate(std::vector<ScheduledInstruction> &instructions);
 
-/// Instructions of all tasks, ordered by cycle and track, behind a barrier.
+/// Instructions of all tasks, in no order, behind a barrier.
 std::vector<ScheduledInstruction> emitInstructions(const ScheduleProgram &program,
                                                    const Schedule &schedule);
 

@@ -21,6 +21,7 @@ struct Placement {
   int loadStreams[2] = {0, 0};
   int mapStreams[2] = {0, 0};
   int64_t install = -1; ///< cycle of IW
+  int after = -1; ///< the last task that multiplied by what it replaces
 };
 
 /// Chooses ALUs and streams of a cluster that starts in a certain cycle, with

@@ -155,6 +155,7 @@ void Scheduler::placeInstall(int index, int plane) {
   int64_t install = 0;
   for (size_t half = 0; half < task.buffers.size(); ++half) {
     Plane &each = ofSide[plane + half];
+    placement.after = each.lastUser;
     int64_t from = std::max(each.bufferFree, earliest(task, int(half)));
     placement.loads[half] =
         findLoad(task, int(half), plane + int64_t(half), from,

@@ -1,6 +1,8 @@
 //===- SchedulePass.cpp - clusters get their cycles -----------------------===//
 #include "Passes.h"
-#include "Schedule/Emit.h"
+#include "Schedule/Report.h"
+#include "mlir/Support/FileUtilities.h"
+#include "llvm/Support/ToolOutputFile.h"
 
 namespace moe::lpu {
 #define GEN_PASS_DEF_SCHEDULEPASS
@@ -12,6 +14,7 @@ using namespace moe::lpu;
 
 namespace {
 struct SchedulePass : moe::lpu::impl::SchedulePassBase<SchedulePass> {
+  using SchedulePassBase::SchedulePassBase;
   void runOnOperation() override {
     for (ProgramOp program : getOperation().getOps<ProgramOp>())
       if (failed(schedule(program)))
@@ -19,8 +22,22 @@ struct SchedulePass : moe::lpu::impl::SchedulePassBase<SchedulePass> {
   }
 
   LogicalResult schedule(ProgramOp op);
+  LogicalResult writeReport(const llvm::json::Value &data);
 };
 } // namespace
+
+LogicalResult SchedulePass::writeReport(const llvm::json::Value &data) {
+  std::string message;
+  auto file = openOutputFile(report, &message);
+  if (!file)
+    return getOperation().emitError() << "report: " << message;
+  if (StringRef(report).ends_with(".json"))
+    file->os() << data << "\n";
+  else
+    file->os() << schedulePage(data);
+  file->keep();
+  return success();
+}
 
 LogicalResult SchedulePass::schedule(ProgramOp op) {
   if (op.getOps<ClusterOp>().empty() && op.getOps<InstallOp>().empty() &&
@@ -42,7 +59,19 @@ LogicalResult SchedulePass::schedule(ProgramOp op) {
   }
   std::vector<ScheduledInstruction> instructions =
       emitInstructions(program, *best);
-  writeSegment(program, instructions,
-               cyclesOf(program.machine, instructions));
+  std::vector<ScheduledInstruction> whole = instructions;
+  separate(instructions);
+  int64_t cycles = cyclesOf(program.machine, instructions);
+  ScheduleStatistics statistics =
+      measureSchedule(program, *best, instructions, cycles);
+  numCycles += statistics.cycles;
+  numInstructions += statistics.instructions;
+  numStreaming += statistics.streaming;
+  numPercent = uint64_t(100 * statistics.streamingShare + 0.5);
+  if (!report.empty() &&
+      failed(writeReport(
+          scheduleAsJson(program, *best, whole, statistics))))
+    return failure();
+  writeSegment(program, instructions, cycles);
   return success();
 }

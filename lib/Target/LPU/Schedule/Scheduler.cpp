@@ -135,8 +135,10 @@ LogicalResult Scheduler::placeCluster(int index) {
     int64_t pair = node.word.types % 16 == MOERT_LPU_F16 ? 2 : 1;
     for (int64_t p = 0; p < pair; ++p) {
       Plane &plane = planes[node.side][task.chip][placement.units[n] + p];
-      plane.lastFed = std::max(plane.lastFed, start + node.time +
-                                                  (task.times - 1) * task.every);
+      int64_t fed = start + node.time + (task.times - 1) * task.every;
+      if (fed >= plane.lastFed)
+        plane.lastUser = index;
+      plane.lastFed = std::max(plane.lastFed, fed);
     }
   }
   finish(index, placement, start + length);

@@ -33,6 +33,7 @@ private:
     int64_t bufferFree = 0;  ///< from which a load may begin
     int64_t ready = 0;       ///< from which activations see the array
     int64_t lastFed = INT64_MIN / 2;
+    int lastUser = -1; ///< who fed it then
   };
 
   void becomeReady(int task);
