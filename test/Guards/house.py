@@ -224,7 +224,7 @@ def check_diagnostics(root):
             if count:
                 sites[component(os.path.relpath(path, root))] += count
     tests = sum(len(re.findall(r"expected-error", read(path)))
-                for path in walk(root, "test") if path.endswith(".mlir"))
+                for path in walk(root, "test", "lib") if path.endswith(".mlir"))
     total = sum(sites.values())
     print("%d expected errors for %d places that reject IR (%s): %.2f"
           % (tests, total, ", ".join("%s %d" % s for s in sites.most_common()), tests / max(total, 1)))

@@ -2,11 +2,12 @@
 
   check_constraints.py ROOT
 
-A constraint is written once in a description (include/moe/Dialect/**.td) and,
-in the same words, in docs/Spec.md; its name stands in a comment of the verifier
-(lib/Dialect) and in the name of a model or function that a test expects to be
-refused (test/Dialect/**invalid.mlir). Every operation has an example, and a
-section in the specification. Prints each gap and exits with 1 if there is one.
+A constraint is written once in a description (include/moe/Dialect/**.td, of a
+backend lib/Target/*/IR/*.td) and, in the same words, in docs/Spec*.md; its name
+stands in a comment of the verifier (lib/Dialect, lib/Target/*/IR) and in the name
+of a model, program or function that a test expects to be refused (test/Dialect,
+lib/Target/*/test: **invalid.mlir). Every operation has an example, and a section
+in the specification. Prints each gap and exits with 1 if there is one.
 """
 import pathlib
 import re
@@ -51,10 +52,12 @@ def operations(paths):
 
 
 def gaps(root):
-    described = files(root, "include/moe/Dialect", "*.td")
-    specification = root / "docs" / "Spec.md"
+    described = files(root, "include/moe/Dialect", "*.td") + files(root, "lib/Target", "IR/*.td")
+    specification = files(root, "docs", "Spec*.md")
+    verifiers = files(root, "lib/Dialect", "*.cpp") + files(root, "lib/Target", "IR/*.cpp")
+    broken = files(root, "test/Dialect", "*invalid.mlir") + files(root, "lib/Target", "*invalid.mlir")
     stated, twice = sentences(described)
-    specified, twice_specified = sentences([specification])
+    specified, twice_specified = sentences(specification)
     if not stated:
         yield "no constraint at all in include/moe/Dialect"
     for name in sorted(twice | twice_specified):
@@ -62,11 +65,9 @@ def gaps(root):
 
     places = {
         "a .td description": stated.keys(),
-        "docs/Spec.md": specified.keys(),
-        "a verifier's comment in lib/Dialect":
-            names(files(root, "lib/Dialect", "*.cpp"), "// "),
-        "a model's or function's name in test/Dialect/**invalid.mlir":
-            names(files(root, "test/Dialect", "*invalid.mlir"), "@"),
+        "docs/Spec*.md": specified.keys(),
+        "a verifier's comment in lib/Dialect or lib/Target": names(verifiers, r"// \(?"),
+        "a name in a test **invalid.mlir": names(broken, "@"),
     }
     for name in sorted(set().union(*places.values())):
         for place, there in places.items():
@@ -74,15 +75,16 @@ def gaps(root):
                 yield "%s does not occur in %s" % (name, place)
     for name in sorted(stated.keys() & specified.keys()):
         if stated[name] != specified[name]:
-            yield "%s reads '%s' in a .td but '%s' in docs/Spec.md" % (
+            yield "%s reads '%s' in a .td but '%s' in docs/Spec*.md" % (
                 name, stated[name], specified[name])
 
-    headings = re.findall(r"^### `(\S+)`", specification.read_text(), re.M)
+    headings = [heading for page in specification
+                for heading in re.findall(r"^### `(\S+)`", page.read_text(), re.M)]
     for operation, record in operations(described).items():
         if "Example:" not in record:
             yield "%s has no example" % operation
         if operation not in headings:
-            yield "%s has no section in docs/Spec.md" % operation
+            yield "%s has no section in docs/Spec*.md" % operation
 
 
 def main():
