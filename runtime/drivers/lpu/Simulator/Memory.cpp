@@ -8,13 +8,6 @@
 
 using namespace moert::lpu;
 
-uint32_t moert::lpu::fold(std::initializer_list<uint32_t> numbers) {
-  uint32_t h = 0;
-  for (uint32_t number : numbers)
-    h = moert_lpu_mix(h, number);
-  return h;
-}
-
 Memory::Memory(const CheckedProgram &program, bool data, uint64_t seed)
     : written(program.bufferOfRow.size()),
       identities(program.bufferOfRow.size()),

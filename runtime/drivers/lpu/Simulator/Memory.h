@@ -15,7 +15,12 @@
 
 namespace moert::lpu {
 
-uint32_t fold(std::initializer_list<uint32_t> numbers);
+inline uint32_t fold(std::initializer_list<uint32_t> numbers) {
+  uint32_t h = 0;
+  for (uint32_t number : numbers)
+    h = moert_lpu_mix(h, number);
+  return h;
+}
 
 class Memory {
 public:
