@@ -16,12 +16,13 @@ namespace {
 // takes 16 streams in at most 20 cycles, a source has 5 bits for a stream and 4
 // for an ALU, a row has 16 bits, a track's index has 8.
 constexpr int64_t lanesOfSuperlane = 16, weightStreams = 16;
-constexpr int64_t mostSuperlanes = 20, mostStreams = 32, mostAlus = 16;
+constexpr int64_t mostSuperlanes = 20, streamsOfDirection = 32, mostAlus = 16;
 constexpr int64_t mostRows = 65536, mostIndices = 256;
 constexpr int64_t mostCycles = 65535; ///< of a NOP
 // Of tables with a bit for each unit, and a cell for each column and cycle.
 constexpr int64_t mostBanks = 4, mostUnits = 16, mostColumns = 512;
 constexpr int64_t bytesOfGroup = 4; ///< streams of an f32
+constexpr int64_t groupsOfDirection = streamsOfDirection / bytesOfGroup;
 
 std::string number(int64_t value) { return std::to_string(value); }
 
@@ -37,7 +38,7 @@ std::vector<MachineField> moert::lpu::machineFields(MachineFile &file) {
       {"", "clock_hz", &m.clockHz, 1'000'000, 100'000'000'000},
       {"", "superlanes", &m.superlanes, 1, mostSuperlanes},
       {"", "lanes", &m.lanes, lanesOfSuperlane, lanesOfSuperlane},
-      {"", "streams", &m.streams, weightStreams, mostStreams},
+      {"", "streams", &m.streams, streamsOfDirection, streamsOfDirection},
       {"mem", "slices", &m.mem.slices, bytesOfGroup, mostIndices},
       {"mem", "banks", &m.mem.banks, 1, mostBanks},
       {"mem", "rows", &m.mem.rows, 1, mostRows},
@@ -69,8 +70,8 @@ std::vector<MachineField> moert::lpu::machineFields(MachineFile &file) {
       {"vxm", "large", &file.large},
       {"vxm", "fanout", &m.vxm.fanout, 1, mostAlus},
       {"vxm", "row", &file.row, 1, mostAlus},
-      {"vxm", "reach", &file.reach, 1, mostStreams / bytesOfGroup},
-      {"vxm", "reach_step", &file.reachStep, 0, mostStreams / bytesOfGroup},
+      {"vxm", "reach", &file.reach, 1, groupsOfDirection},
+      {"vxm", "reach_step", &file.reachStep, 0, groupsOfDirection},
       {"sxm", "shifters", &m.sxm.shifters, 0, mostUnits},
       {"sxm", "permuters", &m.sxm.permuters, 0, mostUnits},
       {"sxm", "distributors", &m.sxm.distributors, 0, mostUnits},
@@ -109,9 +110,6 @@ static std::string checkMemory(const Machine &m) {
 }
 
 static std::string checkMatrixUnit(const Machine &m) {
-  if (m.streams % m.mxm.streams)
-    return "mxm.streams " + number(m.mxm.streams) +
-           " does not divide streams " + number(m.streams);
   if (m.mxm.planes % 2)
     return "mxm.planes " + number(m.mxm.planes) + " is not a number of pairs";
   if (m.latency.mxmResult < m.mxm.depth)
@@ -125,11 +123,6 @@ static std::string checkVectorUnit(const MachineFile &file) {
   if (vxm.alus % file.row)
     return "vxm.row " + number(file.row) + " does not divide vxm.alus " +
            number(vxm.alus);
-  int64_t groups = file.machine.streams / bytesOfGroup;
-  if (file.reach > groups)
-    return "vxm.reach " + number(file.reach) + " is more than the " +
-           number(groups) + " groups of streams " +
-           number(file.machine.streams);
   std::vector<bool> isSeen(vxm.alus);
   for (int64_t alu : file.large) {
     if (alu < 0 || alu >= vxm.alus)
