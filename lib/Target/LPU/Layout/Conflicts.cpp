@@ -1,5 +1,6 @@
 //===- Conflicts.cpp - which buffers should not share a slice -------------===//
 #include "Layout/Conflicts.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace moe::lpu;
@@ -8,6 +9,7 @@ namespace {
 struct Access {
   int buffer;
   bool writes;
+  bool moves; ///< to another vector each time
 };
 
 /// What it costs if two accesses of a cluster go to one slice: writes of one value,
@@ -15,6 +17,8 @@ struct Access {
 /// pays every time.
 constexpr int64_t bothWrite = 16, mapRead = 64, bothRead = 4, readAndWrite = 1;
 constexpr int64_t inLoop = 8;
+/// Loops through one buffer run at the same time.
+constexpr int64_t sideBySide = 2;
 } // namespace
 
 static void addCluster(ClusterOp cluster,
@@ -23,13 +27,19 @@ static void addCluster(ClusterOp cluster,
   SmallVector<Access> accesses;
   for (Operation &op : cluster.getBody().front()) {
     if (auto read = dyn_cast<ReadOp>(op))
-      accesses.push_back({numbers.lookup(read.getBuffer()), false});
+      accesses.push_back(
+          {numbers.lookup(read.getBuffer()), false, read.getStep() != 0});
     else if (auto gather = dyn_cast<GatherOp>(op))
-      accesses.push_back({numbers.lookup(gather.getBuffer()), false});
+      accesses.push_back(
+          {numbers.lookup(gather.getBuffer()), false, gather.getStep() != 0});
     else if (auto write = dyn_cast<WriteOp>(op))
-      accesses.push_back({numbers.lookup(write.getBuffer()), true});
+      accesses.push_back(
+          {numbers.lookup(write.getBuffer()), true, write.getStep() != 0});
     else if (auto scatter = dyn_cast<ScatterOp>(op))
-      accesses.push_back({numbers.lookup(scatter.getBuffer()), true});
+      accesses.push_back(
+          {numbers.lookup(scatter.getBuffer()), true, scatter.getStep() != 0});
+    if (isa<GatherOp, ScatterOp>(op))
+      uses[accesses.back().buffer].isDynamic = true;
   }
   // A map is taken in the same cycle as what it is for.
   for (Operation &op : cluster.getBody().front()) {
@@ -47,6 +57,7 @@ static void addCluster(ClusterOp cluster,
   for (const Access &a : accesses) {
     uses[a.buffer].accesses += cluster.getTimes();
     uses[a.buffer].isWritten |= a.writes;
+    uses[a.buffer].isStreamed |= a.moves && cluster.getTimes() > 1;
     for (const Access &b : accesses) {
       if (a.buffer == b.buffer)
         continue;
@@ -57,6 +68,30 @@ static void addCluster(ClusterOp cluster,
         uses[a.buffer].bankConflicts[b.buffer] += weight * readAndWrite;
     }
   }
+}
+
+/// Buffers of loops through the same buffer should not share slices either.
+static void addLoops(ProgramOp program,
+                     const llvm::DenseMap<Value, int> &numbers,
+                     std::vector<BufferUse> &uses) {
+  std::vector<llvm::SmallSetVector<int, 8>> loops(uses.size());
+  for (auto cluster : program.getOps<ClusterOp>()) {
+    if (cluster.getTimes() < 2)
+      continue;
+    llvm::SmallSetVector<int, 8> touched;
+    for (Operation &op : cluster.getBody().front())
+      for (Value operand : op.getOperands())
+        if (isa<VectorsType>(operand.getType()))
+          touched.insert(numbers.lookup(operand));
+    for (int buffer : touched)
+      if (uses[buffer].isStreamed)
+        loops[buffer].insert(touched.begin(), touched.end());
+  }
+  for (const auto &together : loops)
+    for (int a : together)
+      for (int b : together)
+        if (a != b)
+          uses[a].conflicts[b] = std::max(uses[a].conflicts[b], sideBySide);
 }
 
 std::vector<BufferUse> moe::lpu::findConflicts(ProgramOp program) {
@@ -85,5 +120,6 @@ std::vector<BufferUse> moe::lpu::findConflicts(ProgramOp program) {
     if (install.getMap())
       uses[numbers.lookup(install.getMap())].accesses += 20;
   }
+  addLoops(program, numbers, uses);
   return uses;
 }

@@ -14,6 +14,8 @@ struct BufferUse {
   bool isPacked = false;  ///< codes that are expanded
   bool isHigh = false;    ///< high bytes of f16 weights
   bool isWritten = false;
+  bool isDynamic = false; ///< maps count in its rows
+  bool isStreamed = false; ///< loops go through it, vector after vector
   int64_t accesses = 0; ///< in all repetitions
   /// Buffers in the same clusters, and how much speaks against one slice for both.
   llvm::DenseMap<int, int64_t> conflicts;

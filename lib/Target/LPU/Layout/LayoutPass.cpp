@@ -35,6 +35,8 @@ public:
 private:
   LogicalResult checkSize();
   LogicalResult placeWeights(int index);
+  std::vector<SmallVector<int64_t>> candidatesFor(int index,
+                                                  bool mayBeOuter) const;
   LogicalResult placeOther(int index);
   void keepPlace(int index);
   LogicalResult failToPlace(BufferOp op, int64_t rows);
@@ -199,9 +201,40 @@ int64_t LayoutAssigner::costOf(int index, ArrayRef<int64_t> slices,
   return cost;
 }
 
+/// Slices that a buffer may take: some of one column, or for what loops go through
+/// two columns, so that one is read while the other is written. Columns of weights
+/// are for large buffers, and for loops, which run when no weights stream.
+std::vector<SmallVector<int64_t>>
+LayoutAssigner::candidatesFor(int index, bool mayBeOuter) const {
+  BufferOp op = buffers[index];
+  int64_t bytes = bytesOfVectors(op), group = machine.mem.group;
+  int64_t slices = machine.mem.slices, inner = innerColumns * group;
+  int64_t end = mayBeOuter ? slices : inner;
+  std::vector<SmallVector<int64_t>> result;
+  auto listFrom = [&](int64_t first, SmallVector<int64_t> &out) {
+    for (int64_t i = 0; i < bytes; ++i)
+      out.push_back(first + i);
+  };
+  bool isPair = uses[index].isStreamed && !uses[index].isDynamic &&
+                op.getKind() == BufferKind::Temporary && rowsOf(index, 1) > 1;
+  for (int64_t first = 0; first + bytes <= end; first += bytes) {
+    if (!isPair) {
+      listFrom(first, result.emplace_back());
+      continue;
+    }
+    for (int64_t second = first / group * group + group; second + bytes <= end;
+         second += group) {
+      SmallVector<int64_t> &both = result.emplace_back();
+      listFrom(first, both);
+      listFrom(second + first % group, both);
+    }
+  }
+  return result;
+}
+
 LogicalResult LayoutAssigner::placeOther(int index) {
   BufferOp op = buffers[index];
-  int64_t bytes = bytesOfVectors(op), rows = rowsOf(index, 1);
+  int64_t bytes = bytesOfVectors(op);
   // What is only read lies in another bank than what is written.
   int64_t bank = uses[index].isWritten ||
                          op.getKind() == BufferKind::Temporary ||
@@ -210,28 +243,26 @@ LogicalResult LayoutAssigner::placeOther(int index) {
                      : 0;
   SmallVector<int64_t> best;
   int64_t bestRow = -1, bestCost = 0;
-  int64_t inner = innerColumns * machine.mem.group;
-  for (int64_t first = 0; first + bytes <= machine.mem.slices;
-       first += bytes) {
-    // The outer slices come if the inner ones are full.
-    if (first >= inner && bestRow >= 0)
-      break;
-    SmallVector<int64_t> slices;
-    for (int64_t i = 0; i < bytes; ++i)
-      slices.push_back(first + i);
-    int64_t row =
-        places.findRow(op.getChip(), int(op.getSide()), slices, rows, bank);
-    if (row < 0)
-      continue;
-    int64_t cost = costOf(index, slices, row);
-    if (bestRow < 0 || cost < bestCost) {
-      best = slices;
-      bestRow = row;
-      bestCost = cost;
+  for (bool mayBeOuter : {uses[index].isStreamed, true}) {
+    for (ArrayRef<int64_t> slices : candidatesFor(index, mayBeOuter)) {
+      int64_t rows = rowsOf(index, int64_t(slices.size()) / bytes);
+      int64_t row =
+          places.findRow(op.getChip(), int(op.getSide()), slices, rows, bank);
+      if (row < 0)
+        continue;
+      int64_t cost = costOf(index, slices, row);
+      if (bestRow < 0 || cost < bestCost) {
+        best.assign(slices.begin(), slices.end());
+        bestRow = row;
+        bestCost = cost;
+      }
     }
+    // Else the inner slices are full.
+    if (bestRow >= 0)
+      break;
   }
   if (bestRow < 0)
-    return failToPlace(op, rows);
+    return failToPlace(op, rowsOf(index, 1));
   setPlace(index, best, bestRow);
   return success();
 }

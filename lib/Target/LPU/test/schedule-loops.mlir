@@ -9,7 +9,7 @@
 // QUEUES-LABEL: lpu.program @loops
 lpu.program @loops machine "tsp1" {
   %x = lpu.buffer input "x" east : <64 x f32>
-  %y = lpu.buffer temporary "y" west : <64 x f32>
+  %y = lpu.buffer temporary "y" west at <west, slices = [0, 1, 2, 3], row = 4096, step = 1> : <64 x f32>
   %z = lpu.buffer output "z" east : <64 x f32>
   // CHECK: lpu.issue 35 mem.e{{[0-9]+}}.read read row 0 -> s{{[0-9]+}}.w repeat 64 every 2 step 1 claim 0x{{.*}}, 0x{{.*}} uses 1 of "forth"
   // QUEUES: lpu.text repeat 63 every 2 step 1
@@ -49,6 +49,28 @@ lpu.program @sums machine "tsp1" {
   // CHECK: lpu.issue 99 mem.e8.read read row 32 {{.*}} repeat 16 every 2 step 1
   lpu.cluster "third" repeat 16 every 2 {
     %0 = lpu.read %x[32 step 1] : <64 x f32>
+    %1 = lpu.read %p[0 step 1] : <16 x f32>
+    %2 = lpu.alu add %0, %1 : !lpu.stream<f32>, !lpu.stream<f32> -> !lpu.stream<f32>
+    lpu.write %2 to %p[0 step 1] : !lpu.stream<f32>, <16 x f32>
+  }
+}
+
+// Vectors of a temporary take turns between two columns: so a loop reads and writes
+// in each cycle, and each slice every other time.
+
+// CHECK-LABEL: lpu.program @columns
+lpu.program @columns machine "tsp1" {
+  %x = lpu.buffer input "x" east : <64 x f32>
+  // CHECK: temporary "p" east at <east, slices = [{{([0-9]+, ){7}[0-9]+}}], row = 4096
+  %p = lpu.buffer temporary "p" east : <16 x f32>
+  // CHECK-COUNT-8: write {{.*}} repeat 8 every 2 step 1 {{.*}} of "first"
+  lpu.cluster "first" repeat 16 every 1 {
+    %0 = lpu.read %x[0 step 1] : <64 x f32>
+    %1 = lpu.alu pass %0 : !lpu.stream<f32> -> !lpu.stream<f32>
+    lpu.write %1 to %p[0 step 1] : !lpu.stream<f32>, <16 x f32>
+  }
+  lpu.cluster "second" repeat 16 every 1 {
+    %0 = lpu.read %x[16 step 1] : <64 x f32>
     %1 = lpu.read %p[0 step 1] : <16 x f32>
     %2 = lpu.alu add %0, %1 : !lpu.stream<f32>, !lpu.stream<f32> -> !lpu.stream<f32>
     lpu.write %2 to %p[0 step 1] : !lpu.stream<f32>, <16 x f32>
