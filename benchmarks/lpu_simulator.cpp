@@ -1,6 +1,10 @@
 //===- lpu_simulator.cpp - simulated cycles a second, at full chip width --===//
 //
-// Built by `ninja lpu_simulator_speed`, run without arguments. Two programs of tsp1:
+// Built by `ninja lpu_simulator_speed`:
+//
+//   lpu_simulator_speed [THREADS]
+//
+// Two programs of tsp1:
 //
 //   matrix  all four planes take an int8 activation in nearly every cycle (107 of
 //           128), and new weights meanwhile; all 16 ALUs turn the results into f32,
@@ -166,7 +170,7 @@ TestProgram makeVector(uint64_t rounds) {
   return p;
 }
 
-void measure(const char *name, const TestProgram &p) {
+void measure(const char *name, const TestProgram &p, int threads) {
   SimulatorOptions recording;
   recording.record = true;
   RunOutcome recorded = p.run(recording);
@@ -178,6 +182,7 @@ void measure(const char *name, const TestProgram &p) {
   for (bool data : {true, false}) {
     SimulatorOptions options;
     options.data = data;
+    options.threads = threads;
     std::unique_ptr<Simulator> simulator;
     moert::Status status =
         Simulator::create(p.bytes(&claims), options, &simulator);
@@ -208,7 +213,8 @@ void measure(const char *name, const TestProgram &p) {
 
 } // namespace
 
-int main() {
-  measure("matrix", makeMatrix(400));
-  measure("vector", makeVector(1500));
+int main(int argc, char **argv) {
+  const int threads = argc > 1 ? std::atoi(argv[1]) : 1;
+  measure("matrix", makeMatrix(400), threads);
+  measure("vector", makeVector(1500), threads);
 }

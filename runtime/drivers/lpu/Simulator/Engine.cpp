@@ -432,7 +432,7 @@ void Engine::continueWork(uint32_t index) {
     feed(work);
     break;
   case MOERT_LPU_ACC:
-    drain(work);
+    drain(work, drained[work.slot]);
     break;
   default:
     load(work);
@@ -533,6 +533,7 @@ void Engine::step() {
   // Those that find no words decode now, and may issue in this very cycle.
   for (size_t i = 0; i < bucket.issues.size(); ++i)
     issue(bucket.issues[i]);
+  multiply();
   for (uint32_t index : drains)
     continueWork(index);
   for (const Issue &each : feeds)

@@ -65,8 +65,16 @@ private:
     Issue issue;
     uint64_t done = 0, cycles = 0;
     uint32_t fold = 0;
+    size_t slot = 0;              ///< ACC: of `drained`
     std::vector<uint32_t> parts;  ///< LW: identities, in order
     std::vector<uint8_t> text;    ///< IFETCH
+  };
+  /// What an array gives in a cycle.
+  struct Drained {
+    explicit Drained(size_t lanes) : words(lanes) {}
+    AlignedArray<uint32_t> words;
+    Violation violation;
+    Mxm::Sum sum;
   };
   struct Arrival {
     Value *value;
@@ -185,7 +193,8 @@ private:
   void matrix(const Issue &issue);
   void load(Work &work);
   void feed(Work &work);
-  void drain(Work &work);
+  void multiply();
+  void drain(Work &work, Drained &drained);
   void checkDrained(const Issue &feed) const;
   void exchange(const Issue &issue);
   void transpose(const Issue &issue);
@@ -228,6 +237,7 @@ private:
   std::vector<Work> works;
   std::vector<uint32_t> freeWorks;
   std::vector<uint32_t> drains; ///< works of this cycle that come last
+  std::vector<Drained> drained; ///< of each of them
   std::vector<Issue> feeds, notifications; ///< of this cycle
   std::vector<std::unique_ptr<uint32_t[]>> words;
   std::vector<uint32_t> scratch; ///< words of operands

@@ -113,16 +113,36 @@ void Engine::checkDrained(const Issue &feed) const {
                          " meets 0 ACCs");
 }
 
-/// ACC: the result of one cycle.
-void Engine::drain(Work &work) {
-  const Issue &issue = work.issue;
-  const TrackInfo &track = *queues[issue.track].info;
-  const Instruction &i = issue.instruction;
-  Mxm &mxm = *chips[track.chip]->mxm[track.hemisphere];
-  Mxm::Sum sum;
-  check(issue,
+/// Products of a cycle that are worth the waking of threads: two chips are at work.
+static constexpr int leastShared = 8;
+
+/// Results of this cycle's ACCs: each is of a plane of its own.
+void Engine::multiply() {
+  while (drained.size() < drains.size())
+    drained.emplace_back(paddedLanes);
+  const int count = int(drains.size());
+#pragma omp parallel for num_threads(options.threads)                          \
+    if (data && options.threads > 1 && count >= leastShared)
+  for (int n = 0; n < count; ++n) {
+    Work &work = works[drains[size_t(n)]];
+    const Instruction &i = work.issue.instruction;
+    const TrackInfo &track = *queues[work.issue.track].info;
+    Mxm &mxm = *chips[track.chip]->mxm[track.hemisphere];
+    Drained &out = drained[size_t(n)];
+    work.slot = size_t(n);
+    out.sum = {};
+    out.violation =
         mxm.drain(track.index, now, i.types & 15, i.opcode & MOERT_LPU_FLAG,
-                  int64_t(work.done), data ? scratch.data() : nullptr, sum));
+                  int64_t(work.done), data ? out.words.get() : nullptr, out.sum);
+  }
+}
+
+/// ACC: the result of one cycle.
+void Engine::drain(Work &work, Drained &drained) {
+  const Issue &issue = work.issue;
+  const Instruction &i = issue.instruction;
+  check(issue, drained.violation);
+  const Mxm::Sum &sum = drained.sum;
   if (sum.overflow)
     warn(result->overflow, issue, "H37: an int32 overflows");
   if (sum.notANumber)
@@ -135,7 +155,7 @@ void Engine::drain(Work &work) {
     return;
   Value *value = makeValue(issue, sum.identity, 4, 4);
   if (data)
-    planesOfWords(scratch.data(), 4, machine.width(), value->bytes);
+    planesOfWords(drained.words.get(), 4, machine.width(), value->bytes);
   put(issue, value, i.dst, queues[issue.track].column,
       now + uint64_t(machine.latency.mxmResult));
   release(value);

@@ -50,6 +50,9 @@ Status Simulator::create(std::span<const std::byte> program,
                          std::unique_ptr<Simulator> *out) {
   auto self = std::make_unique<Implementation>();
   self->options = std::move(options);
+  if (self->options.threads < 1)
+    return makeStatus(MOERT_INVALID_ARGUMENT, self->options.threads,
+                      " threads requested, at least 1 is needed");
   MOERT_RETURN_IF_ERROR(checkProgram(program, self->program));
   self->memory = std::make_unique<Memory>(self->program, self->options.data,
                                           self->options.seed);

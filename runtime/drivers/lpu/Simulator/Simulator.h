@@ -31,7 +31,7 @@ struct TraceEvent {
 struct SimulatorOptions {
   uint64_t seed = 0; ///< of what SRAM holds before anything is written
   bool data = true;  ///< false: time, identities and hazards only; no values
-  int threads = 1;   ///< that may compute matrix products; changes no result
+  int threads = 1;   ///< for products of many chips; changes no result
   /// Cycles between single-event upsets of a bit of a buffer; 0: none. SECDED
   /// corrects one of a 128-bit word when it is read, and a second one ends the run.
   uint64_t upsetEvery = 0;

@@ -274,3 +274,75 @@ TEST(Timing, TextThatIsFetchedIsInTheQueueTwoCyclesLater) {
     EXPECT_EQ(contentsOf(*r.simulator, out, 1), p.contents.at(in));
   }
 }
+
+/// Four planes of two chips take activations, which threads may share.
+static void addProducts(TestProgram &p, int chip, Hemisphere h, int plane,
+                        std::vector<size_t> &outs) {
+  const unsigned seed = unsigned(chip * 4 + h * 2 + plane);
+  p.input({.name = "in",
+           .count = 4,
+           .hemisphere = h,
+           .slices = {uint8_t(40 + plane)},
+           .chip = chip},
+          ramp(4 * 320, seed));
+  std::vector<uint8_t> slices;
+  for (int s = 0; s < 4; ++s)
+    slices.push_back(uint8_t(4 * plane + s));
+  outs.push_back(p.buffer({.name = "out",
+                           .kind = BufferKind::Output,
+                           .type = MOERT_LPU_I32,
+                           .count = 4,
+                           .hemisphere = h,
+                           .slices = slices,
+                           .chip = chip}));
+  // One group of 16 columns, of slices in columns 3 to 6.
+  const uint64_t load = uint64_t(60 + 20 * plane);
+  const uint16_t row = uint16_t(100 + plane);
+  for (int s = 0; s < 16; ++s) {
+    p.input({.name = "column",
+             .hemisphere = h,
+             .slices = {uint8_t(8 + s)},
+             .row = row,
+             .chip = chip},
+            ramp(320, unsigned(s) * 3 + seed));
+    p.read(h, 8 + s, chip)
+        .at(load - uint64_t(17 - s / 4), test::read(row, outward(h, s)));
+  }
+  p.load(h, plane, chip).at(load, lw(outward(h, 0), 1)).at(load + 1, iw());
+  p.read(h, 40 + plane, chip)
+      .at(91, test::read(0, outward(h, 16 + plane)))
+      .repeat(3, 1, 1);
+  p.feed(h, plane, chip).at(100, abc(outward(h, 16 + plane), 4));
+  p.drain(h, plane, chip).at(100, acc(inward(h, 4 * plane), 4));
+  // In column 19 from 122 on; slices 0 to 3 are in column 1, 4 to 7 in 2.
+  for (int s = 0; s < 4; ++s)
+    p.write(h, 4 * plane + s, chip)
+        .at(uint64_t(140 - plane), test::write(inward(h, 4 * plane + s), 0))
+        .repeat(3, 1, 1);
+}
+
+TEST(Timing, ThreadsChangeNothing) {
+  std::vector<uint8_t> results[2];
+  for (int threads : {1, 3}) {
+    TestProgram p;
+    p.chips = 2;
+    std::vector<size_t> outs;
+    for (int chip : {0, 1})
+      for (Hemisphere h : {West, East})
+        for (int plane : {0, 1})
+          addProducts(p, chip, h, plane, outs);
+    SimulatorOptions options;
+    options.threads = threads;
+    RunOutcome r = p.run(options);
+    ASSERT_EQ(r.error, "");
+    for (size_t out : outs)
+      for (uint8_t byte : contentsOf(*r.simulator, out, 4))
+        results[threads > 1].push_back(byte);
+  }
+  EXPECT_EQ(results[0].size(), 8u * 4 * 1280);
+  EXPECT_EQ(results[0], results[1]);
+  SimulatorOptions none;
+  none.threads = 0;
+  EXPECT_EQ(TestProgram().run(none).error,
+            "0 threads requested, at least 1 is needed");
+}
