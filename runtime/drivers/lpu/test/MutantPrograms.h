@@ -358,12 +358,42 @@ inline TestProgram makeTwoChips() {
   return p;
 }
 
+/// A vector of four byte planes over one link, plane after plane, and negated
+/// there.
+inline TestProgram makeTransfer() {
+  UnitProgram p;
+  p.chips = 2;
+  p.links.emplace_back(0, 0, 1, 9);
+  constexpr int hop = 650, every = 23, start = 30, negated = 900;
+  p.addInput(slicesFrom(0, 4), MOERT_LPU_F32);
+  p.buffer({.name = "there",
+            .kind = BufferKind::Temporary,
+            .type = MOERT_LPU_F32,
+            .count = 2,
+            .slices = slicesFrom(8, 4),
+            .row = 5,
+            .chip = 1});
+  p.addOutput(slicesFrom(12, 4), MOERT_LPU_F32, 0, 1);
+  for (int plane = 0; plane < 4; ++plane) {
+    const int sent = start + every * plane;
+    p.bring(plane, plane, mxmColumn, sent);
+    p.track(MOERT_LPU_C2C, East, 0, 0).at(uint64_t(sent), send(E(plane)));
+    p.track(MOERT_LPU_C2C, East, 9, 1).at(uint64_t(sent + hop), recv(W(plane)));
+    p.write(East, 8 + plane, 1)
+        .at(writeFor(sent + hop + 1, mxmColumn, 8), write(W(plane), 6));
+    p.read(East, 8 + plane, 1)
+        .at(readForAlu(negated, 8), read(6, W(4 + plane)));
+    p.write(East, 12 + plane, 1)
+        .at(writeForAlu(negated, 12), write(E(plane), 0));
+  }
+  p.alu(2, 1).at(negated, unary(MOERT_LPU_NEG, MOERT_LPU_F32, W(4), E(0)));
+  return p;
+}
+
 inline std::vector<NamedProgram> mutantPrograms() {
-  return {{"Chain", makeChain},
-          {"Gather", makeGather},
-          {"Products", makeProducts},
-          {"Exchanges", makeExchanges},
-          {"TwoChips", makeTwoChips}};
+  return {{"Chain", makeChain},       {"Gather", makeGather},
+          {"Products", makeProducts}, {"Exchanges", makeExchanges},
+          {"TwoChips", makeTwoChips}, {"Transfer", makeTransfer}};
 }
 
 } // namespace moert::lpu::test
