@@ -575,6 +575,7 @@ void Engine::run(size_t index, Result &out, Recorded &record) {
   // What a run that failed left behind.
   result = nullptr;
   clear();
+  pool.recycleAll();
   for (Bucket &bucket : buckets)
     bucket = {};
   std::fill(isBusy.begin(), isBusy.end(), 0);

@@ -114,7 +114,7 @@ void Engine::checkDrained(const Issue &feed) const {
 }
 
 /// Products of a cycle that are worth the waking of threads: two chips are at work.
-static constexpr int leastShared = 8;
+[[maybe_unused]] static constexpr int leastShared = 8;
 
 /// Results of this cycle's ACCs: each is of a plane of its own.
 void Engine::multiply() {

@@ -75,6 +75,13 @@ public:
     return value;
   }
   void recycle(Value *value) { free[value->held].push_back(value); }
+  /// All values that there ever were.
+  void recycleAll() {
+    for (auto &list : free)
+      list.clear();
+    for (auto &block : blocks)
+      recycle(block.get());
+  }
 
 private:
   struct Free {

@@ -169,6 +169,29 @@ TEST(Memory, TemporaryRowsAreForgottenAndStateIsKept) {
   EXPECT_EQ(p.run().hazard(), "H8");
 }
 
+TEST(Memory, ARunThatFailedLeavesNothingBehind) {
+  Gather p(mapOf([](size_t s) { return s; }));
+  SimulatorOptions options;
+  options.record = true;
+  RunOutcome right = p.run(options);
+  ASSERT_EQ(right.error, "");
+  Recorded recorded = right.simulator->recorded();
+  std::vector<uint8_t> map = p.contents.at(p.map);
+  p.contents[p.map] = mapOf([](size_t) { return 1000; });
+  RunOutcome r = p.run({}, &recorded);
+  EXPECT_EQ(r.hazard(), "H10");
+  ASSERT_TRUE(r.simulator
+                  ->writeVectors(p.map, 0, 1, std::as_bytes(std::span(map)))
+                  .ok());
+  for (int i = 0; i < 2; ++i) {
+    Result again;
+    ASSERT_TRUE(r.simulator->run(0, again).ok());
+    EXPECT_EQ(again.cycles, right.result.cycles);
+    EXPECT_EQ(contentsOf(*r.simulator, p.out, 1),
+              contentsOf(*right.simulator, p.out, 1));
+  }
+}
+
 TEST(Memory, SeedsChangeNothing) {
   std::vector<uint8_t> first;
   for (uint64_t seed : {0, 1, 12345}) {
