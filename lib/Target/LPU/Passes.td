@@ -29,7 +29,14 @@ def LowerModelPass : Pass<"lpu-lower-model", "::mlir::ModuleOp"> {
     Option<"machine", "machine", "std::string", "\"tsp1\"",
            "Name of a machine, or path of a machine file">,
     Option<"context", "context", "int64_t", "1024",
-           "Positions of keys and values that there is room for">];
+           "Positions of keys and values that there is room for">,
+    Option<"chips", "chips", "int64_t", "1", "Chips that share each layer">,
+    Option<"stages", "stages", "int64_t", "1",
+           "Groups of so many chips, one behind the other">,
+    Option<"mirrored", "mirrored", "bool", "false",
+           "Write one chip for all of a group: a schedule without results">,
+    Option<"part", "part", "std::string", "\"all\"",
+           "What of the model: all, layers, or head">];
 }
 
 def AssignLayoutPass : Pass<"lpu-assign-layout", "::mlir::ModuleOp"> {

@@ -8,11 +8,11 @@ namespace moe::lpu {
 
 /// Heads in lanes, and what every layer shares.
 struct AttentionPlan {
-  int64_t heads = 0, kvHeads = 0, size = 0; ///< size: features of a head
-  int64_t context = 0;                      ///< positions
-  LaneMap queries, keys;                    ///< keys: each for its query heads
-  Map position;       ///< rows of a state buffer: position * vectors
-  Map visibility;     ///< rows of the table below
+  int64_t heads = 0, size = 0; ///< of this chip; size: features of a head
+  int64_t context = 0;         ///< positions
+  LaneMap queries, keys;       ///< keys: each for its query heads
+  Map position;                ///< rows of a state buffer: position * vectors
+  Map visibility;              ///< rows of the table below
   mlir::Value hidden; ///< 0 for what is seen, else a large negative number
   mlir::Value scores, powers;           ///< [context]
   std::array<mlir::Value, 2> low, high; ///< query weights, bytes of f16

@@ -70,8 +70,10 @@ void Tree::scatter(Value value, Value buffer, int64_t index, Value map) {
 
 static Location locationOf(ProgramOp program) { return program.getLoc(); }
 
-Emitter::Emitter(ProgramOp program, const moert::lpu::Machine &machine)
-    : machine(machine), buffers(locationOf(program), program.getContext()),
+Emitter::Emitter(ProgramOp program, const moert::lpu::Machine &machine,
+                 int64_t chip, bool results)
+    : machine(machine), chip(chip), results(results),
+      buffers(locationOf(program), program.getContext()),
       steps(locationOf(program), program.getContext()) {
   Block &body = program.getBody().front();
   steps.setInsertionPointToEnd(&body);
@@ -88,7 +90,7 @@ Value Emitter::buffer(BufferKind kind, StringRef name, Side side, int64_t count,
                       Type element) {
   auto type = VectorsType::get(buffers.getContext(), count, element);
   return BufferOp::create(buffers, type, kind, buffers.getStringAttr(name),
-                          side, /*chip=*/0, /*values=*/ElementsAttr(),
+                          side, chip, /*values=*/ElementsAttr(),
                           /*loads=*/ArrayAttr(), /*place=*/PlaceAttr());
 }
 
@@ -212,6 +214,25 @@ Value Emitter::installHalves(const Twine &name, Value low, Value high,
   auto type = WeightsType::get(steps.getContext(), f16);
   return InstallOp::create(steps, type, low, high, index, /*map=*/Value(),
                            /*expand=*/false, steps.getStringAttr(name));
+}
+
+void Emitter::transfer(const Twine &name, Value source, int64_t from,
+                       Value target, int64_t into, int64_t link) {
+  TransferOp::create(steps, steps.getStringAttr(name), source, from, target,
+                     into, link);
+}
+
+Operation *Emitter::boundary(const Twine &name, Value score) {
+  OpBuilder::InsertionGuard guard(steps);
+  goBefore(nullptr);
+  return BoundaryOp::create(steps, steps.getStringAttr(name), score);
+}
+
+void Emitter::goBefore(Operation *boundary) {
+  if (boundary)
+    steps.setInsertionPoint(boundary);
+  else
+    steps.setInsertionPointToEnd(steps.getBlock());
 }
 
 Value Emitter::copyTo(Side side, Value source) {

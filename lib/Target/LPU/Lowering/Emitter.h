@@ -53,10 +53,14 @@ class Emitter {
 public:
   using Value = mlir::Value;
 
-  Emitter(ProgramOp program, const moert::lpu::Machine &machine);
+  /// Writes for one of the program's chips. Without results, only the time
+  /// that it takes is of interest.
+  Emitter(ProgramOp program, const moert::lpu::Machine &machine,
+          int64_t chip = 0, bool results = true);
 
   int64_t width() const { return machine.width(); }
   const moert::lpu::Machine &getMachine() const { return machine; }
+  bool hasResults() const { return results; }
   mlir::Type f32, f16, i32, i16, i8;
 
   //===--- Buffers --------------------------------------------------------===//
@@ -102,17 +106,26 @@ public:
                 Value map = {}, bool expand = false);
   Value installHalves(const llvm::Twine &name, Value low, Value high,
                       int64_t index);
+  /// To another chip, whichever a link of the source's chip goes to.
+  void transfer(const llvm::Twine &name, Value source, int64_t from,
+                Value target, int64_t into, int64_t link);
   /// One vector of f32 as the other hemisphere's memory has it.
   Value copyTo(Side side, Value buffer);
   void interface(llvm::function_ref<void(mlir::ImplicitLocOpBuilder &)> body) {
     body(steps);
   }
+  /// Ends a segment that is behind all others; what comes next goes before it.
+  mlir::Operation *boundary(const llvm::Twine &name, Value score = {});
+  /// What comes next goes before this boundary, or to the end.
+  void goBefore(mlir::Operation *boundary);
 
 private:
   Value constant(std::string key, mlir::DenseElementsAttr values, Side side,
                  mlir::Type element, int64_t count);
 
   const moert::lpu::Machine &machine;
+  int64_t chip;
+  bool results;
   mlir::ImplicitLocOpBuilder buffers, steps;
   llvm::StringMap<Value> constants;
 };

@@ -5,6 +5,7 @@
 // computed; this one says what depends on what, and in which hemisphere it
 // lies.
 //===----------------------------------------------------------------------===//
+#include "Group/LowerGroup.h"
 #include "IR/Machines.h"
 #include "Lowering/Attention.h"
 #include "Lowering/Matrix.h"
@@ -28,20 +29,51 @@ namespace {
 /// Rows lie in the east, where the SXM turns them; matrices alternate.
 constexpr Side kHome = Side::East;
 
-class Lowering {
+/// One chip's part of a model.
+class Lowering : public ChipLowering {
 public:
-  Lowering(ModelOp model, func::FuncOp forward, Emitter &e, int64_t context)
-      : model(model), forward(forward), plan(model), e(e) {
+  Lowering(ModelOp model, func::FuncOp forward, Emitter &e, Shard shard,
+           int64_t context)
+      : model(model), forward(forward), plan(model), e(e), shard(shard) {
     attention.context = context;
   }
 
-  LogicalResult run() {
-    if (failed(planAttention()) || failed(makeInputs()))
+  LogicalResult prepare() override {
+    if (failed(planAttention()) || failed(checkUnits()))
       return failure();
-    for (Operation &op : forward.getBody().front())
-      if (failed(lower(&op)))
-        return failure();
+    planHead();
     return success();
+  }
+
+  LogicalResult begin(Value token, Value position) override {
+    this->token = token;
+    this->position = position;
+    return makeInputs();
+  }
+
+  FailureOr<bool> lower(Operation *op) override {
+    isPart = false;
+    if (failed(lowerOperation(op)))
+      return failure();
+    return isPart;
+  }
+
+  Row &rowOf(Value value) override {
+    Row &row = rows[value];
+    if (!row.lanes)
+      row.lanes = lanesOf(value);
+    return row;
+  }
+
+  ArrayRef<LayerState> getStates() const override { return states; }
+
+  void listLanes(std::vector<int32_t> &heads,
+                 std::vector<int32_t> &dims) const override {
+    for (const std::vector<int32_t> &vector : attention.keys)
+      for (int32_t feature : vector) {
+        heads.push_back(feature < 0 ? -1 : feature / attention.size);
+        dims.push_back(feature < 0 ? -1 : feature % attention.size);
+      }
   }
 
 private:
@@ -95,13 +127,18 @@ private:
             << " lanes";
         return WalkResult::interrupt();
       }
-      attention.heads = op.getHeads();
-      attention.kvHeads = kv.getHeads();
+      if (Shard{shard.chips - 1, shard.chips}.of(op.getHeads()).second < 1) {
+        op.emitOpError("has ")
+            << op.getHeads() << " heads, too few for " << shard.chips
+            << " chips of " << shard.of(op.getHeads()).second << " each";
+        return WalkResult::interrupt();
+      }
+      auto [first, heads] = shard.of(op.getHeads());
+      attention.heads = heads;
       attention.size = kv.getHeadDim();
-      attention.queries =
-          headLanes(op.getHeads(), kv.getHeadDim(), 1, e.width());
+      attention.queries = headLanes(heads, attention.size, 1, e.width(), first);
       attention.keys =
-          headLanes(op.getHeads(), kv.getHeadDim(), repeat, e.width());
+          headLanes(heads, attention.size, repeat, e.width(), first);
       const LaneMap *queries = keep(attention.queries);
       spread(op.getQueries(), queries);
       lanes[op.getResult()] = queries;
@@ -119,6 +156,72 @@ private:
       spread(op.getValues(), keep(attention.keys));
     });
     return success();
+  }
+
+  /// Features between up and down that are this chip's: whole blocks, if they
+  /// are rotated.
+  LaneMap sharedLanes(int64_t features, int64_t block) const {
+    auto [first, count] = shard.of(features / block);
+    LaneMap map = denseLanes(count * block, e.width());
+    for (std::vector<int32_t> &vector : map)
+      for (int32_t &feature : vector)
+        feature += feature < 0 ? 0 : first * block;
+    return map;
+  }
+
+  int64_t blockOf(FlatSymbolRefAttr down) {
+    return std::max<int64_t>(weightOf(down).getColumnRotation().value_or(0), 1);
+  }
+
+  LogicalResult checkUnits() {
+    WalkResult result = forward.walk([&](Operation *op) {
+      FlatSymbolRefAttr down;
+      if (auto mlp = dyn_cast<MlpOp>(op))
+        down = mlp.getDownAttr();
+      else if (auto experts = dyn_cast<ExpertsOp>(op))
+        down = experts.getDownAttr();
+      if (!down)
+        return WalkResult::advance();
+      int64_t hidden = weightOf(down).getColumns(), block = blockOf(down);
+      Shard last{shard.chips - 1, shard.chips};
+      if (last.of(hidden / block).second > 0)
+        return WalkResult::advance();
+      op->emitOpError("has ")
+          << hidden << " features between up and down, in " << hidden / block
+          << " blocks, too few for " << shard.chips << " chips";
+      return WalkResult::interrupt();
+    });
+    return failure(result.wasInterrupted());
+  }
+
+  /// Words of the vocabulary are shared as whole vectors.
+  void planHead() {
+    auto done = cast<func::ReturnOp>(forward.getBody().front().getTerminator());
+    auto head = done.getOperand(0).getDefiningOp<LinearOp>();
+    if (!head || shard.chips == 1)
+      return;
+    LaneMap all = denseLanes(featuresOf(head.getResult()), e.width());
+    auto [first, count] = shard.of(all.size());
+    lanes[head.getResult()] =
+        keep(LaneMap(all.begin() + first, all.begin() + first + count));
+  }
+
+  /// Whether a row is not all there, but shared among the chips.
+  static bool isShared(Value value, const LaneMap &map) {
+    int64_t features = 0;
+    for (const std::vector<int32_t> &vector : map)
+      features += llvm::count_if(vector, [](int32_t f) { return f >= 0; });
+    return features < featuresOf(value);
+  }
+
+  static bool hasWholeBlocks(const LaneMap &map, int64_t block) {
+    llvm::DenseMap<int64_t, int64_t> features;
+    for (const std::vector<int32_t> &vector : map)
+      for (int32_t feature : vector)
+        if (feature >= 0)
+          ++features[feature / block];
+    return llvm::all_of(features,
+                        [&](auto &each) { return each.second == block; });
   }
 
   //===--- Weights --------------------------------------------------------===//
@@ -155,8 +258,6 @@ private:
   //===--- Inputs ---------------------------------------------------------===//
 
   LogicalResult makeInputs() {
-    token = e.buffer(BufferKind::Input, "token", kHome, 1, e.i32);
-    position = e.buffer(BufferKind::Input, "position", kHome, 1, e.i32);
     if (!attention.heads)
       return success();
     int64_t context = attention.context;
@@ -272,7 +373,7 @@ private:
 
   //===--- Operations -----------------------------------------------------===//
 
-  LogicalResult lower(Operation *op) {
+  LogicalResult lowerOperation(Operation *op) {
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
         .Case([&](EmbedOp o) { return embed(o); })
         .Case([&](NormOp o) { return norm(o); })
@@ -297,7 +398,6 @@ private:
         .Case([&](ExpertsOp o) { return experts(o); })
         .Case([&](MlpOp o) { return mlp(o); })
         .Case([&](PickOp o) { return pick(o); })
-        .Case([&](func::ReturnOp o) { return finish(o); })
         .Default([](Operation *o) {
           return o->emitOpError("is nothing that the lpu backend computes");
         });
@@ -337,6 +437,10 @@ private:
     if (op.getKind() != NormKind::Rms)
       return op.emitOpError("is a layer norm, the lpu backend has rms norms");
     Row x = rows[op.getInput()];
+    if (op.getGroups() == 1 && isShared(op.getInput(), *x.lanes))
+      return op.emitOpError("normalises ")
+             << featuresOf(op.getInput()) << " features together, which "
+             << shard.chips << " chips share";
     int64_t group = featuresOf(op.getInput()) / op.getGroups();
     Value scale = vectorParameter(op.getScaleAttr(), *x.lanes, group, kHome);
     Norm norm =
@@ -370,8 +474,12 @@ private:
       return success();
     }
     Row x = rows[op.getInput()];
-    if (int64_t block = rotationOf(op))
+    if (int64_t block = rotationOf(op)) {
+      if (!hasWholeBlocks(*x.lanes, block))
+        return op.emitOpError("rotates blocks of ")
+               << block << " features, of which a chip has only parts";
       x = rotate(e, "rotate", x, block);
+    }
     levels[op.getResult()] = quantize(e, "quantize", x);
     return success();
   }
@@ -379,15 +487,22 @@ private:
   LogicalResult linear(LinearOp op) {
     const LaneMap *out = lanesOf(op.getResult());
     Source source = sourceOf(op.getWeightAttr());
-    Row y;
+    Row y{Value(), out};
+    if (out->empty()) {
+      rows[op.getResult()] = y; // other chips have all words
+      return success();
+    }
     if (source.weight.getCode()) {
       Levels &in = levels[op.getInput()];
+      isPart = isShared(op.getInput(), *in.from.lanes);
       Matrix matrix = makeMatrix(e, source, *in.from.lanes, *out, nextSide());
       y = multiply(e, matrix, in, kHome);
     } else {
       y = multiplyHalves(e, source, rows[op.getInput()], *out, kHome);
     }
-    if (auto bias = op.getBiasAttr()) {
+    auto bias = op.getBiasAttr();
+    // Of a sum, one chip adds it.
+    if (bias && (!isPart || shard.chip == 0)) {
       Value vector =
           vectorParameter(bias, *out, featuresOf(op.getResult()), kHome);
       y = lpu::add(e, bias.getValue(), y, {vector, out});
@@ -426,7 +541,9 @@ private:
   Unit makeUnit(Source gate, Source up, Source down, const LaneMap &in,
                 const LaneMap &out, Activation activation) {
     int64_t hidden = down.weight.getColumns();
-    const LaneMap *between = keep(denseLanes(hidden, e.width()));
+    int64_t block = down.weight.getColumnRotation().value_or(1);
+    const LaneMap *between = keep(sharedLanes(hidden, block));
+    isPart = shard.chips > 1;
     Unit unit;
     unit.gate = makeMatrix(e, gate, in, *between, Side::West);
     unit.up = makeMatrix(e, up, in, *between, Side::East);
@@ -436,16 +553,16 @@ private:
     return unit;
   }
 
-  Row runUnit(Unit &unit, Levels &in, const Map *upMap, const Map *downMap,
-              Value factor) {
-    Row gate = multiply(e, unit.gate, in, kHome, upMap);
-    Row up = multiply(e, unit.up, in, kHome, upMap);
+  Row runUnit(Unit &unit, Levels &in, const Pages *upPages,
+              const Pages *downPages, Value factor) {
+    Row gate = multiply(e, unit.gate, in, kHome, upPages);
+    Row up = multiply(e, unit.up, in, kHome, upPages);
     Row product =
         activate(e, unit.gate.name + ".activate", gate, up, unit.activation);
     if (unit.rotation)
       product = rotate(e, "rotate", product, unit.rotation);
     Levels between = quantize(e, "quantize", product);
-    return multiply(e, unit.down, between, kHome, downMap, factor);
+    return multiply(e, unit.down, between, kHome, downPages, factor);
   }
 
   LogicalResult checkUnit(Operation *op, Activation activation) {
@@ -475,11 +592,11 @@ private:
     const Choice &choice = choices[op.getExperts()];
     Row sum;
     for (auto [j, expert] : llvm::enumerate(choice.experts)) {
-      Map map = makeMap(e, "expert.map", expert, unit.gate.page, 0);
-      Map downMap = map;
-      if (unit.down.page != unit.gate.page)
-        downMap = makeMap(e, "expert.map", expert, unit.down.page, 0);
-      Row y = runUnit(unit, in, &map, &downMap, choice.weights[j]);
+      Pages pages = findPages(e, unit.gate, expert), downPages = pages;
+      if (unit.down.page != unit.gate.page ||
+          unit.down.numbersPage != unit.gate.numbersPage)
+        downPages = findPages(e, unit.down, expert);
+      Row y = runUnit(unit, in, &pages, &downPages, choice.weights[j]);
       sum = j ? lpu::add(e, "experts", sum, y) : y;
     }
     rows[op.getResult()] = sum;
@@ -509,45 +626,12 @@ private:
     return success();
   }
 
-  LogicalResult finish(func::ReturnOp op) {
-    Row result = rows[op.getOperand(0)];
-    Value logits =
-        e.buffer(BufferKind::Output, "logits", kHome, result.vectors(), e.f32);
-    for (int64_t v = 0; v < result.vectors(); ++v)
-      e.cluster("logits", [&](Tree &t) {
-        t.write(t.alu(AluKind::Pass, t.read(result.buffer, v)), logits, v);
-      });
-    Value number = numberOf(e, "next", findLargest(e, "next", result));
-    Value next = e.buffer(BufferKind::Output, "next", kHome, 1, e.i32);
-    e.cluster("next", [&](Tree &t) {
-      t.write(t.alu(AluKind::Pass, t.read(number)), next);
-    });
-    SmallVector<Value> high, low, copies, values;
-    for (const LayerState &state : states) {
-      high.push_back(state.high);
-      low.push_back(state.low);
-      copies.push_back(state.copy);
-      values.push_back(state.values);
-    }
-    std::vector<int32_t> heads, dims;
-    for (const std::vector<int32_t> &vector : attention.keys)
-      for (int32_t feature : vector) {
-        heads.push_back(feature < 0 ? -1 : feature / attention.size);
-        dims.push_back(feature < 0 ? -1 : feature % attention.size);
-      }
-    e.interface([&](ImplicitLocOpBuilder &b) {
-      MLIRContext *context = b.getContext();
-      InterfaceOp::create(b, token, position, logits, next, high, low, copies,
-                          values, IndicesAttr::get(context, heads),
-                          IndicesAttr::get(context, dims));
-    });
-    return success();
-  }
-
   ModelOp model;
   func::FuncOp forward;
   ParameterPlan plan;
   Emitter &e;
+  Shard shard;
+  bool isPart = false; ///< what was lowered last, of a sum over all chips
   AttentionPlan attention;
   std::optional<int64_t> visibleWindow;
   Map single;
@@ -593,27 +677,48 @@ struct LowerModel : moe::lpu::impl::LowerModelPassBase<LowerModel> {
     auto machine = findMachine(this->machine);
     if (!machine)
       return model.emitError(llvm::toString(machine.takeError()));
+    FailureOr<GroupOptions> options = groupOptions(model, *machine);
+    if (failed(options))
+      return failure();
     if (context < 1)
       return model.emitError("context of ")
-             << context << " positions, at least 1 is needed";
+             << int64_t(context) << " positions, at least 1 is needed";
     int64_t positions = std::min<int64_t>(context, model.getContext());
     auto forward = model.lookupSymbol<func::FuncOp>("forward");
     if (!forward || !forward.getBody().hasOneBlock())
       return model.emitError("has no function @forward of 1 block");
     OpBuilder builder(model);
     auto program = ProgramOp::create(
-        builder, model.getLoc(), model.getSymName(), this->machine, 1,
-        builder.getI64IntegerAttr(positions),
+        builder, model.getLoc(), model.getSymName(), this->machine,
+        options->partition.written(), builder.getI64IntegerAttr(positions),
         builder.getI64IntegerAttr(model.getVocabulary()),
-        /*links=*/ArrayAttr());
+        makeWires(&getContext(), *machine, options->partition));
     program.getBody().emplaceBlock();
-    Emitter emitter(program, *machine);
-    if (failed(Lowering(model, forward, emitter, positions).run())) {
+    auto makeChip = [&](Emitter &e, Shard shard) {
+      return std::make_unique<Lowering>(model, forward, e, shard, positions);
+    };
+    if (failed(lowerGroup(program, forward, *machine, *options, makeChip))) {
       program.erase();
       return failure();
     }
     gatherBuffers(program);
     return success();
+  }
+
+  FailureOr<GroupOptions> groupOptions(ModelOp model, const Machine &machine) {
+    GroupOptions options;
+    options.partition = {chips, stages, mirrored};
+    std::string wrong = checkPartition(machine, options.partition);
+    if (!wrong.empty())
+      return model.emitError(wrong);
+    if (part == "layers")
+      options.part = ModelPart::Layers;
+    else if (part == "head")
+      options.part = ModelPart::Head;
+    else if (part != "all")
+      return model.emitError("has no part \"")
+             << StringRef(part) << "\", known are all, layers and head";
+    return options;
   }
 
   /// Buffers first, in the order in which they were made.

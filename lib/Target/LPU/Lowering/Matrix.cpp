@@ -33,9 +33,10 @@ static bool isNibbles(CodeAttr code) {
 }
 
 /// A row's trellis must begin in the first lane: what is longer than a tile is
-/// decoded beforehand.
+/// decoded beforehand. Where only time counts it may begin in each tile.
 static TileForm formOf(const Emitter &e, CodeAttr code, const LaneMap &in) {
-  if (e.getMachine().mxm.expander && code.isTrellis() && in.size() == 1)
+  if (e.getMachine().mxm.expander && code.isTrellis() &&
+      (in.size() == 1 || !e.hasResults()))
     return TileForm::Packed;
   return isNibbles(code) ? TileForm::Nibbles : TileForm::Levels;
 }
@@ -67,6 +68,7 @@ struct MatrixMaker {
       m.page = tiles * m.tileVectors;
       break;
     }
+    m.numbersPage = m.partOut ? m.outputs * m.groups : m.page;
   }
 
   Field field() const {
@@ -98,12 +100,13 @@ struct MatrixMaker {
     for (int64_t x = 0; x < source.experts; ++x)
       for (int64_t v = 0; v < m.outputs; ++v)
         loads.push_back(e.load(m.name, source.parameter + x, source.matrix,
-                               field, (isBank ? x * m.page : 0) + v * m.groups,
+                               field,
+                               (isBank ? x * m.numbersPage : 0) + v * m.groups,
                                counting(0, m.groups), (*m.out)[v],
                                /*transposed=*/true, factors));
     int64_t vectors = m.outputs * m.groups;
     if (isBank)
-      vectors += (source.experts - 1) * m.page;
+      vectors += (source.experts - 1) * m.numbersPage;
     return e.parameter(m.name + what.str(), side, vectors, e.f32, loads);
   }
 
@@ -119,8 +122,42 @@ struct MatrixMaker {
 };
 } // namespace
 
+static Matrix makePart(Emitter &e, const Source &source, const LaneMap &in,
+                       const LaneMap &out, Side side,
+                       std::shared_ptr<LaneMap> partOut);
+
+/// Whether a matrix is worth both hemispheres, or too much for some slices.
+static bool isWide(const Emitter &e, const Source &source, const LaneMap &in,
+                   const LaneMap &out) {
+  constexpr int64_t most = 16; // tiles
+  int64_t tiles = in.size() * out.size();
+  int64_t rows = e.width() / e.getMachine().mxm.streams;
+  return out.size() > 1 && (tiles >= most || source.experts * tiles * rows >
+                                                 e.getMachine().mem.rows);
+}
+
 Matrix moe::lpu::makeMatrix(Emitter &e, const Source &source, const LaneMap &in,
                             const LaneMap &out, Side side) {
+  if (isWide(e, source, in, out)) {
+    Matrix whole;
+    whole.out = &out;
+    whole.outputs = out.size();
+    for (const std::vector<int32_t> &vector : out) {
+      auto own = std::make_shared<LaneMap>(LaneMap{vector});
+      whole.parts.push_back(makePart(e, source, in, *own, side, own));
+      side = Emitter::other(side);
+    }
+    whole.name = whole.parts[0].name;
+    whole.page = whole.parts[0].page;
+    whole.numbersPage = whole.parts[0].numbersPage;
+    return whole;
+  }
+  return makePart(e, source, in, out, side, nullptr);
+}
+
+static Matrix makePart(Emitter &e, const Source &source, const LaneMap &in,
+                       const LaneMap &out, Side side,
+                       std::shared_ptr<LaneMap> partOut) {
   WeightOp weight = source.weight;
   CodeAttr code = weight.getCodeAttr();
   Matrix m;
@@ -130,6 +167,7 @@ Matrix moe::lpu::makeMatrix(Emitter &e, const Source &source, const LaneMap &in,
   m.out = &out;
   m.inputs = in.size();
   m.outputs = out.size();
+  m.partOut = std::move(partOut);
   m.groupColumns = code.getColumns();
   if (m.groupColumns)
     m.groups = llvm::divideCeil(weight.getColumns(), m.groupColumns);
@@ -173,15 +211,17 @@ struct Product {
   const Matrix &m;
   Levels &levels;
   Side resultSide;
-  const Map *map;
+  const Pages *pages;
   Value factor;
+  int64_t first = 0; ///< vector of the result that v = 0 is
 
   Side side() const { return Emitter::sideOf(m.tiles); }
-  Value mapHere() const { return map ? (*map)[int(side())] : Value(); }
+  Value mapHere() const { return pages ? pages->tiles[int(side())] : Value(); }
 
   Value numberOf(Tree &t, Value numbers, int64_t v, int64_t group) const {
     int64_t index = v * m.groups + group;
-    return map ? t.gather(numbers, index, mapHere()) : t.read(numbers, index);
+    return pages ? t.gather(numbers, index, pages->numbers[int(side())])
+                 : t.read(numbers, index);
   }
 
   bool takesGroup(int32_t feature, int64_t group) const {
@@ -207,8 +247,8 @@ struct Product {
             m.name + ".unpack",
             [&](Tree &t) {
               Value packed =
-                  map ? t.gather(m.tiles, first + part, mapHere(), perGroup)
-                      : t.read(m.tiles, first + part, perGroup);
+                  pages ? t.gather(m.tiles, first + part, mapHere(), perGroup)
+                        : t.read(m.tiles, first + part, perGroup);
               Value bytes = isHigh ? t.alu(AluKind::Shr, packed, t.read(four))
                                    : t.alu(AluKind::And, packed, t.read(low));
               for (int64_t byte = 0; byte < 4; ++byte)
@@ -297,7 +337,8 @@ struct Product {
                           numberOf(t, m.scales, v, scale));
         if (m.groupColumns && sum)
           product = t.add(product, t.read(sum));
-        t.write(isLast ? finish(t, product) : product, next, isLast ? v : 0);
+        t.write(isLast ? finish(t, product) : product, next,
+                isLast ? first + v : 0);
       });
       sum = next;
     }
@@ -306,10 +347,24 @@ struct Product {
 
 } // namespace
 
+Pages moe::lpu::findPages(Emitter &e, const Matrix &m, Value expert) {
+  Pages pages;
+  pages.tiles = makeMap(e, "expert.map", expert, m.page, 0);
+  pages.numbers = m.numbersPage == m.page
+                      ? pages.tiles
+                      : makeMap(e, "scales.map", expert, m.numbersPage, 0);
+  return pages;
+}
+
 Row moe::lpu::multiply(Emitter &e, const Matrix &m, Levels &levels,
-                       Side resultSide, const Map *map, Value factor) {
+                       Side resultSide, const Pages *pages, Value factor) {
   Row y{e.temporary(m.name, resultSide, m.outputs), m.out};
-  Product product{e, m, levels, resultSide, map, factor};
+  for (auto [v, part] : llvm::enumerate(m.parts))
+    Product{e, part, levels, resultSide, pages, factor, int64_t(v)}.makeVector(
+        0, y.buffer);
+  if (!m.parts.empty())
+    return y;
+  Product product{e, m, levels, resultSide, pages, factor};
   for (int64_t v = 0; v < m.outputs; ++v)
     product.makeVector(v, y.buffer);
   return y;

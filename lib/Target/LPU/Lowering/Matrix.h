@@ -4,6 +4,7 @@
 
 #include "Lowering/Rows.h"
 #include "moe/Dialect/MoE/IR/Moe.h"
+#include <memory>
 
 namespace moe::lpu {
 
@@ -25,8 +26,8 @@ enum class TileForm {
 
 /// A matrix stored as a code, in tiles of machine width: tile (v, w) has the
 /// columns that make vector v of the result from vector w of the input. Experts
-/// follow one another; each has `page` rows in each slice, for weights and
-/// scales alike.
+/// follow one another; each has `page` rows in each slice for weights, and
+/// `numbersPage` for scales.
 struct Matrix {
   std::string name;
   TileForm form = TileForm::Levels;
@@ -35,9 +36,13 @@ struct Matrix {
   int64_t inputs = 0, outputs = 0; ///< vectors
   int64_t groups = 1;              ///< of columns, in all
   int64_t groupColumns = 0;        ///< 0: whole rows
-  int64_t page = 0;
+  int64_t page = 0, numbersPage = 0;
   int64_t tileVectors = 0; ///< vectors of memory that a tile takes
   const LaneMap *in = nullptr, *out = nullptr;
+  /// A wide matrix is one for each vector of the result instead, in either
+  /// hemisphere by turns.
+  std::vector<Matrix> parts;
+  std::shared_ptr<LaneMap> partOut; ///< of a part
 
   int64_t tileOf(int64_t v, int64_t w) const { return v * inputs + w; }
 };
@@ -45,10 +50,16 @@ struct Matrix {
 Matrix makeMatrix(Emitter &e, const Source &source, const LaneMap &in,
                   const LaneMap &out, Side side);
 
-/// levels times the matrix, or that of the expert whose page `map` says; times
+/// Pages of an expert.
+struct Pages {
+  Map tiles, numbers;
+};
+Pages findPages(Emitter &e, const Matrix &matrix, mlir::Value expert);
+
+/// levels times the matrix, or that of the expert whose pages are given; times
 /// `factor` in each lane, if there is one, besides the levels' scale.
 Row multiply(Emitter &e, const Matrix &matrix, Levels &levels, Side resultSide,
-             const Map *map = nullptr, mlir::Value factor = {});
+             const Pages *pages = nullptr, mlir::Value factor = {});
 
 /// An f32 row times a weight that is no code, in halves.
 Row multiplyHalves(Emitter &e, const Source &source, Row x, const LaneMap &out,

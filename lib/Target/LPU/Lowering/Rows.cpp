@@ -19,14 +19,14 @@ LaneMap moe::lpu::denseLanes(int64_t features, int64_t width) {
 }
 
 LaneMap moe::lpu::headLanes(int64_t heads, int64_t size, int64_t repeat,
-                            int64_t width) {
+                            int64_t width, int64_t from) {
   LaneMap map;
   int64_t fit = width / size;
   for (int64_t first = 0; first < heads; first += fit) {
     std::vector<int32_t> &vector = map.emplace_back(width, -1);
     for (int64_t h = first; h < std::min(heads, first + fit); ++h)
       for (int64_t i = 0; i < size; ++i)
-        vector[(h - first) * size + i] = h / repeat * size + i;
+        vector[(h - first) * size + i] = (from + h) / repeat * size + i;
   }
   return map;
 }
@@ -39,8 +39,16 @@ Norm moe::lpu::beginNorm(Emitter &e, StringRef name, Row x, Value scale,
     return t.mul(t.read(x.buffer, v), t.read(x.buffer, v));
   };
   if (isWholeRow) {
-    Value sum =
-        foldTerms(e, name, x.vectors(), AluKind::Add, side, e.f32, square);
+    // A slice gives one vector a cycle: of many, squares are made beforehand.
+    Value squares;
+    if (x.vectors() > 1)
+      squares = e.temporary(name, side, x.vectors());
+    for (int64_t v = 0; squares && v < x.vectors(); ++v)
+      e.cluster(name, [&](Tree &t) { t.write(square(t, v), squares, v); });
+    Value sum = foldTerms(e, name, x.vectors(), AluKind::Add, side, e.f32,
+                          [&](Tree &t, int64_t v) {
+                            return squares ? t.read(squares, v) : square(t, v);
+                          });
     norm.sums.push_back(sumRow(e, name, sum, std::min(group, e.width())));
     return norm;
   }

@@ -15,8 +15,9 @@ using LaneMap = std::vector<std::vector<int32_t>>;
 LaneMap denseLanes(int64_t features, int64_t width);
 
 /// Heads whole in their vectors, as many as fit: lane i of head h holds feature
-/// (h / repeat) * size + i.
-LaneMap headLanes(int64_t heads, int64_t size, int64_t repeat, int64_t width);
+/// (h / repeat) * size + i. Heads count from `from`.
+LaneMap headLanes(int64_t heads, int64_t size, int64_t repeat, int64_t width,
+                  int64_t from = 0);
 
 /// Rows of f32 features.
 struct Row {
