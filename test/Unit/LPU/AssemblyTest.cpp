@@ -136,6 +136,13 @@ TEST_F(AssemblyTest, TablesAreChecked) {
          p.segments[0]->tracks[0]->kind = 13;
          p.segments[0]->tracks[0]->hemisphere = 0;
        }},
+      {"'lpu.queue' op track vxm.12 in hemisphere 1, must be 0: it is in "
+       "neither",
+       [](fb::ProgramT &p) {
+         p.segments[0]->tracks[0]->kind = MOERT_LPU_VXM;
+       }},
+      {"'lpu.interface' op has heads without dims",
+       [](fb::ProgramT &p) { p.heads.assign(320, 0); }},
       {"segment 0 \"step\", mem.e12.read has 3 words, 2 claims and 3 uses",
        [](fb::ProgramT &p) { p.segments[0]->tracks[0]->claims.pop_back(); }},
       {"segment 0 \"step\" takes 9223372036854775808 cycles, at most "

@@ -151,7 +151,7 @@ llvm::Error Assembler::addSegment(SegmentOp segment) {
     tracks.push_back(addTrack(queue));
   segments.push_back(fb::CreateSegmentDirect(
       builder, segment.getName().str().c_str(), &tracks, segment.getCycles(),
-      segment.getOutputs()));
+      segment.getOutputs(), numberOf(segment.getScore())));
   return llvm::Error::success();
 }
 

@@ -300,8 +300,15 @@ llvm::Error Disassembler::addSegment(size_t number) {
   if (segment.cycles() > uint64_t(INT64_MAX))
     return fail(name, " takes ", segment.cycles(), " cycles, at most ",
                 INT64_MAX, " are counted");
+  Value score;
+  if (segment.score() != -1) {
+    llvm::Expected<Value> buffer = bufferOf("scores", segment.score());
+    if (!buffer)
+      return buffer.takeError();
+    score = *buffer;
+  }
   auto op = SegmentOp::create(builder, loc, segment.name()->str(),
-                              segment.cycles(), segment.outputs());
+                              segment.cycles(), segment.outputs(), score);
   OpBuilder::InsertionGuard guard(builder);
   builder.createBlock(&op.getBody());
   for (const fb::Track *track : *segment.tracks())

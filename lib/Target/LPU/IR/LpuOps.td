@@ -35,8 +35,8 @@ def LPU_ProgramOp : LPU_Op<"program", [Symbol, IsolatedFromAbove, NoTerminator,
       wire.
     * (program_c3) no two vectors of buffers that have places share a row of a slice.
     * (program_c4) there is at most one interface.
-    * (program_c5) a program with segments has no clusters, installs or transfers, and each
-      of its buffers has a place.
+    * (program_c5) a program with segments has no clusters, installs, transfers or boundaries,
+      and each of its buffers has a place.
 
     Example:
     ```mlir
@@ -80,7 +80,8 @@ def LPU_BufferOp : LPU_Op<"buffer", [HasParent<"::moe::lpu::ProgramOp">,
     * (buffer_c2) values are a number for each vector, or for each vector and each lane
       of the machine, of the buffer's type; i32 for vector<4xi8>.
     * (buffer_c3) the vectors of a load lie in the buffer; it has a column, and a factor
-      if it has factors, for each lane of the machine.
+      if it has factors, for each lane of the machine; its parameter and matrix are numbers
+      of 32 and 8 bits.
     * (buffer_c4) the place is in the buffer's hemisphere, in n slices, or a multiple of
       n, for vectors of n bytes, which the machine has, each named once; its vectors lie
       in rows that the machine has.
@@ -121,7 +122,8 @@ def LPU_InterfaceOp : LPU_Op<"interface", [AttrSizedOperandSegments,
     * (interface_c2) there are as many low keys and values as high keys, and as many
       copies or none; they are state buffers, keys of f16, values of f32, with a vector
       for each position at least.
-    * (interface_c3) heads and dims have a number for each lane of the machine.
+    * (interface_c3) heads and dims have a number for each lane of the machine, or neither
+      is there.
 
     Example:
     ```mlir
@@ -453,12 +455,14 @@ def LPU_SegmentOp : LPU_Op<"segment", [NoTerminator, SingleBlock, NoRegionArgume
     (level scheduled), or one `lpu.queue` for each track (level queues). `cycles` is
     1 + the last cycle in which a result arrives somewhere or a row is written +
     superlanes. `outputs` is the claim of what output and state buffers hold at its end.
+    With a `score` it ends at an exit, see `lpu.boundary`.
 
     Constraints:
     * (segment_c1) it holds issues or queues, not both, and nothing else.
     * (segment_c2) no track has two queues.
     * (segment_c3) it takes no negative number of cycles, and issues nothing behind its
       end; the claim of its outputs has 32 bits.
+    * (segment_c4) the score is an output buffer of one vector of f32.
 
     Example:
     ```mlir
@@ -470,10 +474,16 @@ def LPU_SegmentOp : LPU_Op<"segment", [NoTerminator, SingleBlock, NoRegionArgume
     ```
   }];
   let arguments = (ins StrAttr:$name, Arg<I64Attr, "that it takes">:$cycles,
-    Arg<DefaultValuedAttr<I64Attr, "0">, "identity of what it leaves; 0: not said">:$outputs);
+    Arg<DefaultValuedAttr<I64Attr, "0">, "identity of what it leaves; 0: not said">:$outputs,
+    Arg<Optional<LPU_VectorsType>, "as of the boundary that it ended at">:$score);
   let regions = (region SizedRegion<1>:$body);
+  let builders = [OpBuilder<(ins "::llvm::StringRef":$name, "uint64_t":$cycles,
+    CArg<"uint64_t", "0">:$outputs), [{
+      build($_builder, $_state, name, cycles, outputs, ::mlir::Value());
+    }]>];
   let assemblyFormat = [{
-    $name `cycles` $cycles (`outputs` $outputs^)? attr-dict-with-keyword $body
+    $name `cycles` $cycles (`outputs` $outputs^)? (`score` $score^ `:` type($score))?
+    attr-dict-with-keyword $body
   }];
   let hasVerifier = 1;
 }
@@ -625,6 +635,35 @@ def LPU_TransferOp : LPU_Op<"transfer", [HasParent<"::moe::lpu::ProgramOp">]> {
     /// The wire it goes over, seen from the source; null if there is none.
     ::moe::lpu::LinkAttr getWire();
   }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Programs in pieces
+//===----------------------------------------------------------------------===//
+
+def LPU_BoundaryOp : LPU_Op<"boundary", [HasParent<"::moe::lpu::ProgramOp">]> {
+  let summary = "the end of a segment, where the host decides how to go on";
+  let description = [{
+    What lies between two boundaries becomes a segment with cycles of its own; what is
+    behind the last one, the segment "step". All that was written before is there.
+
+    With a `score`, the segment is an exit's: it is run for tokens that may leave. The one
+    before it has the layers so far; behind it come first that for tokens that left, here
+    or at an exit before, then that for those that go on. A token that leaves runs all
+    segments of tokens that left from there on, and no other.
+
+    Constraints:
+    * (boundary_c1) the score is an output buffer of one vector of f32.
+
+    Example:
+    ```mlir
+    lpu.boundary "ask 0" score %score : !lpu.vectors<1 x f32>
+    ```
+  }];
+  let arguments = (ins StrAttr:$name,
+    Arg<Optional<LPU_VectorsType>, "how sure the token is, in each lane">:$score);
+  let assemblyFormat = "$name (`score` $score^ `:` type($score))? attr-dict";
   let hasVerifier = 1;
 }
 

@@ -154,6 +154,16 @@ LogicalResult SegmentOp::verify() {
   if (int64_t(getOutputs()) < 0 || int64_t(getOutputs()) > UINT32_MAX)
     return emitOpError() << "outputs " << int64_t(getOutputs())
                          << ", the field takes 0 to " << UINT32_MAX;
+  // (segment_c4)
+  if (Value score = getScore()) {
+    auto type = cast<VectorsType>(score.getType());
+    auto buffer = score.getDefiningOp<BufferOp>();
+    bool isOutput = buffer && buffer.getKind() == BufferKind::Output;
+    if (!isOutput || type.getCount() != 1 || !type.getElementType().isF32())
+      return emitOpError() << "has a score of " << type.getCount()
+                           << " vectors of " << type.getElementType()
+                           << ", must be 1 of f32 in an output buffer";
+  }
   Operation *first = nullptr;
   llvm::DenseSet<TrackAttr> tracks;
   for (Operation &op : getBody().front()) {

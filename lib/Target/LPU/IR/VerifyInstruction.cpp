@@ -43,6 +43,11 @@ LogicalResult moe::lpu::verifyTrack(Operation *op, TrackAttr track,
                              << chips << " chips";
   // (issue_c2)
   int64_t count = tracksOf(track.getKind(), machine);
+  bool isCentral = track.getKind() == TrackKind::Vxm ||
+                   track.getKind() == TrackKind::Icu;
+  if (isCentral && track.getSide() == Side::East)
+    return op->emitOpError() << "track " << nameOfTrack(track)
+                             << " in hemisphere 1, must be 0: it is in neither";
   if (track.getIndex() < 0 || track.getIndex() >= count)
     return op->emitOpError()
            << "track " << nameOfTrack(track) << ", machine " << machine.name

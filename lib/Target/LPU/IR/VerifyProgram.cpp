@@ -77,7 +77,7 @@ LogicalResult ProgramVerifier::verifyLevel() {
   if (body.getOps<SegmentOp>().empty())
     return success();
   for (Operation &op : body) {
-    if (isa<ClusterOp, InstallOp, TransferOp>(op))
+    if (isa<ClusterOp, InstallOp, TransferOp, BoundaryOp>(op))
       return op.emitOpError("is beside a segment, which comes of all of them");
     auto buffer = dyn_cast<BufferOp>(op);
     if (buffer && !buffer.getPlaceAttr())
@@ -142,6 +142,12 @@ LogicalResult ProgramVerifier::verifyLoads(BufferOp buffer) {
       return buffer.emitOpError()
              << "loads " << vectors << " vectors from " << load.getFirst()
              << " on, it has " << count;
+    if (load.getParameter() < 0 || load.getParameter() > UINT32_MAX ||
+        load.getMatrix() < 0 || load.getMatrix() > UINT8_MAX)
+      return buffer.emitOpError()
+             << "loads matrix " << load.getMatrix() << " of parameter "
+             << load.getParameter() << ", the fields take " << UINT8_MAX
+             << " and " << UINT32_MAX;
     int64_t columns = load.getColumns().getValues().size();
     int64_t factors = load.getFactors() ? load.getFactors().size() : lanes;
     if (columns != lanes || factors != lanes)
@@ -175,7 +181,8 @@ LogicalResult ProgramVerifier::verifyPlace(BufferOp buffer, PlaceAttr place) {
   }
   int64_t steps = (buffer.getType().getCount() - 1) / (slices / bytes);
   int64_t all = machine.rowsOfSlice();
-  bool fits = place.getStep() >= 1 && place.getRow() >= 0 &&
+  bool fits = place.getStep() >= 1 && place.getStep() <= all &&
+              place.getRow() >= 0 &&
               place.getRow() < all &&
               steps <= (all - 1 - place.getRow()) / place.getStep();
   if (!fits)
@@ -237,7 +244,12 @@ LogicalResult ProgramVerifier::verifyInterface(InterfaceOp interface) {
            << "logits have " << logits << " vectors of " << lanes
            << " lanes, the vocabulary has " << words << " words";
   // (interface_c3)
-  for (IndicesAttr list : {interface.getHeadsAttr(), interface.getDimsAttr()})
+  IndicesAttr heads = interface.getHeadsAttr();
+  if (bool(heads) != bool(interface.getDimsAttr()))
+    return interface.emitOpError() << "has " << (heads ? "heads" : "dims")
+                                   << " without "
+                                   << (heads ? "dims" : "heads");
+  for (IndicesAttr list : {heads, interface.getDimsAttr()})
     if (list && int64_t(list.getValues().size()) != lanes)
       return interface.emitOpError()
              << "names heads or dims of " << list.getValues().size()

@@ -56,9 +56,9 @@ lpu.program @step machine "tsp1" chips 2 positions 4 vocabulary 300 links [#lpu.
     // CHECK-NEXT: lpu.text shift f32 to f32 s4.w -> s8.e imm -3 claim 0xffffffff uses 65535
     lpu.issue 1195 sxm.w0.shift on 1 shift f32 to f32 s4.w -> s8.e imm -3 claim 0xffffffff uses 65535
   }
-  // CHECK: lpu.segment "exit" cycles 20 outputs 4294967295 {
+  // CHECK: lpu.segment "exit" cycles 20 outputs 4294967295 score %logits : !lpu.vectors<1 x f32> {
   // CHECK-NEXT: lpu.queue mem.e0.read resident 1 {
-  lpu.segment "exit" cycles 20 outputs 4294967295 {
+  lpu.segment "exit" cycles 20 outputs 4294967295 score %l : !lpu.vectors<1 x f32> {
     lpu.queue mem.e0.read resident 1 {
       lpu.text ifetch s3.w
       lpu.text nop 7

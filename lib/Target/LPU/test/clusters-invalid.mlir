@@ -153,6 +153,12 @@ lpu.program @buffer_c3_factors machine "tsp1" {
 }
 
 // -----
+lpu.program @buffer_c3_matrix machine "tsp1" {
+  // expected-error @+1 {{loads matrix 256 of parameter 7, the fields take 255 and 4294967295}}
+  %x = lpu.buffer parameter "x" east loads [#lpu.load<"q" 7 matrix 256 levels first 0 rows <0> columns <0 to 319>>] : <1 x i8>
+}
+
+// -----
 lpu.program @buffer_c4 machine "tsp1" {
   // expected-error @+1 {{is in the east, its place in the west}}
   %x = lpu.buffer temporary "x" east at <west, slices = [0, 1, 2, 3], row = 0, step = 1> : <1 x f32>
@@ -180,6 +186,12 @@ lpu.program @buffer_c4_twice machine "tsp1" {
 lpu.program @buffer_c4_rows machine "tsp1" {
   // expected-error @+1 {{takes 3 rows from 8189 on, every 2, a slice of machine tsp1 has 8192}}
   %x = lpu.buffer temporary "x" east at <east, slices = [7, 8], row = 8189, step = 2> : <5 x i8>
+}
+
+// -----
+lpu.program @buffer_c4_step machine "tsp1" {
+  // expected-error @+1 {{takes 1 rows from 0 on, every 8193, a slice of machine tsp1 has 8192}}
+  %x = lpu.buffer temporary "x" east at <east, slices = [7], row = 0, step = 8193> : <1 x i8>
 }
 
 // -----
@@ -247,6 +259,23 @@ lpu.program @interface_c3 machine "tsp1" {
   // expected-error @+1 {{names heads or dims of 319 lanes, machine tsp1 has 320}}
   lpu.interface token %t position %p logits %l heads <0 to 318> dims <0 to 319>
     : <1 x i32>, <1 x i32>, <1 x f32>
+}
+
+// -----
+lpu.program @interface_c3_heads machine "tsp1" {
+  %t = lpu.buffer input "t" east : <1 x i32>
+  %p = lpu.buffer input "p" east : <1 x i32>
+  %l = lpu.buffer output "l" east : <1 x f32>
+  // expected-error @+1 {{has dims without heads}}
+  "lpu.interface"(%t, %p, %l) <{dims = #lpu.indices<0 to 319>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0>}>
+    : (!lpu.vectors<1 x i32>, !lpu.vectors<1 x i32>, !lpu.vectors<1 x f32>) -> ()
+}
+
+// -----
+lpu.program @boundary_c1 machine "tsp1" {
+  %s = lpu.buffer output "s" east : <2 x f32>
+  // expected-error @+1 {{has a score of 2 vectors of 'f32' in output buffer, must be 1 of f32 in output buffer}}
+  lpu.boundary "ask" score %s : !lpu.vectors<2 x f32>
 }
 
 // -----

@@ -53,6 +53,14 @@ lpu.program @segment_c3_outputs machine "tsp1" {
 }
 
 // -----
+lpu.program @segment_c4 machine "tsp1" {
+  %s = lpu.buffer temporary "s" east at <east, slices = [0, 1, 2, 3], row = 0, step = 1> : <1 x f32>
+  // expected-error @+1 {{has a score of 1 vectors of 'f32', must be 1 of f32 in an output buffer}}
+  lpu.segment "ask" cycles 1 score %s : !lpu.vectors<1 x f32> {
+  }
+}
+
+// -----
 lpu.program @issue_c1 machine "tsp1" {
   lpu.segment "step" cycles 30 {
     // expected-error @+1 {{opcode 7 is none of the instructions}}
