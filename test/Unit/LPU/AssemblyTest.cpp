@@ -62,10 +62,10 @@ protected:
   }
 
   /// The same after a change of the tables.
-  std::string
-  refusalAfter(std::function<void(fb::ProgramT &program)> change) {
+  std::string refusalAfter(std::function<void(fb::ProgramT &program)> change) {
     std::vector<char> bytes = assembled();
-    std::unique_ptr<fb::ProgramT> program(fb::GetProgram(bytes.data())->UnPack());
+    std::unique_ptr<fb::ProgramT> program(
+        fb::GetProgram(bytes.data())->UnPack());
     change(*program);
     flatbuffers::FlatBufferBuilder builder;
     fb::FinishProgramBuffer(builder, fb::Program::Pack(builder, program.get()));
@@ -138,9 +138,7 @@ TEST_F(AssemblyTest, TablesAreChecked) {
        }},
       {"'lpu.queue' op track vxm.12 in hemisphere 1, must be 0: it is in "
        "neither",
-       [](fb::ProgramT &p) {
-         p.segments[0]->tracks[0]->kind = MOERT_LPU_VXM;
-       }},
+       [](fb::ProgramT &p) { p.segments[0]->tracks[0]->kind = MOERT_LPU_VXM; }},
       {"'lpu.interface' op has heads without dims",
        [](fb::ProgramT &p) { p.heads.assign(320, 0); }},
       {"segment 0 \"step\", mem.e12.read has 3 words, 2 claims and 3 uses",

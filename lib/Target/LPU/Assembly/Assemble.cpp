@@ -90,10 +90,10 @@ Assembler::Offset<fb::Load> Assembler::addLoad(LoadAttr load) {
   if (load.getFactors())
     factors.assign(load.getFactors().asArrayRef().begin(),
                    load.getFactors().asArrayRef().end());
-  return fb::CreateLoadDirect(
-      builder, load.getFirst(), load.getParameter(), load.getMatrix(),
-      fb::Field(load.getField()), load.getTransposed(), &rows, &columns,
-      load.getFactors() ? &factors : nullptr);
+  return fb::CreateLoadDirect(builder, load.getFirst(), load.getParameter(),
+                              load.getMatrix(), fb::Field(load.getField()),
+                              load.getTransposed(), &rows, &columns,
+                              load.getFactors() ? &factors : nullptr);
 }
 
 llvm::Error Assembler::addBuffer(BufferOp buffer) {
@@ -167,8 +167,8 @@ std::vector<fb::Link> Assembler::listLinks() {
 Assembler::List<fb::LayerState> Assembler::addLayers(InterfaceOp interface) {
   List<fb::LayerState> layers;
   for (auto [i, high] : llvm::enumerate(interface.getHigh())) {
-    Value copy = interface.getCopies().empty() ? Value()
-                                               : interface.getCopies()[i];
+    Value copy =
+        interface.getCopies().empty() ? Value() : interface.getCopies()[i];
     layers.push_back(fb::CreateLayerState(
         builder, numberOf(high), numberOf(interface.getLow()[i]),
         numberOf(interface.getValues()[i]), numberOf(copy)));
@@ -210,7 +210,8 @@ llvm::Error Assembler::run() {
           interface ? numberOf(interface.getPosition()) : -1,
           interface ? numberOf(interface.getLogits()) : -1,
           interface ? numberOf(interface.getNext()) : -1,
-          program.getVocabulary().value_or(0), program.getPositions().value_or(0),
+          program.getVocabulary().value_or(0),
+          program.getPositions().value_or(0),
           layers.empty() ? nullptr : &layers, heads.empty() ? nullptr : &heads,
           dims.empty() ? nullptr : &dims));
   return llvm::Error::success();
@@ -248,10 +249,9 @@ private:
       program.emitError(llvm::toString(bytes.takeError()));
       return signalPassFailure();
     }
-    llvm::Error error =
-        moe::writeFile(output, [&](llvm::raw_ostream &stream) {
-          stream.write(bytes->data(), bytes->size());
-        });
+    llvm::Error error = moe::writeFile(output, [&](llvm::raw_ostream &stream) {
+      stream.write(bytes->data(), bytes->size());
+    });
     if (error) {
       program.emitError(llvm::toString(std::move(error)));
       signalPassFailure();

@@ -37,8 +37,7 @@ template <typename... Parts> llvm::Error fail(const Parts &...parts) {
 class Disassembler {
 public:
   Disassembler(const fb::Program &source, ModuleOp module)
-      : source(source), builder(module.getBodyRegion()),
-        loc(module.getLoc()) {
+      : source(source), builder(module.getBodyRegion()), loc(module.getLoc()) {
     builder.setInsertionPointToEnd(module.getBody());
   }
 
@@ -119,8 +118,8 @@ llvm::Expected<Attribute> Disassembler::valuesOf(const fb::Buffer &buffer,
     return Attribute();
   uint64_t size = buffer.bytes()->size(), vector = planes * lanes;
   if (size % vector || size / vector != uint64_t(count))
-    return fail(name, " has ", size, " bytes, its ", count,
-                " vectors take ", vector, " each");
+    return fail(name, " has ", size, " bytes, its ", count, " vectors take ",
+                vector, " each");
   const uint8_t *bytes = buffer.bytes()->data();
   words.assign(count * lanes, 0);
   for (size_t i = 0; i < words.size(); ++i)
@@ -158,8 +157,7 @@ llvm::Expected<ArrayAttr> Disassembler::loadsOf(const fb::Buffer &buffer,
 llvm::Error Disassembler::addBuffer(size_t number) {
   const fb::Buffer &buffer = *source.buffers()->Get(number);
   std::string name = nameOf("buffer", number, &buffer);
-  std::optional<BufferKind> kind =
-      symbolizeBufferKind(uint32_t(buffer.kind()));
+  std::optional<BufferKind> kind = symbolizeBufferKind(uint32_t(buffer.kind()));
   if (!kind)
     return fail(name, " has kind ", unsigned(buffer.kind()),
                 ", kinds are below ", getMaxEnumValForBufferKind() + 1);
@@ -181,12 +179,10 @@ llvm::Error Disassembler::addBuffer(size_t number) {
   if (!loads)
     return loads.takeError();
   Side side = Side(buffer.hemisphere());
-  SmallVector<int64_t> slices(buffer.slices()->begin(),
-                              buffer.slices()->end());
+  SmallVector<int64_t> slices(buffer.slices()->begin(), buffer.slices()->end());
   auto place = PlaceAttr::get(builder.getContext(), side, slices, buffer.row(),
                               buffer.step());
-  auto type =
-      VectorsType::get(builder.getContext(), buffer.count(), element);
+  auto type = VectorsType::get(builder.getContext(), buffer.count(), element);
   buffers.push_back(BufferOp::create(
       builder, loc, type, *kind, buffer.name()->str(), side, buffer.chip(),
       cast_or_null<ElementsAttr>(*values), *loads, place));
@@ -197,8 +193,7 @@ llvm::Error Disassembler::addBuffer(size_t number) {
 // What the host sees
 //===----------------------------------------------------------------------===//
 
-llvm::Expected<Value> Disassembler::bufferOf(const char *what,
-                                             int64_t number) {
+llvm::Expected<Value> Disassembler::bufferOf(const char *what, int64_t number) {
   if (number < 0 || number >= int64_t(buffers.size()))
     return fail(what, " are in buffer ", number, ", there are ",
                 buffers.size());
@@ -230,9 +225,9 @@ llvm::Error Disassembler::addInterface() {
   SmallVector<Value> state[4]; // high, low, copies, values
   for (size_t i = 0; source.layers() && i < source.layers()->size(); ++i) {
     const fb::LayerState *layer = source.layers()->Get(i);
-    for (auto [k, number] : llvm::enumerate(std::array<int64_t, 4>{
-             layer->key_high(), layer->key_low(), layer->key_high_copy(),
-             layer->value()})) {
+    for (auto [k, number] : llvm::enumerate(
+             std::array<int64_t, 4>{layer->key_high(), layer->key_low(),
+                                    layer->key_high_copy(), layer->value()})) {
       if (k == 2 && number == -1)
         continue;
       llvm::Expected<Value> buffer = bufferOf("keys or values", number);
@@ -271,9 +266,8 @@ llvm::Error Disassembler::addTrack(const std::string &segment,
                 " in hemisphere ", unsigned(track.hemisphere()),
                 ", kinds are below ", MOERT_LPU_TRACK_KINDS,
                 ", hemispheres below 2");
-  auto attribute =
-      TrackAttr::get(builder.getContext(), track.chip(), *kind,
-                     Side(track.hemisphere()), track.index());
+  auto attribute = TrackAttr::get(builder.getContext(), track.chip(), *kind,
+                                  Side(track.hemisphere()), track.index());
   std::string name = segment + ", " + nameOfTrack(attribute);
   size_t count = track.words()->size();
   if (track.claims()->size() != count || track.uses()->size() != count)
@@ -317,8 +311,8 @@ llvm::Error Disassembler::addSegment(size_t number) {
   return llvm::Error::success();
 }
 
-/// How an lpu.program names a machine: one that comes with the project by its name,
-/// another one by its text.
+/// How an lpu.program names a machine: one that comes with the project by its
+/// name, another one by its text.
 std::string referenceTo(const std::string &text) {
   for (const moert::lpu::NamedMachine &named : moert::lpu::machines())
     if (text == named.text)
@@ -337,11 +331,11 @@ llvm::Error Disassembler::run() {
   auto number = [&](uint64_t value) {
     return value ? builder.getI64IntegerAttr(value) : nullptr;
   };
-  program = ProgramOp::create(
-      builder, loc, builder.getStringAttr("program"),
-      builder.getStringAttr(referenceTo(text)),
-      builder.getI64IntegerAttr(source.chips()), number(source.context()),
-      number(source.vocabulary()), linksOf());
+  program = ProgramOp::create(builder, loc, builder.getStringAttr("program"),
+                              builder.getStringAttr(referenceTo(text)),
+                              builder.getI64IntegerAttr(source.chips()),
+                              number(source.context()),
+                              number(source.vocabulary()), linksOf());
   builder.createBlock(&program.getBody());
   for (size_t i = 0; i < source.buffers()->size(); ++i)
     if (llvm::Error error = addBuffer(i))
@@ -359,7 +353,8 @@ llvm::Error verifyProgram(ProgramOp program) {
   std::string said;
   ScopedDiagnosticHandler handler(
       program.getContext(), [&](Diagnostic &diagnostic) {
-        if (said.empty() && diagnostic.getSeverity() == DiagnosticSeverity::Error)
+        if (said.empty() &&
+            diagnostic.getSeverity() == DiagnosticSeverity::Error)
           said = diagnostic.str();
         return success();
       });
@@ -377,10 +372,11 @@ llvm::Expected<ProgramOp> moe::lpu::disassemble(ArrayRef<char> bytes,
   auto *data = reinterpret_cast<const uint8_t *>(bytes.data());
   flatbuffers::Verifier verifier(data, bytes.size(), limits);
   if (bytes.size() < 8 || !fb::ProgramBufferHasIdentifier(data))
-    return fail("is no program of an LPU, which begins with \"LPU1\" at byte 4");
+    return fail(
+        "is no program of an LPU, which begins with \"LPU1\" at byte 4");
   if (!fb::VerifyProgramBuffer(verifier))
-    return fail("is cut off or corrupt: offsets lead out of its ",
-                bytes.size(), " bytes");
+    return fail("is cut off or corrupt: offsets lead out of its ", bytes.size(),
+                " bytes");
   Disassembler disassembler(*fb::GetProgram(data), module);
   llvm::Error error = disassembler.run();
   if (!error)
@@ -393,7 +389,8 @@ llvm::Expected<ProgramOp> moe::lpu::disassemble(ArrayRef<char> bytes,
 }
 
 namespace {
-class DisassemblePass : public moe::lpu::impl::DisassemblePassBase<DisassemblePass> {
+class DisassemblePass
+    : public moe::lpu::impl::DisassemblePassBase<DisassemblePass> {
 public:
   using DisassemblePassBase::DisassemblePassBase;
 

@@ -32,8 +32,9 @@ struct Run {
 bool differInRowOnly(IssueOp a, IssueOp b) {
   moert_lpu_instruction_t x = a.getInstruction(), y = b.getInstruction();
   x.row = y.row = 0;
-  return x.opcode >= MOERT_LPU_READ && lowWord(x) == lowWord(y) && x.imm == y.imm &&
-         a.getUses() == b.getUses() && a.getTimes() == 1 && b.getTimes() == 1;
+  return x.opcode >= MOERT_LPU_READ && lowWord(x) == lowWord(y) &&
+         x.imm == y.imm && a.getUses() == b.getUses() && a.getTimes() == 1 &&
+         b.getTimes() == 1;
 }
 
 uint16_t rowsBetween(IssueOp a, IssueOp b) {
@@ -56,8 +57,8 @@ Run findRun(ArrayRef<IssueOp> issues) {
   return run;
 }
 
-/// The run that is worth a REPEAT at the front: two neighbours are none, and neither
-/// are two of which the second begins a longer one.
+/// The run that is worth a REPEAT at the front: two neighbours are none, and
+/// neither are two of which the second begins a longer one.
 Run chooseRun(ArrayRef<IssueOp> issues) {
   Run run = findRun(issues);
   if (run.times == 1 &&
@@ -136,9 +137,8 @@ LogicalResult FormQueues::run() {
         .push_back(issue);
   }
   for (auto &[key, list] : tracks) {
-    llvm::sort(list, [](IssueOp a, IssueOp b) {
-      return a.getCycle() < b.getCycle();
-    });
+    llvm::sort(
+        list, [](IssueOp a, IssueOp b) { return a.getCycle() < b.getCycle(); });
     if (failed(writeQueue(list)))
       return failure();
   }
@@ -172,7 +172,8 @@ LogicalResult FormQueues::findBarrierEnd(IssueOp sync, int64_t &cycle) {
 LogicalResult FormQueues::writeQueue(ArrayRef<IssueOp> list) {
   OpBuilder builder = OpBuilder::atBlockEnd(&segment.getBody().front());
   Location loc = segment.getLoc();
-  auto queue = QueueOp::create(builder, loc, IssueOp(list.front()).getTrack(), 0);
+  auto queue =
+      QueueOp::create(builder, loc, IssueOp(list.front()).getTrack(), 0);
   builder.createBlock(&queue.getBody());
   QueueWriter writer(builder, loc);
   issues += list.size();
@@ -193,9 +194,9 @@ LogicalResult FormQueues::writeQueue(ArrayRef<IssueOp> list) {
     }
     int64_t taken = 1;
     if (issue.getTimes() > 1) {
-      writer.repeat({issue.getTimes() - 1, issue.getEvery(),
-                     uint16_t(issue.getStep())},
-                    issue.getRepeatsClaim(), issue.getUses());
+      writer.repeat(
+          {issue.getTimes() - 1, issue.getEvery(), uint16_t(issue.getStep())},
+          issue.getRepeatsClaim(), issue.getUses());
     } else if (Run run = chooseRun(list); run.times) {
       uint32_t claim = 0;
       for (IssueOp repeated : list.slice(1, run.times))
@@ -209,7 +210,8 @@ LogicalResult FormQueues::writeQueue(ArrayRef<IssueOp> list) {
   return success();
 }
 
-class FormQueuesPass : public moe::lpu::impl::FormQueuesPassBase<FormQueuesPass> {
+class FormQueuesPass
+    : public moe::lpu::impl::FormQueuesPassBase<FormQueuesPass> {
   void runOnOperation() override {
     WalkResult result = getOperation()->walk([&](SegmentOp segment) {
       FormQueues form(segment, segment->getParentOfType<ProgramOp>());

@@ -1,7 +1,7 @@
 //===- InstructionText.cpp - instructions and tracks as text --------------===//
 //
-// Every instruction with a known opcode, types and ports can be written, sensible
-// or not, and reads back as the same bits.
+// Every instruction with a known opcode, types and ports can be written,
+// sensible or not, and reads back as the same bits.
 //===----------------------------------------------------------------------===//
 #include "IR/InstructionText.h"
 
@@ -139,11 +139,12 @@ moe::lpu::checkEncoding(const moert_lpu_instruction_t &instruction) {
       return "type " + std::to_string(type) + " of " +
              nameOfOpcode(opcode).str() + ", types are below " +
              std::to_string(MOERT_LPU_TYPES);
-  for (uint8_t port : {instruction.src0, instruction.src1, instruction.map,
-                       instruction.dst})
+  for (uint8_t port :
+       {instruction.src0, instruction.src1, instruction.map, instruction.dst})
     if (!isPort(port))
       return "port " + std::to_string(port) + " of " +
-             nameOfOpcode(opcode).str() + ", streams are below 64, ALUs below "
+             nameOfOpcode(opcode).str() +
+             ", streams are below 64, ALUs below "
              "80, the latch is 128, nowhere 255";
   return "";
 }
@@ -214,8 +215,7 @@ void moe::lpu::printInstruction(AsmPrinter &printer,
     printer << ", " << nameOfPort(instruction.src1);
   if (instruction.map != MOERT_LPU_NOWHERE)
     printer << " by " << nameOfPort(instruction.map);
-  bool isMemory =
-      opcode >= MOERT_LPU_READ && opcode <= MOERT_LPU_SCATTER;
+  bool isMemory = opcode >= MOERT_LPU_READ && opcode <= MOERT_LPU_SCATTER;
   if (isMemory || instruction.row)
     printer << " row " << instruction.row;
   if (instruction.dst != MOERT_LPU_NOWHERE)
@@ -223,7 +223,7 @@ void moe::lpu::printInstruction(AsmPrinter &printer,
   printImmediate(printer, opcode, instruction.imm);
 }
 
-/// A number of at most `limit`.
+/// A number of 16 bits, into the immediate.
 static ParseResult parseField(AsmParser &parser, StringRef what, int64_t low,
                               int64_t limit, uint64_t shift, uint64_t &imm) {
   SMLoc at = parser.getCurrentLocation();
@@ -237,7 +237,7 @@ static ParseResult parseField(AsmParser &parser, StringRef what, int64_t low,
   return success();
 }
 
-/// Behind `nop` or `repeat`; false in `isOther` if what comes is the general form.
+/// Behind `nop` or `repeat`; nothing if no number comes, but the general form.
 static OptionalParseResult
 parseQueueControl(AsmParser &parser, moert_lpu_instruction_t &instruction) {
   APInt first;
@@ -246,10 +246,9 @@ parseQueueControl(AsmParser &parser, moert_lpu_instruction_t &instruction) {
   if (!number.has_value() || failed(*number))
     return number;
   if (first.getActiveBits() > 16 || first.isNegative())
-    return ParseResult(parser.emitError(at)
-                       << nameOfOpcode(instruction.opcode) << " "
-                       << first.getSExtValue()
-                       << ", the field takes 0 to 65535");
+    return ParseResult(parser.emitError(at) << nameOfOpcode(instruction.opcode)
+                                            << " " << first.getSExtValue()
+                                            << ", the field takes 0 to 65535");
   instruction.imm = first.getZExtValue();
   if (instruction.opcode == MOERT_LPU_NOP)
     return ParseResult(success());
@@ -327,8 +326,7 @@ static ParseResult parseImmediate(AsmParser &parser, uint64_t &imm) {
   APInt value;
   SMLoc at = parser.getCurrentLocation();
   OptionalParseResult result = parser.parseOptionalInteger(value);
-  if (!result.has_value() || failed(*result) ||
-      value.getSignificantBits() > 65)
+  if (!result.has_value() || failed(*result) || value.getSignificantBits() > 65)
     return parser.emitError(at, "expected an immediate of 64 bits");
   imm = value.sextOrTrunc(64).getZExtValue();
   return success();
@@ -381,8 +379,7 @@ static bool isOfSxm(TrackKind kind) {
 std::string moe::lpu::nameOfTrack(TrackAttr track) {
   TrackKind kind = track.getKind();
   std::string number = std::to_string(track.getIndex());
-  std::string place =
-      (track.getSide() == Side::West ? ".w" : ".e") + number;
+  std::string place = (track.getSide() == Side::West ? ".w" : ".e") + number;
   std::string end = "." + stringifyTrackKind(kind).str();
   std::string name;
   if (kind == TrackKind::Read || kind == TrackKind::Write)
@@ -425,13 +422,12 @@ static TrackAttr trackOfName(MLIRContext *context, StringRef name,
   if ((!place.consume_front("w") && !place.consume_front("e")) ||
       place.getAsInteger(10, index))
     return nullptr;
-  std::optional<TrackKind> kind = unit == "c2c" && last.empty()
-                                      ? TrackKind::C2c
-                                      : symbolizeTrackKind(last);
-  if (!kind || (*kind == TrackKind::C2c ? unit != "c2c"
-                                        : *kind == TrackKind::Vxm ||
-                                              *kind == TrackKind::Icu ||
-                                              unit != unitOf(*kind)))
+  std::optional<TrackKind> kind =
+      unit == "c2c" && last.empty() ? TrackKind::C2c : symbolizeTrackKind(last);
+  if (!kind || (*kind == TrackKind::C2c
+                    ? unit != "c2c"
+                    : *kind == TrackKind::Vxm || *kind == TrackKind::Icu ||
+                          unit != unitOf(*kind)))
     return nullptr;
   return TrackAttr::get(context, chip, *kind, side, index);
 }
@@ -442,8 +438,7 @@ ParseResult moe::lpu::parseTrack(AsmParser &parser, TrackAttr &track) {
   int64_t chip = 0;
   if (parser.parseKeyword(&word))
     return failure();
-  if (succeeded(parser.parseOptionalKeyword("on")) &&
-      parser.parseInteger(chip))
+  if (succeeded(parser.parseOptionalKeyword("on")) && parser.parseInteger(chip))
     return failure();
   track = trackOfName(parser.getContext(), word, chip);
   if (track)
@@ -469,8 +464,8 @@ Attribute TrackAttr::parse(AsmParser &parser, Type) {
 //===----------------------------------------------------------------------===//
 
 void LinkAttr::print(AsmPrinter &printer) const {
-  printer << "<" << getChipA() << " link " << getLinkA() << " to "
-          << getChipB() << " link " << getLinkB() << ">";
+  printer << "<" << getChipA() << " link " << getLinkA() << " to " << getChipB()
+          << " link " << getLinkB() << ">";
 }
 
 Attribute LinkAttr::parse(AsmParser &parser, Type) {

@@ -25,8 +25,9 @@ inline uint64_t lowWord(const moert_lpu_instruction_t &instruction) {
          uint64_t(instruction.row) << 48;
 }
 inline moert_lpu_instruction_t instructionOf(uint64_t low, uint64_t high) {
-  return {uint8_t(low),       uint8_t(low >> 8),  uint8_t(low >> 16),
-          uint8_t(low >> 24), uint8_t(low >> 32), uint8_t(low >> 40),
+  return {uint8_t(low),        uint8_t(low >> 8),
+          uint8_t(low >> 16),  uint8_t(low >> 24),
+          uint8_t(low >> 32),  uint8_t(low >> 40),
           uint16_t(low >> 48), high};
 }
 

@@ -100,8 +100,8 @@ static bool holds(Type element, Field field) {
 
 LogicalResult BufferOp::verify() {
   StringRef kind = stringifyBufferKind(getKind());
-  bool hasValues = getKind() == BufferKind::Constant ||
-                   getKind() == BufferKind::Text;
+  bool hasValues =
+      getKind() == BufferKind::Constant || getKind() == BufferKind::Text;
   // (buffer_c1)
   if (hasValues != bool(getValuesAttr()))
     return emitOpError() << kind << " buffer \"" << getName() << "\" has "
@@ -141,16 +141,16 @@ static LogicalResult verifySteps(InterfaceOp op) {
   if (failed(verifyPort(op, "token", op.getToken(), BufferKind::Input, i32)) ||
       failed(verifyPort(op, "position", op.getPosition(), BufferKind::Input,
                         i32)) ||
-      failed(verifyPort(op, "logits", op.getLogits(), BufferKind::Output,
-                        f32)) ||
+      failed(
+          verifyPort(op, "logits", op.getLogits(), BufferKind::Output, f32)) ||
       (op.getNext() &&
        failed(verifyPort(op, "next", op.getNext(), BufferKind::Output, i32))))
     return failure();
   for (Value single : {op.getToken(), op.getPosition(), op.getNext()})
     if (single && countOf(single) != 1)
-      return op.emitOpError() << "buffer \"" << bufferOf(single).getName()
-                              << "\" has " << countOf(single)
-                              << " vectors, must have 1";
+      return op.emitOpError()
+             << "buffer \"" << bufferOf(single).getName() << "\" has "
+             << countOf(single) << " vectors, must have 1";
   return success();
 }
 
@@ -159,10 +159,10 @@ static LogicalResult verifyState(InterfaceOp op) {
   size_t layers = op.getHigh().size();
   if (op.getLow().size() != layers || op.getValues().size() != layers ||
       (!op.getCopies().empty() && op.getCopies().size() != layers))
-    return op.emitOpError() << "has keys of " << layers << " layers, low keys of "
-                            << op.getLow().size() << ", copies of "
-                            << op.getCopies().size() << " and values of "
-                            << op.getValues().size();
+    return op.emitOpError()
+           << "has keys of " << layers << " layers, low keys of "
+           << op.getLow().size() << ", copies of " << op.getCopies().size()
+           << " and values of " << op.getValues().size();
   Type f16 = Float16Type::get(op.getContext());
   Type f32 = Float32Type::get(op.getContext());
   int64_t positions =
@@ -177,8 +177,7 @@ static LogicalResult verifyState(InterfaceOp op) {
         return failure();
       if (countOf(state) < positions)
         return op.emitOpError() << what << " have " << countOf(state)
-                                << " vectors for " << positions
-                                << " positions";
+                                << " vectors for " << positions << " positions";
     }
   return success();
 }
@@ -209,13 +208,12 @@ static LogicalResult verifyTree(ClusterOp op) {
     size_t uses = std::distance(each.use_begin(), each.use_end());
     size_t writes = llvm::count_if(each.getUses(), isWrittenBy);
     if (!writes && uses != 1)
-      return each.emitOpError() << "has " << uses
-                                << " uses, a stream has 1";
+      return each.emitOpError() << "has " << uses << " uses, a stream has 1";
     if (!writes)
       continue;
     if (writes != uses)
-      return each.emitOpError() << "is written " << writes << " times and has "
-                                << uses << " uses";
+      return each.emitOpError()
+             << "is written " << writes << " times and has " << uses << " uses";
     if (root)
       return each.emitOpError(
           "is the second stream of its cluster that is written, 1 may be");
@@ -267,6 +265,11 @@ LogicalResult ClusterOp::verify() {
                          << " cycles, both are at least 1";
   std::optional<int64_t> chip;
   for (Operation &each : getBody().front()) {
+    // (cluster_c5)
+    if (!isa<ReadOp, GatherOp, WriteOp, ScatterOp, AluOp, PermuteOp, ShiftOp,
+             DistributeOp, MultiplyOp>(each))
+      return each.emitOpError(
+          "is in a cluster, which holds operations on streams");
     std::optional<Access> access = accessOf(each);
     if (!access)
       continue;
@@ -298,8 +301,8 @@ static LogicalResult verifyMap(Operation *op, Value map, unsigned bits,
   auto read = map.getDefiningOp<ReadOp>();
   if (!read || !elementOf(map).isInteger(bits))
     return op->emitOpError() << "takes a map of " << elementOf(map) << " from "
-                             << map.getDefiningOp()->getName() << ", it must be i"
-                             << bits << " from lpu.read";
+                             << map.getDefiningOp()->getName()
+                             << ", it must be i" << bits << " from lpu.read";
   BufferOp from = bufferOf(read.getBuffer()), target = bufferOf(buffer);
   if (from && target && from.getSide() != target.getSide())
     return op->emitOpError()
@@ -320,7 +323,8 @@ static LogicalResult verifyTarget(Operation *op, Value target) {
   BufferOp buffer = bufferOf(target);
   if (!buffer || mayBeWritten(buffer.getKind()))
     return success();
-  return op->emitOpError() << "writes to " << stringifyBufferKind(buffer.getKind())
+  return op->emitOpError() << "writes to "
+                           << stringifyBufferKind(buffer.getKind())
                            << " buffer \"" << buffer.getName()
                            << "\", which may only be read";
 }
@@ -409,8 +413,8 @@ LogicalResult AluOp::verify() {
     return emitOpError() << name << " of " << lhs << " to " << result
                          << " is no operation of an ALU";
   // (alu_c3)
-  bool mayOverflow = llvm::is_contained(
-      {AluKind::Add, AluKind::Sub, AluKind::Mul}, getKind());
+  bool mayOverflow =
+      llvm::is_contained({AluKind::Add, AluKind::Sub, AluKind::Mul}, getKind());
   if (getSaturate() && (!mayOverflow || isa<FloatType>(lhs)))
     return emitOpError() << name << " of " << lhs << " cannot saturate";
   return success();
@@ -480,18 +484,16 @@ static Type streamOf(Value buffer) {
   return StreamType::get(type.getContext(), type.getElementType());
 }
 
-LogicalResult
-ReadOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
-                         ReadOp::Adaptor adaptor,
-                         SmallVectorImpl<Type> &types) {
+LogicalResult ReadOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
+                                       ReadOp::Adaptor adaptor,
+                                       SmallVectorImpl<Type> &types) {
   types.push_back(streamOf(adaptor.getBuffer()));
   return success();
 }
 
-LogicalResult
-GatherOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
-                           GatherOp::Adaptor adaptor,
-                           SmallVectorImpl<Type> &types) {
+LogicalResult GatherOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
+                                         GatherOp::Adaptor adaptor,
+                                         SmallVectorImpl<Type> &types) {
   types.push_back(streamOf(adaptor.getBuffer()));
   return success();
 }

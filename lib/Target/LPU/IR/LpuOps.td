@@ -177,6 +177,7 @@ def LPU_ClusterOp : LPU_Op<"cluster", [NoTerminator, SingleBlock,
     * (cluster_c3) the vectors that an access names lie in its buffer, in every
       repetition.
     * (cluster_c4) all buffers are of one chip.
+    * (cluster_c5) it holds operations on streams, and nothing else.
 
     Example:
     ```mlir

@@ -73,7 +73,8 @@ void IssueOp::print(OpAsmPrinter &printer) {
     printer << " uses " << getUses();
   if (getName())
     printer << " of " << getNameAttr();
-  printer.printOptionalAttrDict((*this)->getDiscardableAttrDictionary().getValue());
+  printer.printOptionalAttrDict(
+      (*this)->getDiscardableAttrDictionary().getValue());
 }
 
 static ParseResult parseOptionalNumber(OpAsmParser &parser, StringRef keyword,
@@ -129,7 +130,8 @@ void TextOp::print(OpAsmPrinter &printer) {
   }
   if (getUses())
     printer << " uses " << getUses();
-  printer.printOptionalAttrDict((*this)->getDiscardableAttrDictionary().getValue());
+  printer.printOptionalAttrDict(
+      (*this)->getDiscardableAttrDictionary().getValue());
 }
 
 ParseResult TextOp::parse(OpAsmParser &parser, OperationState &result) {
@@ -173,13 +175,13 @@ LogicalResult SegmentOp::verify() {
     if (!first)
       first = &op;
     if (first->getName() != op.getName())
-      return op.emitOpError() << "is in a segment that begins with "
-                              << first->getName();
+      return op.emitOpError()
+             << "is in a segment that begins with " << first->getName();
     // (segment_c2)
     if (auto queue = dyn_cast<QueueOp>(op);
         queue && !tracks.insert(queue.getTrack()).second)
-      return op.emitOpError() << "is the second one of track "
-                              << nameOfTrack(queue.getTrack());
+      return op.emitOpError()
+             << "is the second one of track " << nameOfTrack(queue.getTrack());
     auto issue = dyn_cast<IssueOp>(op);
     if (issue && issue.getLastCycle() >= int64_t(getCycles()))
       return op.emitOpError() << "issues in cycle " << issue.getLastCycle()

@@ -43,8 +43,8 @@ LogicalResult moe::lpu::verifyTrack(Operation *op, TrackAttr track,
                              << chips << " chips";
   // (issue_c2)
   int64_t count = tracksOf(track.getKind(), machine);
-  bool isCentral = track.getKind() == TrackKind::Vxm ||
-                   track.getKind() == TrackKind::Icu;
+  bool isCentral =
+      track.getKind() == TrackKind::Vxm || track.getKind() == TrackKind::Icu;
   if (isCentral && track.getSide() == Side::East)
     return op->emitOpError() << "track " << nameOfTrack(track)
                              << " in hemisphere 1, must be 0: it is in neither";
@@ -147,9 +147,9 @@ static LogicalResult verifyPort(Operation *op, StringRef what, uint8_t port,
   if (port & MOERT_LPU_FROM_ALU) {
     if ((port & 0xf) < machine.vxm.alus)
       return success();
-    return op->emitOpError() << what << " is ALU " << (port & 0xf)
-                             << ", machine " << machine.name << " has "
-                             << machine.vxm.alus;
+    return op->emitOpError()
+           << what << " is ALU " << (port & 0xf) << ", machine " << machine.name
+           << " has " << machine.vxm.alus;
   }
   int64_t first = port & 0x1f;
   if (first + width.streams > machine.streams)
@@ -170,23 +170,21 @@ static LogicalResult verifyRows(Operation *op, int64_t row, int64_t times,
   if (row < rows && last >= 0 && last < rows)
     return success();
   return op->emitOpError() << "takes rows " << row << " to " << last
-                           << ", a slice of machine " << machine.name
-                           << " has " << rows;
+                           << ", a slice of machine " << machine.name << " has "
+                           << rows;
 }
 
-LogicalResult
-moe::lpu::verifyInstruction(Operation *op, TrackAttr track,
-                            const moert_lpu_instruction_t &instruction,
-                            int64_t times, int64_t step,
-                            const Machine &machine) {
+LogicalResult moe::lpu::verifyInstruction(
+    Operation *op, TrackAttr track, const moert_lpu_instruction_t &instruction,
+    int64_t times, int64_t step, const Machine &machine) {
   uint8_t opcode = instruction.opcode & ~MOERT_LPU_FLAG;
   // (issue_c2)
   std::optional<TrackKind> issuer = issuerOf(opcode);
   if (issuer && *issuer != track.getKind())
-    return op->emitOpError() << nameOfOpcode(opcode) << " on "
-                             << nameOfTrack(track)
-                             << ", it is issued by tracks of kind "
-                             << stringifyTrackKind(*issuer);
+    return op->emitOpError()
+           << nameOfOpcode(opcode) << " on " << nameOfTrack(track)
+           << ", it is issued by tracks of kind "
+           << stringifyTrackKind(*issuer);
   Widths widths = widthsOf(instruction, machine);
   if (failed(verifyPort(op, "first source", instruction.src0, widths.src0,
                         machine)) ||

@@ -139,9 +139,8 @@ LogicalResult ProgramVerifier::verifyLoads(BufferOp buffer) {
     int64_t vectors = vectorsOf(load);
     if (load.getFirst() < 0 || load.getFirst() > count ||
         vectors > count - load.getFirst())
-      return buffer.emitOpError()
-             << "loads " << vectors << " vectors from " << load.getFirst()
-             << " on, it has " << count;
+      return buffer.emitOpError() << "loads " << vectors << " vectors from "
+                                  << load.getFirst() << " on, it has " << count;
     if (load.getParameter() < 0 || load.getParameter() > UINT32_MAX ||
         load.getMatrix() < 0 || load.getMatrix() > UINT8_MAX)
       return buffer.emitOpError()
@@ -182,8 +181,7 @@ LogicalResult ProgramVerifier::verifyPlace(BufferOp buffer, PlaceAttr place) {
   int64_t steps = (buffer.getType().getCount() - 1) / (slices / bytes);
   int64_t all = machine.rowsOfSlice();
   bool fits = place.getStep() >= 1 && place.getStep() <= all &&
-              place.getRow() >= 0 &&
-              place.getRow() < all &&
+              place.getRow() >= 0 && place.getRow() < all &&
               steps <= (all - 1 - place.getRow()) / place.getStep();
   if (!fits)
     return buffer.emitOpError()
@@ -247,8 +245,7 @@ LogicalResult ProgramVerifier::verifyInterface(InterfaceOp interface) {
   IndicesAttr heads = interface.getHeadsAttr();
   if (bool(heads) != bool(interface.getDimsAttr()))
     return interface.emitOpError() << "has " << (heads ? "heads" : "dims")
-                                   << " without "
-                                   << (heads ? "dims" : "heads");
+                                   << " without " << (heads ? "dims" : "heads");
   for (IndicesAttr list : {heads, interface.getDimsAttr()})
     if (list && int64_t(list.getValues().size()) != lanes)
       return interface.emitOpError()

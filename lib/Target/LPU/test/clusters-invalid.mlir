@@ -379,6 +379,14 @@ lpu.program @cluster_c4 machine "tsp1" chips 2 {
 }
 
 // -----
+lpu.program @cluster_c5 machine "tsp1" {
+  lpu.cluster {
+    // expected-error @+1 {{is in a cluster, which holds operations on streams}}
+    "builtin.unrealized_conversion_cast"() : () -> ()
+  }
+}
+
+// -----
 lpu.program @gather_c1 machine "tsp1" {
   %x = lpu.buffer temporary "x" east : <8 x i8>
   lpu.cluster {
