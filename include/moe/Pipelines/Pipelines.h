@@ -57,8 +57,9 @@ struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
       llvm::cl::value_desc("name|file"), llvm::cl::init("")};
   Option<std::string> lpuReport{
       *this, "lpu-report",
-      llvm::cl::desc("Write what each unit of the LPU does, and when, as a page"),
-      llvm::cl::value_desc("file.html"), llvm::cl::init("")};
+      llvm::cl::desc("Write what each unit of the LPU does, and when: a page, "
+                     "or numbers if the name ends in .json"),
+      llvm::cl::value_desc("file"), llvm::cl::init("")};
 
   // Numbers are text as well: what is wrong with one is said on one line.
   Option<std::string> lpuContext{
