@@ -45,7 +45,8 @@ protected:
   }
 
   void writeOutputs(ArrayRef<Value> results) {
-    for (auto [chip, result] : llvm::enumerate(results)) {
+    for (size_t chip = 0; chip < results.size(); ++chip) {
+      Value result = results[chip];
       Emitter &e = *emitters[chip];
       Value out = e.buffer(BufferKind::Output, "out" + std::to_string(chip),
                            Side::East, Emitter::countOf(result), e.f32);
