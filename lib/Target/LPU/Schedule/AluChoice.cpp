@@ -221,8 +221,16 @@ uint32_t ClusterPlacer::optionsOf(const Choice &choice,
 
 /// Activations come between two loads of their plane: on the streams of those,
 /// they leave the other plane's alone.
+/// An activation comes on a stream of its own plane's loads, which wait for it
+/// anyway. A loop that is longer than a load keeps to one block, so that loads find
+/// another one free.
 void ClusterPlacer::preferStreams(const Placement &placement) {
   preferred.assign(task.tokens.size(), 0);
+  if (task.times * task.every > machine.width() / machine.mxm.streams) {
+    preferred.assign(task.tokens.size(),
+                     loadStreamsOf(machine, machine.mxm.planes - 1));
+    return;
+  }
   for (size_t n = 0; n < task.nodes.size(); ++n) {
     const Node &node = task.nodes[n];
     if (node.kind == NodeKind::Multiply)

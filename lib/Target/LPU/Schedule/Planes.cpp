@@ -11,15 +11,15 @@ using namespace mlir;
 using namespace moe::lpu;
 
 /// Streams by which a load of a plane can come begin here: each plane has a block
-/// of its own, in which packed codes find two places.
+/// of its own, in which packed codes find two places, and tries the others after it.
 static SmallVector<int, 2> firstLoadStreams(const Machine &machine,
                                             const Task &install,
                                             int64_t plane) {
   SmallVector<int, 2> result;
   int64_t first = firstLoadStream(machine, plane);
   int64_t streams = install.expands ? 8 : machine.mxm.streams;
-  for (int64_t i = 0; i < machine.mxm.streams; i += streams)
-    result.push_back(int(first + i));
+  for (int64_t i = 0; i < machine.streams; i += streams)
+    result.push_back(int((first + i) % machine.streams));
   return result;
 }
 
