@@ -6,11 +6,11 @@
 //
 // Two programs of tsp1:
 //
-//   matrix  all four planes take an int8 activation in nearly every cycle (107 of
-//           128), and new weights meanwhile; all 16 ALUs turn the results into f32,
-//           scale, shift and clamp them, and 16 slices write them
-//   vector  all four planes install weights in 20 of 22 cycles, from 64 slices, and
-//           take one activation then
+//   matrix  all four planes take an int8 activation in nearly every cycle (107
+//           of 128), and new weights meanwhile; all 16 ALUs turn the results
+//           into f32, scale, shift and clamp them, and 16 slices write them
+//   vector  all four planes install weights in 20 of 22 cycles, from 64 slices,
+//           and take one activation then
 //===----------------------------------------------------------------------===//
 #include "ProgramBuilder.h"
 
@@ -33,8 +33,8 @@ std::vector<uint8_t> noise(size_t bytes) {
   return result;
 }
 
-/// Weights: 20 vectors in each of 16 slices from `first` on, read so that they are at
-/// the MXM from `cycle` on, on streams from `stream` on.
+/// Weights: 20 vectors in each of 16 slices from `first` on, read so that they
+/// are at the MXM from `cycle` on, on streams from `stream` on.
 void readWeights(TestProgram &p, Hemisphere h, int first, int stream,
                  uint64_t cycle) {
   for (int s = 0; s < 16; ++s) {
@@ -201,8 +201,8 @@ void measure(const char *name, const TestProgram &p, int threads) {
       std::exit(1);
     }
     const double cycles = double(result.cycles);
-    std::printf("%s%s: %.0f cycles/s; %.2f planes fed, %.2f loading, %.2f ALUs, "
-                "%.2f accesses of slices a cycle\n",
+    std::printf("%s%s: %.0f cycles/s; %.2f planes fed, %.2f loading, "
+                "%.2f ALUs, %.2f accesses of slices a cycle\n",
                 name, data ? "" : ", time alone", cycles / seconds.count(),
                 double(result.busy.feed) / cycles,
                 double(result.busy.install) / cycles,

@@ -1,11 +1,11 @@
 //===- LpuProgramFuzzer.cpp - programs of an LPU, of random bytes ---------===//
 //
 // The first byte says what the others are. Even: a file. Odd: tracks of a sound
-// program for tsp1, so that mutations are of instructions: chip, kind, hemisphere,
-// index and number of words, a byte each, and the words.
+// program for tsp1, so that mutations are of instructions: chip, kind,
+// hemisphere, index and number of words, a byte each, and the words.
 //
-// What passes the check runs, if it is not too long, with and without data or claims
-// (the byte's other bits): it may end in a hazard, and in nothing else.
+// What passes the check runs, if it is not too long, with and without data or
+// claims (the byte's other bits): it may end in a hazard, and in nothing else.
 //===----------------------------------------------------------------------===//
 #include "../drivers/lpu/Simulator/Layout.h"
 #include "../drivers/lpu/Simulator/Simulator.h"
@@ -53,7 +53,8 @@ static std::vector<std::byte> programFrom(std::span<const uint8_t> data) {
   std::vector<flatbuffers::Offset<Buffer>> buffers;
   for (uint8_t hemisphere : {0, 1})
     for (uint8_t kind = 0; kind < 7; ++kind) {
-      const uint8_t types[] = {0, 1, 2, 3, 4, 5, 0}, planes[] = {1, 2, 4, 2, 4, 4, 1};
+      const uint8_t types[] = {0, 1, 2, 3, 4, 5, 0};
+      const uint8_t planes[] = {1, 2, 4, 2, 4, 4, 1};
       std::vector<uint8_t> slices, bytes(2 * 320);
       for (uint8_t s = 0; s < planes[kind]; ++s)
         slices.push_back(uint8_t(4 * kind + s));

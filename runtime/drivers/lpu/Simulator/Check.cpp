@@ -1,7 +1,7 @@
 //===- Check.cpp - buffers, links and tracks of a program, before it runs -===//
 //
-// The reader of a file that anyone may have written. What it lets through can fail
-// when it runs, but only as a hazard.
+// The reader of a file that anyone may have written. What it lets through can
+// fail when it runs, but only as a hazard.
 //===----------------------------------------------------------------------===//
 #include "../Packing.h"
 #include "Layout.h"

@@ -97,8 +97,8 @@ Status WordChecker::checkTrackKind(unsigned opcode) const {
   if (!tracks || (flag && !mayHaveFlag(opcode & ~MOERT_LPU_FLAG)))
     return refuse("no instruction has opcode ", opcode);
   if (!(tracks >> track.kind & 1))
-    return refuse(opcodeName(opcode & ~MOERT_LPU_FLAG), " is on a track of kind ",
-                  int(track.kind), ", belongs on one of kind ",
+    return refuse(opcodeName(opcode & ~MOERT_LPU_FLAG),
+                  " is on a track of kind ", int(track.kind), ", belongs on one of kind ",
                   __builtin_ctz(tracks));
   return Status();
 }
@@ -154,8 +154,8 @@ Status WordChecker::checkLoad(const moert_lpu_instruction_t &i) const {
                   " of columns, an array has ", groups);
   if (!packed) {
     if (i.src0 >= 0x40 || (i.src0 & 31) % machine.mxm.streams)
-      return refuse("LW takes streams from place ", int(i.src0), ", not from a ",
-                    "multiple of ", machine.mxm.streams);
+      return refuse("LW takes streams from place ", int(i.src0),
+                    ", not from a multiple of ", machine.mxm.streams);
     return checkStream("src0", i.src0, int(machine.mxm.streams));
   }
   uint64_t streams = i.imm >> 8 & 0xff, format = i.imm >> 16 & 0xff;

@@ -185,8 +185,8 @@ void Engine::repeat(Queue &queue, uint32_t track, const Instruction &word) {
   queue.cycle += every - 1;
 }
 
-/// Finds the next instruction of a track and the cycle in which it issues. Words
-/// that are not there yet are decoded when their cycle has come.
+/// Finds the next instruction of a track and the cycle in which it issues.
+/// Words that are not there yet are decoded when their cycle has come.
 void Engine::decode(uint32_t track) {
   Queue &queue = queues[track];
   const std::vector<Instruction> &words = queue.info->words;
@@ -367,7 +367,8 @@ void Engine::startFetch(const Issue &issue) {
   use(issue, 1);
   if (now < queue.fetchedFrom)
     conflict(29, issue.track,
-             describe(issue) + " while the fetch before it goes on until cycle " +
+             describe(issue) +
+                 " while the fetch before it goes on until cycle " +
                  std::to_string(queue.fetchedFrom - 1));
   queue.words = queue.fetched;
   queue.fetched += 2 * uint64_t(machine.width()) / wordBytes;

@@ -1,8 +1,8 @@
 //===- Engine.h - the state of a machine, cycle after cycle -----*- C++ -*-===//
 //
-// In each cycle: results come onto streams, rows are written, and then who is at
-// work or issues takes what it takes; drains after feeds, else in no order that
-// matters. A hazard is thrown, and leaves the engine to be reset.
+// In each cycle: results come onto streams, rows are written, and then who is
+// at work or issues takes what it takes; drains after feeds, else in no order
+// that matters. A hazard is thrown, and leaves the engine to be reset.
 //===----------------------------------------------------------------------===//
 #ifndef MOERT_DRIVERS_LPU_SIMULATOR_ENGINE_H
 #define MOERT_DRIVERS_LPU_SIMULATOR_ENGINE_H

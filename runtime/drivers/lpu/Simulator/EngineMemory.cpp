@@ -67,7 +67,8 @@ void Engine::gather(const Issue &issue, const BufferInfo &buffer,
   const size_t lanes = size_t(machine.lanes);
   for (size_t s = 0; s < size_t(machine.superlanes); ++s) {
     const uint8_t *address = map + s * lanes;
-    uint32_t at = uint32_t(address[0] | address[1] << 8) + issue.instruction.row;
+    uint32_t at =
+        uint32_t(address[0] | address[1] << 8) + issue.instruction.row;
     uint32_t from = slice.at(at);
     if (from == noRow || &memory.bufferOf(from) != &buffer)
       hazard(10, issue,
@@ -144,7 +145,8 @@ void Engine::write(const Issue &issue) {
   if (buffer.kind == BufferKind::Text || buffer.kind == BufferKind::Constant ||
       buffer.kind == BufferKind::Parameter)
     hazard(12, issue,
-           "row " + std::to_string(i.row) + " of buffer " + buffer.name + ", which may only be read");
+           "row " + std::to_string(i.row) + " of buffer " + buffer.name +
+               ", which may only be read");
   int64_t column = queues[issue.track].column;
   Taken from = take(issue, i.src0, 1, column, now, "data", true), map;
   uint32_t plane = Memory::planeOf(buffer, row);

@@ -113,7 +113,8 @@ void Engine::checkDrained(const Issue &feed) const {
                          " meets 0 ACCs");
 }
 
-/// Products of a cycle that are worth the waking of threads: two chips are at work.
+/// Products of a cycle that are worth the waking of threads: two chips are at
+/// work.
 [[maybe_unused]] static constexpr int leastShared = 8;
 
 /// Results of this cycle's ACCs: each is of a plane of its own.
@@ -133,7 +134,8 @@ void Engine::multiply() {
     out.sum = {};
     out.violation =
         mxm.drain(track.index, now, i.types & 15, i.opcode & MOERT_LPU_FLAG,
-                  int64_t(work.done), data ? out.words.get() : nullptr, out.sum);
+                  int64_t(work.done), data ? out.words.get() : nullptr,
+                  out.sum);
   }
 }
 
@@ -298,7 +300,8 @@ void Engine::link(const Issue &issue) {
     vector.identity = value.identity;
     // Which byte plane of how many.
     vector.producer =
-        uint64_t(value.firstPlane + taken.held[0]) | uint64_t(value.planes) << 8;
+        uint64_t(value.firstPlane + taken.held[0]) |
+        uint64_t(value.planes) << 8;
     if (data)
       vector.bytes.assign(taken.bytes[0], taken.bytes[0] + width);
     ++result->busy.links;

@@ -21,7 +21,8 @@ static bool needsLarge(unsigned opcode) {
   }
 }
 
-/// A source: a stream as it was at the VXM's entry, a result of just now, or the latch.
+/// A source: a stream as it was at the VXM's entry, a result of just now, or
+/// the latch.
 Engine::Operand Engine::operand(const Issue &issue, uint8_t place, int planes,
                                 uint32_t *buffer) {
   const TrackInfo &track = *queues[issue.track].info;

@@ -1,8 +1,8 @@
 //===- Hazards.h - what a program must not do, one line each ----*- C++ -*-===//
 //
 // A hazard ends a run; its message begins with the id. H37 and H38 only warn. A
-// unit's queue is a track; two tracks may name one unit, as long as they never issue
-// in the same cycle.
+// unit's queue is a track; two tracks may name one unit, as long as they never
+// issue in the same cycle.
 //===----------------------------------------------------------------------===//
 #ifndef MOERT_DRIVERS_LPU_SIMULATOR_HAZARDS_H
 #define MOERT_DRIVERS_LPU_SIMULATOR_HAZARDS_H

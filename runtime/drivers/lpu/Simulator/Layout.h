@@ -16,22 +16,23 @@ namespace moert::lpu {
 
 inline constexpr uint32_t noRow = UINT32_MAX;
 
-/// A buffer with what follows from its place. Its rows have numbers of their own,
-/// plane after plane, vector after vector: `firstRow + vector * planes + plane`.
+/// A buffer with what follows from its place. Its rows have numbers of their
+/// own, plane after plane, vector after vector: `firstRow + vector * planes +
+/// plane`.
 struct BufferInfo {
   const Buffer *table = nullptr;
   std::string name;
   BufferKind kind = BufferKind::Temporary;
   uint64_t count = 0;
   uint32_t planes = 0, groups = 0;
-  uint32_t firstRow = 0;   ///< number of its first row among those of all buffers
+  uint32_t firstRow = 0;   ///< number of its first row among all
   uint32_t firstGroup = 0; ///< of its slices among those of all buffers
   bool dynamic = false;    ///< a GATHER or SCATTER touches it
 };
 
 /// A slice of memory: which row of which buffer is where.
 struct SliceInfo {
-  std::vector<uint32_t> rows; ///< by row of the slice; empty: no buffer lies here
+  std::vector<uint32_t> rows; ///< by row of the slice; empty: no buffer
   uint32_t at(uint32_t row) const {
     return row < rows.size() ? rows[row] : noRow;
   }
@@ -60,7 +61,7 @@ struct CheckedProgram {
   Machine machine;
   int chips = 1;
   std::vector<BufferInfo> buffers;
-  std::vector<SliceInfo> slices; ///< (chip * 2 + hemisphere) * machine's + slice
+  std::vector<SliceInfo> slices; ///< at sliceIndex
   std::vector<SegmentInfo> segments;
   std::vector<uint32_t> bufferOfRow;
   uint32_t groups = 0; ///< slices of groups of all buffers

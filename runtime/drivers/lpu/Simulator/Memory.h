@@ -1,8 +1,9 @@
 //===- Memory.h - the rows of all buffers of a program ----------*- C++ -*-===//
 //
-// A row has bytes, which superlanes of it are written, and an identity; of a dynamic
-// buffer, each slice has one identity for all of its rows. SECDED stands beside it:
-// bits that an upset flipped, until the row is written or corrected.
+// A row has bytes, which superlanes of it are written, and an identity; of a
+// dynamic buffer, each slice has one identity for all of its rows. SECDED
+// stands beside it: bits that an upset flipped, until the row is written or
+// corrected.
 //===----------------------------------------------------------------------===//
 #ifndef MOERT_DRIVERS_LPU_SIMULATOR_MEMORY_H
 #define MOERT_DRIVERS_LPU_SIMULATOR_MEMORY_H
@@ -60,8 +61,8 @@ public:
   void upset(uint32_t row, uint64_t bit);
   /// Forgets upsets of a row that is written anew, `superlanes` of it.
   void overwrite(uint32_t row, uint64_t superlanes);
-  /// Corrects words of one wrong bit in `superlanes`, counts them; the superlane in
-  /// which there are two, or -1.
+  /// Corrects words of one wrong bit in `superlanes`, counts them; the
+  /// superlane in which there are two, or -1.
   int correct(uint32_t row, uint64_t superlanes, uint64_t &corrected);
   bool hasUpsets() const { return !upsets.empty(); }
   uint32_t rows() const { return uint32_t(written.size()); }

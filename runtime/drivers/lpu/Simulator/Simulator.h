@@ -1,8 +1,9 @@
 //===- Simulator.h - runs programs of an LPU, to the cycle ------*- C++ -*-===//
 //
-// A program is checked once, when the simulator is made; what can be seen without
-// running it is refused then. A hazard ends a run with a status that begins with its
-// id (Hazards.h) and names the cycle, the unit and both instructions.
+// A program is checked once, when the simulator is made; what can be seen
+// without running it is refused then. A hazard ends a run with a status that
+// begins with its id (Hazards.h) and names the cycle, the unit and both
+// instructions.
 //===----------------------------------------------------------------------===//
 #ifndef MOERT_DRIVERS_LPU_SIMULATOR_SIMULATOR_H
 #define MOERT_DRIVERS_LPU_SIMULATOR_SIMULATOR_H
@@ -21,7 +22,8 @@
 
 namespace moert::lpu {
 
-/// An instruction that is issued; NOP and REPEAT are not, their repetitions are.
+/// An instruction that is issued; NOP and REPEAT are not, their repetitions
+/// are.
 struct TraceEvent {
   uint64_t cycle;
   size_t track, word; ///< of the segment
@@ -33,7 +35,8 @@ struct SimulatorOptions {
   bool data = true;  ///< false: time, identities and hazards only; no values
   int threads = 1;   ///< for products of many chips; changes no result
   /// Cycles between single-event upsets of a bit of a buffer; 0: none. SECDED
-  /// corrects one of a 128-bit word when it is read, and a second one ends the run.
+  /// corrects one of a 128-bit word when it is read, and a second one ends the
+  /// run.
   uint64_t upsetEvery = 0;
   /// Fill in Simulator::recorded() instead of comparing claims and uses.
   bool record = false;
@@ -59,7 +62,7 @@ struct Result {
     uint64_t links = 0;           ///< vectors sent
   } busy;
   Warning overflow, notANumber; ///< H37, H38
-  Warning unused;               ///< results that nobody took as often as declared
+  Warning unused;               ///< results that fewer took than declared
   uint64_t corrected = 0;       ///< upsets
 };
 
@@ -72,8 +75,9 @@ struct Recorded {
 
 class Simulator {
 public:
-  /// Copies and checks `program`, a FlatBuffer (lpu.fbs). Constants and text are in
-  /// SRAM from then on; parameters, inputs and state are for the host to write.
+  /// Copies and checks `program`, a FlatBuffer (lpu.fbs). Constants and text
+  /// are in SRAM from then on; parameters, inputs and state are for the host to
+  /// write.
   static Status create(std::span<const std::byte> program,
                        SimulatorOptions options,
                        std::unique_ptr<Simulator> *out);
@@ -82,15 +86,15 @@ public:
   const Machine &machine() const;
   const Program &program() const;
 
-  /// Runs a segment from its first cycle. `first` says that it is the first one of
-  /// a run: then nothing is in temporary buffers and outputs, and identities are
-  /// those that a program starts with. Rows of other kinds stay as they are. On
-  /// failure `result` says how far it came.
+  /// Runs a segment from its first cycle. `first` says that it is the first one
+  /// of a run: then nothing is in temporary buffers and outputs, and identities
+  /// are those that a program starts with. Rows of other kinds stay as they
+  /// are. On failure `result` says how far it came.
   Status run(size_t segment, Result &result, bool first = true);
 
-  /// Vectors of a buffer, each with all lanes of its byte plane 0, then of 1, ...
-  /// (`vectorBytes` of them). Vectors that are written are there; a read of one
-  /// that is not fails.
+  /// Vectors of a buffer, each with all lanes of its byte plane 0, then of 1,
+  /// ... (`vectorBytes` of them). Vectors that are written are there; a read of
+  /// one that is not fails.
   Status writeVectors(size_t buffer, uint64_t first, uint64_t count,
                       std::span<const std::byte> bytes);
   Status readVectors(size_t buffer, uint64_t first, uint64_t count,
@@ -112,8 +116,8 @@ private:
   std::unique_ptr<Implementation> self;
 };
 
-/// "mem.e12.read", "vxm.3", "c1.mxm.w0.load": a track as messages name it, with its
-/// chip where there are more.
+/// "mem.e12.read", "vxm.3", "c1.mxm.w0.load": a track as messages name it, with
+/// its chip where there are more.
 std::string trackName(moert_lpu_track_kind_t kind, int chip, int hemisphere,
                       int index, bool manyChips);
 /// "READ", or nullptr if there is no such opcode (without the flag).

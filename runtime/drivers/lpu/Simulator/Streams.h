@@ -1,9 +1,10 @@
 //===- Streams.h - values on their way, and who made them -------*- C++ -*-===//
 //
-// Nothing moves. A value that flows east is on the diagonal t - x for as long as it
-// lives, one that flows west on t + x, and of each diagonal and stream there is one
-// value at a time: the one where the diagonal is now. So a cell per diagonal and
-// stream is all there is, and a ring of them, as diagonals end at the chip's edge.
+// Nothing moves. A value that flows east is on the diagonal t - x for as long
+// as it lives, one that flows west on t + x, and of each diagonal and stream
+// there is one value at a time: the one where the diagonal is now. So a cell
+// per diagonal and stream is all there is, and a ring of them, as diagonals end
+// at the chip's edge.
 //===----------------------------------------------------------------------===//
 #ifndef MOERT_DRIVERS_LPU_SIMULATOR_STREAMS_H
 #define MOERT_DRIVERS_LPU_SIMULATOR_STREAMS_H
@@ -101,8 +102,8 @@ struct Cell {
   uint8_t plane = 0;    ///< of those that the value holds
 };
 
-/// The four ways along which values flow: of each hemisphere, inward and outward.
-/// Positions count from the VXM, negative in the west.
+/// The four ways along which values flow: of each hemisphere, inward and
+/// outward. Positions count from the VXM, negative in the west.
 class Streams {
 public:
   explicit Streams(const Machine &machine) : count(size_t(machine.streams)) {
@@ -119,8 +120,8 @@ public:
   static int64_t diagonalOf(bool westward, uint64_t cycle, int64_t x) {
     return westward ? int64_t(cycle) + x : int64_t(cycle) - x;
   }
-  /// The cell of a stream that is at x in a cycle; what is in it may be of another
-  /// diagonal, which has ended.
+  /// The cell of a stream that is at x in a cycle; what is in it may be of
+  /// another diagonal, which has ended.
   Cell &at(int way, unsigned stream, int64_t diagonal) {
     return rings[way][(size_t(diagonal) & (size - 1)) * count + stream];
   }

@@ -1,8 +1,9 @@
 //===- Units.h - what the units compute, on vectors -------------*- C++ -*-===//
 //
-// Pure functions of bytes: no time, no hazards. `width` is the number of lanes of a
-// vector, a multiple of 16; pointers are to 64-byte aligned memory whose rows have
-// `paddedWidth(width)` elements. Results have the same bits on every host.
+// Pure functions of bytes: no time, no hazards. `width` is the number of lanes
+// of a vector, a multiple of 16; pointers are to 64-byte aligned memory whose
+// rows have `paddedWidth(width)` elements. Results have the same bits on every
+// host.
 //===----------------------------------------------------------------------===//
 #ifndef MOERT_DRIVERS_LPU_SIMULATOR_UNITS_H
 #define MOERT_DRIVERS_LPU_SIMULATOR_UNITS_H
@@ -48,15 +49,16 @@ float tanhNearest(float x);
 float halfToFloat(uint16_t bits);
 uint16_t floatToHalf(float value); ///< nearest, ties to even
 
-// The MXM, with its state and hazards, is in Mxm.h; links between chips in Links.h.
+// The MXM, with its state and hazards, is in Mxm.h; links between chips in
+// Links.h.
 
 //===-- Sxm.cpp: of one byte plane ----------------------------------------===//
 
 /// Superlane s of the result is superlane s - north; zeros come in.
 void shiftNorth(const uint8_t *in, int64_t lanes, int64_t width, int64_t north,
                 uint8_t *out);
-/// Lane l of the result is lane map[l] of `in`; false if the map names a lane that
-/// there is not.
+/// Lane l of the result is lane map[l] of `in`; false if the map names a lane
+/// that there is not.
 bool permuteLanes(const uint8_t *in, const uint16_t *map, int64_t width,
                   uint8_t *out);
 bool isBijective(const uint16_t *map, int64_t width);
@@ -66,7 +68,8 @@ void distributeLanes(const uint8_t *in, uint64_t nibbles, int64_t lanes,
 /// In each superlane: lane l is lane (l + by) % lanes.
 void rotateLanes(const uint8_t *in, uint64_t by, int64_t lanes, int64_t width,
                  uint8_t *out);
-/// Of `lanes` streams, in each superlane: lane s of result l is lane l of stream s.
+/// Of `lanes` streams, in each superlane: lane s of result l is lane l of
+/// stream s.
 void transposeLanes(const uint8_t *const *in, int64_t lanes, int64_t width,
                     uint8_t *const *out);
 /// Lane l of each superlane from b where bit l is set, else from a.

@@ -1,7 +1,8 @@
 //===- Vxm.cpp - what an ALU computes in each lane ------------------------===//
 //
-// Loops are written to become vectors: one operation and one type each, no branch
-// in a lane. Transcendentals are sums of double arithmetic, rounded to f32 once.
+// Loops are written to become vectors: one operation and one type each, no
+// branch in a lane. Transcendentals are sums of double arithmetic, rounded to
+// f32 once.
 //===----------------------------------------------------------------------===//
 #include "Half.h"
 #include "Units.h"
@@ -89,12 +90,14 @@ static inline float rsqrtLane(float x) {
 }
 
 static inline float tanhLane(float x) {
-  // tanh x = t / (t + 2) where t = e^(2x) - 1, which is exact enough near 0, too.
+  // tanh x = t / (t + 2) where t = e^(2x) - 1, which is exact enough near 0,
+  // too.
   double magnitude = std::min(std::fabs(double(x)), 20.0);
   double exponent = 2.0 * magnitude;
   double whole = (exponent * (1.0 / ln2) + roundingNumber) - roundingNumber;
   // Two parts of ln 2, the first of few bits: their products are exact enough.
-  double r = (exponent - whole * 0x1.62e42feep-1) - whole * 0x1.a39ef35793c76p-33;
+  double r = (exponent - whole * 0x1.62e42feep-1) -
+             whole * 0x1.a39ef35793c76p-33;
   double scale = powerOfTwo(whole);
   double t = scale * expMinusOne(r) + (scale - 1.0);
   float y = std::copysign(float(t / (t + 2.0)), x);
@@ -274,12 +277,17 @@ static bool computeLanes(unsigned opcode, bool flag, const Lanes &l) {
     break;
   }
   if constexpr (std::is_same_v<T, Float32>) {
+    auto eachNumber = [&](auto function) {
+      eachLane(l, [&](uint32_t a, uint32_t) {
+        return T::put(function(T::get(a)));
+      });
+    };
     if (opcode == MOERT_LPU_EXP2)
-      eachLane(l, [](uint32_t a, uint32_t) { return T::put(exp2Lane(T::get(a))); });
+      eachNumber([](float x) { return exp2Lane(x); });
     else if (opcode == MOERT_LPU_RSQRT)
-      eachLane(l, [](uint32_t a, uint32_t) { return T::put(rsqrtLane(T::get(a))); });
+      eachNumber([](float x) { return rsqrtLane(x); });
     else if (opcode == MOERT_LPU_TANH)
-      eachLane(l, [](uint32_t a, uint32_t) { return T::put(tanhLane(T::get(a))); });
+      eachNumber([](float x) { return tanhLane(x); });
   }
   return false;
 }

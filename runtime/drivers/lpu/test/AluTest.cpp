@@ -256,8 +256,8 @@ TEST(Alu, HalvesAreRoundedToTheNearest) {
   }
 }
 
-/// The f32 nearest to what long double says, or its neighbour where that says that
-/// they are about equally near.
+/// The f32 nearest to what long double says, or its neighbour where that says
+/// that they are about equally near.
 static void expectNearest(float got, long double exact, float x) {
   float nearest = float(exact);
   if (got == nearest || (std::isnan(got) && std::isnan(nearest)))
@@ -341,7 +341,8 @@ TEST(Alu, BytePlanesAndWordsAreInverse) {
 
 //===-- on the chip -------------------------------------------------------===//
 
-/// Two f32 vectors in eight slices of the east, through four ALUs, into four others.
+/// Two f32 vectors in eight slices of the east, through four ALUs, into four
+/// others.
 TEST(Alu, ChainsOfVectorsOfFourBytes) {
   TestProgram p;
   Words a(width), b(width);

@@ -1,7 +1,7 @@
 //===- HazardsCoreTest.cpp - a program for each hazard of the core --------===//
 //
-// H1 to H12, H20 to H25 and H29 to H32. Each differs in one thing from a program
-// that runs, which is run, too.
+// H1 to H12, H20 to H25 and H29 to H32. Each differs in one thing from a
+// program that runs, which is run, too.
 //===----------------------------------------------------------------------===//
 #include "ProgramBuilder.h"
 #include <gtest/gtest.h>
@@ -13,7 +13,8 @@ namespace {
 
 constexpr size_t width = 320;
 
-/// Byte planes in slices 0 to 3 (row 0, and row 5000 in bank 1), room in 8 and 9.
+/// Byte planes in slices 0 to 3 (row 0, and row 5000 in bank 1), room in 8 and
+/// 9.
 struct Planes : TestProgram {
   size_t out;
   Planes() {
@@ -160,8 +161,8 @@ TEST(HazardsCore, H5OverwrittenBeforeItsUses) {
   for (bool wrong : {false, true}) {
     Planes p;
     p.read(East, 0).at(0, test::read(0, E(0))).use(1);
-    // On its way, in column 2 at 2, another comes onto its stream, which column 3
-    // takes at 3.
+    // On its way, in column 2 at 2, another comes onto its stream, which column
+    // 3 takes at 3.
     p.buffer({.name = "mid", .slices = {4}});
     p.contents[p.buffers.size() - 1] = std::vector<uint8_t>(width, 99);
     p.read(East, 4).at(1, test::read(0, E(0)));
@@ -222,8 +223,8 @@ TEST(HazardsCore, H8RowsThatNobodyWrote) {
 }
 
 TEST(HazardsCore, H9AnotherVersion) {
-  // A row that is written again: whoever is to read the second value must not come
-  // a cycle early.
+  // A row that is written again: whoever is to read the second value must not
+  // come a cycle early.
   Planes right;
   right.read(East, 0)
       .at(0, test::read(0, E(0)))

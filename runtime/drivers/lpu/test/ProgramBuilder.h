@@ -1,7 +1,7 @@
-//===- ProgramBuilder.h - an assembler for tests of the simulator *- C++ -*-===//
+//===- ProgramBuilder.h - an assembler for the simulator's tests -*- C++ -*-===//
 //
-// Instructions are put at cycles of tracks; NOPs between them, claims and uses are
-// worked out:
+// Instructions are put at cycles of tracks; NOPs between them, claims and uses
+// are worked out:
 //
 //   TestProgram p;
 //   size_t in = p.buffer({.name = "in", .count = 4, .slices = {0}});
@@ -252,7 +252,8 @@ struct RunOutcome {
   std::string error; ///< empty: it ran
   Result result;
   std::unique_ptr<Simulator> simulator;
-  /// "H6" of "H6: cycle ..."; empty if it ran, the whole message if it has no id.
+  /// "H6" of "H6: cycle ..."; empty if it ran, the whole message if it has no
+  /// id.
   std::string hazard() const {
     size_t colon = error.find(':');
     bool id = error.size() > 1 && error[0] == 'H' && colon != error.npos &&
@@ -314,7 +315,8 @@ public:
     return track(MOERT_LPU_MXM_DRAIN, h, plane, chip);
   }
 
-  /// The FlatBuffer, with claims and uses of `recorded` where no track overrides.
+  /// The FlatBuffer, with claims and uses of `recorded` where no track
+  /// overrides.
   std::vector<std::byte> bytes(const Recorded *recorded = nullptr) const {
     flatbuffers::FlatBufferBuilder fbb;
     std::vector<flatbuffers::Offset<Buffer>> fbBuffers;
@@ -361,8 +363,8 @@ public:
     return std::vector<std::byte>(begin, begin + fbb.GetSize());
   }
 
-  /// Runs with claims and uses as recorded by `record`, or, if there is none, as
-  /// this very program flows.
+  /// Runs with claims and uses as recorded by `record`, or, if there is none,
+  /// as this very program flows.
   RunOutcome run(SimulatorOptions options = {},
                  const Recorded *recorded = nullptr) const {
     Recorded own;

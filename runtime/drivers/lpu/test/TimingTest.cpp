@@ -1,7 +1,7 @@
 //===- TimingTest.cpp - when each instruction acts, line by line ----------===//
 //
-// Each test puts a consumer into the cycle that the treaty names, and finds nothing
-// one cycle earlier or later.
+// Each test puts a consumer into the cycle that the treaty names, and finds
+// nothing one cycle earlier or later.
 //===----------------------------------------------------------------------===//
 #include "ProgramBuilder.h"
 #include <gtest/gtest.h>
@@ -18,8 +18,8 @@ std::vector<uint8_t> ramp(size_t bytes, unsigned first = 0) {
   return result;
 }
 
-/// A program with one byte plane in slice `from` of the east, and room for one in
-/// slice 1.
+/// A program with one byte plane in slice `from` of the east, and room for one
+/// in slice 1.
 struct OneVector : TestProgram {
   size_t in, out;
   explicit OneVector(int from = 0) {
@@ -154,9 +154,10 @@ TEST(Timing, SxmUnitsHaveTheirLatencies) {
     }
 }
 
-/// The 50 cycles that a programmer of the real chip adds up: a crossing of the SXM (4),
-/// the transposer (4), 11 hops, 5 cycles into the VXM, three chained ALUs, 11 hops,
-/// the SXM and a distributor. Here, from the SXM of one side to that of the other.
+/// The 50 cycles that a programmer of the real chip adds up: a crossing of the
+/// SXM (4), the transposer (4), 11 hops, 5 cycles into the VXM, three chained
+/// ALUs, 11 hops, the SXM and a distributor. Here, from the SXM of one side to
+/// that of the other.
 TEST(Timing, FromSxmThroughThreeAlusToSxm) {
   TestProgram p;
   p.input({.name = "in", .slices = {40}}, ramp(320));
@@ -171,7 +172,8 @@ TEST(Timing, FromSxmThroughThreeAlusToSxm) {
   p.alu(0).at(30, unary(MOERT_LPU_NEG, MOERT_LPU_I8, W(0)));
   p.alu(1).at(33, unary(MOERT_LPU_NEG, MOERT_LPU_I8, fromAlu(0)));
   p.alu(3).at(36, unary(MOERT_LPU_PASS, MOERT_LPU_I8, fromAlu(1), W(0)));
-  // x = -1 at 39, the western SXM at 54: 48 from SXM to SXM, and 2 to distribute.
+  // x = -1 at 39, the western SXM at 54: 48 from SXM to SXM, and 2 to
+  // distribute.
   p.track(MOERT_LPU_SXM_DISTRIBUTE, West, 0)
       .at(54, sxm(MOERT_LPU_DISTRIBUTE, MOERT_LPU_I8, W(0), E(0),
                   0xfedcba9876543210u));
