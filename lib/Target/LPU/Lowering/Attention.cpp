@@ -11,13 +11,13 @@
 using namespace mlir;
 using namespace moe::lpu;
 
-/// Cycles between two scores: a plane takes both parts of a key.
+/// Cycles between two scores: a plane takes both parts of a key. All else is
+/// done for a position a cycle.
 static constexpr int64_t kEvery = 2;
-/// Loops over positions that take turns: what one reads in the even cycles it
-/// writes in the odd ones, so that a slice does one thing at a time.
-static constexpr int64_t kStrands = 2;
-/// Sums of a strand, so that one is back in memory when it is next.
-static constexpr int64_t kPartial = 16;
+/// Positions of a block. Neighbouring blocks lie in buffers of their own, so
+/// that one is read while the next is written. Also the sums that run side by
+/// side, so that one is back in memory when it is next.
+static constexpr int64_t kBlock = 32;
 
 Row moe::lpu::turn(Emitter &e, StringRef name, Row x, const Angles &angles) {
   Side side = Emitter::sideOf(x.buffer);
@@ -29,6 +29,15 @@ Row moe::lpu::turn(Emitter &e, StringRef name, Row x, const Angles &angles) {
       t.write(t.add(turned, t.mul(partner, t.read(angles.sines))), y.buffer, v);
     });
   return y;
+}
+
+void moe::lpu::makeScores(Emitter &e, AttentionPlan &plan) {
+  int64_t half = llvm::divideCeil(plan.context, 2 * kBlock) * kBlock;
+  for (int64_t i : {0, 1}) {
+    plan.scores[i] = e.temporary("scores", Side::East, half);
+    plan.powers[0][i] = e.temporary("powers", Side::West, half);
+    plan.powers[1][i] = e.temporary("powers", Side::West, half);
+  }
 }
 
 LayerState moe::lpu::makeState(Emitter &e, const AttentionPlan &plan,
@@ -141,90 +150,88 @@ struct HeadsInVector {
       weights[int(side)] = e.installHalves(name + ".query", plan.low[int(side)],
                                            plan.high[int(side)], 0);
     }
-    Value seen = plan.visibility[int(Emitter::sideOf(plan.hidden))];
-    e.cluster(
-        name + ".scores",
-        [&](Tree &t) {
-          auto key = [&](Value keys) { return t.read(keys, vector, vectors); };
-          Value low = t.multiply(key(state.low), weights[int(Side::West)]);
-          Value sum =
-              t.add(t.alu(AluKind::Pass, low),
-                    t.multiply(key(state.high), weights[int(Side::West)]));
-          sum =
-              t.add(sum, t.multiply(key(state.copy), weights[int(Side::East)]));
-          sum = t.add(sum, t.gather(plan.hidden, 0, seen, /*step=*/1));
-          t.write(sum, plan.scores, 0, 1);
-        },
-        plan.context, kEvery);
+    overBlocks(".scores", kEvery,
+               [&](Tree &t, int64_t first) { scoreBlock(t, weights, first); });
   }
 
-  /// term(position) of all positions as one: kPartial running results in each
-  /// strand, which are folded in the end.
+  void scoreBlock(Tree &t, const std::array<Value, 2> &weights, int64_t first) {
+    Value seen = plan.visibility[int(Emitter::sideOf(plan.hidden))];
+    auto key = [&](Value keys) {
+      return t.read(keys, first * vectors + vector, vectors);
+    };
+    Value low = t.multiply(key(state.low), weights[int(Side::West)]);
+    Value sum = t.add(t.alu(AluKind::Pass, low),
+                      t.multiply(key(state.high), weights[int(Side::West)]));
+    sum = t.add(sum, t.multiply(key(state.copy), weights[int(Side::East)]));
+    sum = t.add(sum, t.gather(plan.hidden, first, seen, /*step=*/1));
+    t.write(sum, plan.scores[half(first)], place(first), 1);
+  }
+
+  /// Which buffer a block lies in, and where.
+  static int64_t half(int64_t first) { return first / kBlock % 2; }
+  static int64_t place(int64_t first) { return first / kBlock / 2 * kBlock; }
+
+  void overBlocks(StringRef what, int64_t every,
+                  function_ref<void(Tree &, int64_t first)> body) {
+    for (int64_t first = 0; first < plan.context; first += kBlock)
+      e.cluster(
+          name + what, [&](Tree &t) { body(t, first); },
+          std::min(kBlock, plan.context - first), every);
+  }
+
+  /// term(position) of all positions as one: results for each place in a block,
+  /// which are folded in the end.
   Value overPositions(StringRef what, AluKind kind,
                       function_ref<Value(Tree &, int64_t)> term) {
-    Side side = Emitter::sideOf(plan.scores);
-    SmallVector<std::pair<Value, int64_t>> running;
-    for (int64_t strand = 0; strand < kStrands; ++strand) {
-      int64_t count = positionsOf(strand);
-      int64_t partial = std::min(kPartial, count);
-      if (!count)
-        continue;
-      Value sums = e.temporary(name + what.str(), side, partial);
-      for (int64_t first = 0; first < count; first += partial)
-        e.cluster(
-            name + what,
-            [&](Tree &t) {
-              Value value = term(t, strand + first * kStrands);
-              if (first)
-                value = t.alu(kind, value, t.read(sums, 0, 1));
-              else if (value.getDefiningOp<ReadOp>())
-                value = t.alu(AluKind::Pass, value);
-              t.write(value, sums, 0, 1);
-            },
-            std::min(partial, count - first), kStrands);
-      for (int64_t i = 0; i < partial; ++i)
-        running.push_back({sums, i});
-    }
-    return foldTerms(e, name + what, running.size(), kind, side, e.f32,
-                     [&](Tree &t, int64_t i) {
-                       return t.read(running[i].first, running[i].second);
-                     });
+    Side side = Emitter::sideOf(plan.scores[0]);
+    int64_t count = std::min(kBlock, plan.context);
+    Value running = e.temporary(name + what.str(), side, count);
+    overBlocks(what, 1, [&](Tree &t, int64_t first) {
+      Value value = term(t, first);
+      if (first)
+        value = t.alu(kind, value, t.read(running, 0, 1));
+      else if (value.getDefiningOp<ReadOp>())
+        value = t.alu(AluKind::Pass, value);
+      t.write(value, running, 0, 1);
+    });
+    return foldTerms(e, name + what, count, kind, side, e.f32,
+                     [&](Tree &t, int64_t i) { return t.read(running, i); });
   }
 
-  int64_t positionsOf(int64_t strand) const {
-    return (plan.context - strand + kStrands - 1) / kStrands;
+  Value readScore(Tree &t, int64_t first) {
+    return t.read(plan.scores[half(first)], place(first), 1);
+  }
+
+  /// A buffer of powers for each of those who read them: both do in each cycle.
+  enum Reader { Total, Values };
+  Value readPower(Tree &t, Reader reader, int64_t first) {
+    return t.read(plan.powers[reader][half(first)], place(first), 1);
   }
 
   void raisePowers(Value largest) {
-    for (int64_t strand = 0; strand < kStrands; ++strand)
-      if (positionsOf(strand))
-        e.cluster(
-            name + ".powers",
-            [&](Tree &t) {
-              Value below =
-                  t.sub(t.read(plan.scores, strand, kStrands), t.read(largest));
-              t.write(t.alu(AluKind::Exp2, below), plan.powers, strand,
-                      kStrands);
-            },
-            positionsOf(strand), kStrands);
+    overBlocks(".powers", 1, [&](Tree &t, int64_t first) {
+      Value below = t.sub(readScore(t, first), t.read(largest));
+      Value power = t.alu(AluKind::Exp2, below);
+      for (Reader reader : {Total, Values})
+        t.write(power, plan.powers[reader][half(first)], place(first), 1);
+    });
   }
 
   void attend(Value query, Value result) {
     scorePositions(query);
     Value largest =
         overPositions(".largest", AluKind::Max, [&](Tree &t, int64_t first) {
-          return t.read(plan.scores, first, kStrands);
+          return readScore(t, first);
         });
     raisePowers(largest);
     Value total =
         overPositions(".total", AluKind::Add, [&](Tree &t, int64_t first) {
-          return t.read(plan.powers, first, kStrands);
+          return readPower(t, Total, first);
         });
     Value weighted =
         overPositions(".values", AluKind::Add, [&](Tree &t, int64_t first) {
-          return t.mul(t.read(plan.powers, first, kStrands),
-                       t.read(state.values, first * vectors + vector,
-                              kStrands * vectors));
+          return t.mul(readPower(t, Values, first),
+                       t.read(state.values, first * vectors + vector, vectors));
         });
     e.cluster(name, [&](Tree &t) {
       t.write(t.mul(t.read(weighted), t.inverse(t.read(total), t.read(total))),

@@ -14,7 +14,9 @@ struct AttentionPlan {
   Map position;                ///< rows of a state buffer: position * vectors
   Map visibility;              ///< rows of the table below
   mlir::Value hidden; ///< 0 for what is seen, else a large negative number
-  mlir::Value scores, powers;           ///< [context]
+  /// Of the positions of even blocks, and of odd ones; powers twice.
+  std::array<mlir::Value, 2> scores;
+  std::array<std::array<mlir::Value, 2>, 2> powers;
   std::array<mlir::Value, 2> low, high; ///< query weights, bytes of f16
 };
 
@@ -32,6 +34,8 @@ struct LayerState {
 
 Row turn(Emitter &e, llvm::StringRef name, Row x, const Angles &angles);
 
+/// Room for the scores of all positions.
+void makeScores(Emitter &e, AttentionPlan &plan);
 LayerState makeState(Emitter &e, const AttentionPlan &plan, int64_t layer);
 void append(Emitter &e, const AttentionPlan &plan, const LayerState &state,
             Row keys, Row values);

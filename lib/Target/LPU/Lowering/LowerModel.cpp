@@ -268,8 +268,7 @@ private:
 
   /// What attention of every layer shares.
   LogicalResult makeTables(int64_t context) {
-    attention.scores = e.temporary("scores", kHome, context);
-    attention.powers = e.temporary("powers", Side::West, context);
+    makeScores(e, attention);
     for (Side side : {Side::West, Side::East}) {
       attention.low[int(side)] =
           e.temporary("query.low", side, e.width(), e.i8);
