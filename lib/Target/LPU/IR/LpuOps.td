@@ -122,8 +122,9 @@ def LPU_InterfaceOp : LPU_Op<"interface", [AttrSizedOperandSegments,
     * (interface_c2) there are as many low keys and values as high keys, and as many
       copies or none; they are state buffers, keys of f16, values of f32, with a vector
       for each position at least.
-    * (interface_c3) heads and dims have a number for each lane of the machine, or neither
-      is there.
+    * (interface_c3) heads and dims have a number for each lane of the machine, or for each
+      part of a layer's state, one after the other, whose keys follow one another, too; or
+      neither is there.
 
     Example:
     ```mlir

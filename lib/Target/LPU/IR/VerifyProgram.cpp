@@ -246,11 +246,17 @@ LogicalResult ProgramVerifier::verifyInterface(InterfaceOp interface) {
   if (bool(heads) != bool(interface.getDimsAttr()))
     return interface.emitOpError() << "has " << (heads ? "heads" : "dims")
                                    << " without " << (heads ? "dims" : "heads");
-  for (IndicesAttr list : {heads, interface.getDimsAttr()})
-    if (list && int64_t(list.getValues().size()) != lanes)
+  for (IndicesAttr list : {heads, interface.getDimsAttr()}) {
+    int64_t named = list ? list.getValues().size() : lanes;
+    if (named == 0 || named % lanes)
       return interface.emitOpError()
-             << "names heads or dims of " << list.getValues().size()
-             << " lanes, machine " << machine.name << " has " << lanes;
+             << "names heads or dims of " << named << " lanes, machine "
+             << machine.name << " has " << lanes;
+    int64_t parts = named / lanes, states = interface.getHigh().size();
+    if (states % parts)
+      return interface.emitOpError()
+             << "has " << states << " keys for layers of " << parts << " parts";
+  }
   return success();
 }
 

@@ -272,6 +272,18 @@ lpu.program @interface_c3_heads machine "tsp1" {
 }
 
 // -----
+lpu.program @interface_c3_parts machine "tsp1" {
+  %t = lpu.buffer input "t" east : <1 x i32>
+  %p = lpu.buffer input "p" east : <1 x i32>
+  %l = lpu.buffer output "l" east : <1 x f32>
+  %k = lpu.buffer state "k" east : <8 x f16>
+  %v = lpu.buffer state "v" east : <8 x f32>
+  // expected-error @+1 {{has 1 keys for layers of 2 parts}}
+  lpu.interface token %t position %p logits %l keys %k and %k values %v heads <0 to 639> dims <0 to 639>
+    : <1 x i32>, <1 x i32>, <1 x f32> keys !lpu.vectors<8 x f16> and !lpu.vectors<8 x f16> values !lpu.vectors<8 x f32>
+}
+
+// -----
 lpu.program @boundary_c1 machine "tsp1" {
   %s = lpu.buffer output "s" east : <2 x f32>
   // expected-error @+1 {{has a score of 2 vectors of 'f32' in output buffer, must be 1 of f32 in output buffer}}
