@@ -219,8 +219,6 @@ uint32_t ClusterPlacer::optionsOf(const Choice &choice,
                       : streamsOf(choice.index, placement);
 }
 
-/// Activations come between two loads of their plane: on the streams of those,
-/// they leave the other plane's alone.
 /// An activation comes on a stream of its own plane's loads, which wait for it
 /// anyway. A loop that is longer than a load keeps to one block, so that loads find
 /// another one free.

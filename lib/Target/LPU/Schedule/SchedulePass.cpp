@@ -50,7 +50,7 @@ LogicalResult SchedulePass::schedule(ProgramOp op) {
   // What is urgent is what much comes behind; how much that counts against
   // starting soon is tried.
   std::optional<Schedule> best;
-  for (double urgency : {1.0, 0.25, 0.0}) {
+  for (double urgency : {4.0, 1.0, 0.0}) {
     Schedule schedule;
     if (failed(Scheduler(program, urgency).run(schedule)))
       return failure();
