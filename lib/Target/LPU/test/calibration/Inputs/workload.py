@@ -299,39 +299,56 @@ def gemm(p, m, k, n):
 
 
 def gemv(p, k, n, trellis):
-    """Tiles by turns on the sides and planes; a sum waits in memory while the other
-    outputs have their turn."""
+    """Two tiles of inputs at once on the planes of one side, sides by turns; a sum
+    waits in memory while the other outputs have their turn. If tiles of inputs are
+    odd, the last one comes first and alone."""
     inner, outer = tiles_of(k), tiles_of(n)
     vectors = WIDTH // 16 * 7 if trellis else WIDTH
-    places = [(side, half) for half in range(2) for side in SIDES]
-    x = {side: p.buffer("input", "x", side, inner, "i8") for side in SIDES}
-    weights = [
-        p.buffer("parameter", f"w{half}", side, (inner * outer + 3 - i) // 4 * vectors, "i8")
-        for i, (side, half) in enumerate(places)
-    ]
+    steps = [[inner - 1]] * (inner % 2) + [[2 * i, 2 * i + 1] for i in range(inner // 2)]
+    # Of each product, its outputs, its inputs, and on which sides they are multiplied.
+    turns = [(step, tiles, output) for step, tiles in enumerate(steps) for output in range(outer)]
+    halves = [turn // 2 % 2 if len(turns[turn][1]) == 1 else 0 for turn in range(len(turns))]
+    count = {(side, half): 0 for side in SIDES for half in range(2)}
+    places = []
+    for turn, (_, tiles, _) in enumerate(turns):
+        own = []
+        for i in range(len(tiles)):
+            place = (SIDES[turn % 2], (halves[turn] + i) % 2)
+            own.append((place, count[place] * vectors))
+            count[place] += 1
+        places.append(own)
+    x = {
+        (side, half): p.buffer("input", "x", side, inner, "i8") for side in SIDES for half in range(2)
+    }
+    weights = {
+        place: p.buffer("parameter", f"w{place[1]}", place[0], tiles * vectors, "i8")
+        for place, tiles in count.items()
+    }
     # Of each output, where it is and which one there.
     own = [(SIDES[o % 2], o // 2) for o in range(outer)]
-    count = {side: sum(s == side for s, _ in own) for side in SIDES}
-    scales = {side: p.buffer("parameter", "scale", side, count[side], "f32") for side in SIDES}
+    outputs = {side: sum(s == side for s, _ in own) for side in SIDES}
+    scales = {side: p.buffer("parameter", "scale", side, outputs[side], "f32") for side in SIDES}
     sums = {
-        (side, turn): p.buffer("temporary", "sum", side, count[side], "i32")
+        (side, turn): p.buffer("temporary", "sum", side, outputs[side], "i32")
         for side in SIDES
         for turn in range(2)
     }
-    y = {side: p.buffer("output", "y", side, count[side], "f32") for side in SIDES}
-    for tile in range(inner * outer):
-        step, output = divmod(tile, outer)
-        from_side, _ = places[tile % 4]
+    y = {side: p.buffer("output", "y", side, outputs[side], "f32") for side in SIDES}
+    for (step, tiles, output), parts in zip(turns, places):
         side, index = own[output]
-        installed = p.install("w", weights[tile % 4], tile // 4 * vectors, trellis)
+        installed = [p.install("w", weights[place], first, trellis) for place, first in parts]
 
         def product(t):
-            value = t.multiply(t.read(x[from_side], step), installed)
+            values = [
+                t.multiply(t.read(x[place], tile), w)
+                for (place, _), tile, w in zip(parts, tiles, installed)
+            ]
+            value = t.alu("add", *values) if len(values) > 1 else values[0]
             if step:
                 value = t.alu("add", value, t.read(sums[side, (step - 1) % 2], index))
-            if step + 1 < inner:
-                if not step:
-                    value = t.alu("pass", value)
+            elif len(values) == 1:
+                value = t.alu("pass", value)
+            if step + 1 < len(steps):
                 return t.write(value, (sums[side, step % 2], index, 0))
             value = t.alu("cvt", value, element="f32")
             t.write(t.alu("mul", value, t.read(scales[side], index)), (y[side], index, 0))
