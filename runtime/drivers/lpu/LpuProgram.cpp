@@ -1,5 +1,6 @@
 //===- LpuProgram.cpp - a program, loaded into a simulated chip -----------===//
 #include "LpuProgram.h"
+#include "Leaver.h"
 
 #include <algorithm>
 #include <cstring>
@@ -72,13 +73,48 @@ Status ProgramRunner::checkHostBuffer(int32_t index, const char *what,
   return Status();
 }
 
+/// Each exit is a segment with a score, between one that comes before it and one
+/// for tokens that left, behind which others go on.
+Status ProgramRunner::checkExits(const fb::Exits *exits) const {
+  if (exits && exits->state() != fb::ExitState::Propagate)
+    return makeStatus(MOERT_INCOMPATIBLE,
+                      "has exits from which tokens go on later, the lpu driver "
+                      "knows none");
+  const auto &segments = *program().segments();
+  uint32_t asking = 0;
+  for (flatbuffers::uoffset_t i = 0; i < segments.size(); ++i) {
+    const Segment &segment = *segments[i];
+    if (segment.score() == -1)
+      continue;
+    ++asking;
+    if (i == 0 || i + 2 >= segments.size() || segments[i + 1]->score() != -1)
+      return makeStatus(MOERT_DATA_LOSS, "segment ",
+                        segment.name()->string_view(),
+                        " has a score, but is no exit's");
+    const bool isThere = segment.score() >= 0 &&
+                         uint32_t(segment.score()) < program().buffers()->size();
+    const Buffer *buffer =
+        isThere ? program().buffers()->Get(uint32_t(segment.score())) : nullptr;
+    if (!buffer || buffer->kind() != BufferKind::Output ||
+        buffer->type() != MOERT_LPU_F32 || buffer->count() != 1)
+      return makeStatus(MOERT_DATA_LOSS, "the score of segment ",
+                        segment.name()->string_view(), " is buffer ",
+                        segment.score(), ", which holds no score");
+  }
+  const uint32_t wanted = exits ? exits->exits()->size() : 0;
+  if (asking == wanted)
+    return Status();
+  return makeStatus(MOERT_DATA_LOSS, "has a program with ", asking,
+                    " exits, the model has ", wanted);
+}
+
 /// Whether the program takes and gives what the module says it does.
 Status ProgramRunner::checkInterface(const fb::Module &module) {
   const fb::Model &model = *module.model();
-  if (module.exits() || module.schedule())
+  if (module.schedule())
     return makeStatus(MOERT_INCOMPATIBLE,
-                      "has exits or fetches of experts, the lpu driver runs "
-                      "programs that have neither");
+                      "fetches experts, the lpu driver has them all in memory");
+  MOERT_RETURN_IF_ERROR(checkExits(module.exits()));
   if (program().vocabulary() != uint64_t(model.vocabulary()))
     return makeStatus(MOERT_DATA_LOSS, "has logits of ", program().vocabulary(),
                       " tokens, the model's vocabulary is ",
@@ -175,23 +211,57 @@ Status ProgramRunner::readLogits(float *out) const {
   return Status();
 }
 
-/// A step takes the cycles that the compiler said; anything else is a defect of
-/// one of the two.
-Status ProgramRunner::runSegments(void (*trace)(void *host, int64_t op),
+/// It takes the cycles that the compiler said; anything else is a defect of one of
+/// the two.
+Status ProgramRunner::runSegment(uint32_t index) {
+  const Segment &segment = *program().segments()->Get(index);
+  Result result;
+  MOERT_RETURN_IF_ERROR(simulator->run(index, result, /*first=*/index == 0));
+  if (result.cycles != segment.cycles())
+    return makeStatus(MOERT_INTERNAL, "segment ",
+                      segment.name()->string_view(), " took ", result.cycles,
+                      " cycles, the compiler predicted ", segment.cycles());
+  cycles += result.cycles;
+  predictedCycles += segment.cycles();
+  countUnits(result);
+  return Status();
+}
+
+Status ProgramRunner::readScore(int32_t buffer, float *out) const {
+  const auto lanes = size_t(width());
+  std::vector<uint8_t> bytes(4 * lanes);
+  MOERT_RETURN_IF_ERROR(simulator->readVectors(
+      size_t(buffer), 0, 1, std::as_writable_bytes(std::span(bytes))));
+  uint32_t bits = 0;
+  for (size_t plane = 0; plane < 4; ++plane)
+    bits |= uint32_t(bytes[plane * lanes]) << 8 * plane;
+  std::memcpy(out, &bits, sizeof(bits));
+  return Status();
+}
+
+/// Of a step that has exits, those pieces that are for this token.
+Status ProgramRunner::runSegments(const moert_abi_exits_t *exits,
+                                  void (*trace)(void *host, int64_t op),
                                   void *host) {
-  for (flatbuffers::uoffset_t i = 0; i < program().segments()->size(); ++i) {
-    if (trace)
+  Leaver token(exits);
+  int64_t exit = 0;
+  bool isForLeft = false; // the segment, behind one with a score
+  for (uint32_t i = 0; i < program().segments()->size(); ++i) {
+    const int32_t score = program().segments()->Get(i)->score();
+    const bool isAsking = score != -1;
+    const bool runs =
+        isAsking ? token.asks() : isForLeft == token.hasLeft();
+    if (runs && trace)
       trace(host, i);
-    const Segment &segment = *program().segments()->Get(i);
-    Result result;
-    MOERT_RETURN_IF_ERROR(simulator->run(i, result, /*first=*/i == 0));
-    if (result.cycles != segment.cycles())
-      return makeStatus(MOERT_INTERNAL, "segment ",
-                        segment.name()->string_view(), " took ", result.cycles,
-                        " cycles, the compiler predicted ", segment.cycles());
-    cycles += result.cycles;
-    predictedCycles += segment.cycles();
-    countUnits(result);
+    if (runs)
+      MOERT_RETURN_IF_ERROR(runSegment(i));
+    if (isAsking) {
+      float value = 0;
+      if (runs)
+        MOERT_RETURN_IF_ERROR(readScore(score, &value));
+      token.decide(exit++, value);
+    }
+    isForLeft = isAsking;
   }
   return Status();
 }
@@ -200,6 +270,8 @@ Status ProgramRunner::runRow(const moert_abi_forward_t &args, int64_t row,
                              void (*trace)(void *host, int64_t op),
                              void *host) {
   auto *memory = static_cast<uint32_t *>(args.kv[args.sequences[row]]);
+  const moert_abi_exits_t *exits =
+      fb::GetModule(metadata.data())->exits() ? args.exits : nullptr;
   const int64_t position = args.positions[row];
   if (position >= int64_t(program().context()))
     return makeStatus(MOERT_OUT_OF_RANGE, "position ", position,
@@ -209,7 +281,7 @@ Status ProgramRunner::runRow(const moert_abi_forward_t &args, int64_t row,
       state->bring(memory, args.kv_capacity, position, *simulator));
   MOERT_RETURN_IF_ERROR(writeSplat(program().token(), args.tokens[row]));
   MOERT_RETURN_IF_ERROR(writeSplat(program().position(), int32_t(position)));
-  MOERT_RETURN_IF_ERROR(runSegments(trace, host));
+  MOERT_RETURN_IF_ERROR(runSegments(exits, trace, host));
   ++rows;
   MOERT_RETURN_IF_ERROR(
       state->keep(memory, args.kv_capacity, position, *simulator));
@@ -223,6 +295,10 @@ Status ProgramRunner::runRow(const moert_abi_forward_t &args, int64_t row,
 Status ProgramRunner::forward(const moert_abi_forward_t &args,
                               void (*trace)(void *host, int64_t op),
                               void *host) {
+  // Rows ask one after the other, which exits of a batch cannot.
+  if (fb::GetModule(metadata.data())->exits() && args.rows != 1)
+    return makeStatus(MOERT_INVALID_ARGUMENT, "a batch of ", args.rows,
+                      " rows, a program with exits takes 1");
   MOERT_RETURN_IF_ERROR(prepare(args));
   for (int64_t row = 0; row < args.rows; ++row) {
     Status status = runRow(args, row, trace, host);

@@ -25,12 +25,16 @@ public:
 
 private:
   Status checkInterface(const fb::Module &module);
+  Status checkExits(const fb::Exits *exits) const;
   Status checkHostBuffer(int32_t index, const char *what,
                          uint64_t count) const;
   Status prepare(const moert_abi_forward_t &args);
   Status runRow(const moert_abi_forward_t &args, int64_t row,
                 void (*trace)(void *host, int64_t op), void *host);
-  Status runSegments(void (*trace)(void *host, int64_t op), void *host);
+  Status runSegments(const moert_abi_exits_t *exits,
+                     void (*trace)(void *host, int64_t op), void *host);
+  Status runSegment(uint32_t index);
+  Status readScore(int32_t buffer, float *out) const;
   Status writeSplat(int32_t buffer, int32_t value);
   Status readLogits(float *out) const;
   void countUnits(const Result &result);

@@ -275,6 +275,58 @@ TEST(LpuDriver, LanesOfOneElementAreOne) {
   }
 }
 
+/// A module with an exit at which tokens of 2 or more leave.
+ModuleSpec leaving(StepSpec step = {}) {
+  step.hasExit = true;
+  ModuleSpec spec = moduleOf(std::move(step));
+  spec.layers = 2;
+  spec.operations = {"step", "ask", "left", "rest"};
+  spec.exits.emplace();
+  spec.exits->places = {{1, 2.0}};
+  return spec;
+}
+
+TEST(LpuDriver, TokensMayLeave) {
+  Fixture f(leaving());
+  ASSERT_EQ(f.create(), "ok");
+  std::vector<int32_t> layers(3);
+  f.batch.layers_run = layers.data();
+  ASSERT_EQ(f.forward({{1, 0, 0}, {3, 0, 1}, {1, 0, 2}}), "ok");
+  EXPECT_THAT(layers, testing::ElementsAre(2, 1, 2));
+  EXPECT_EQ(f.row(0)[0], moert::test::bias[0] + 2 * 1 + 0);
+  EXPECT_EQ(f.row(1)[0], moert::test::bias[0] + 2 * 4 + 3); // the token
+  EXPECT_EQ(f.row(2)[0], moert::test::bias[0] + 2 * 5 + 2); // the position
+  // Whose logits nobody wants does not ask, and runs fewer cycles.
+  const uint64_t before = f.stats().device_cycles;
+  ASSERT_EQ(f.forward({{3, 0, 3}}, {}), "ok");
+  const uint64_t without = f.stats().device_cycles - before;
+  ASSERT_EQ(f.forward({{1, 0, 4}}), "ok");
+  EXPECT_LT(without, f.stats().device_cycles - before - without);
+  EXPECT_EQ(f.stats().device_cycles, f.stats().predicted_cycles);
+}
+
+TEST(LpuDriver, RefusesExitsThatAreNone) {
+  ModuleSpec spec = leaving();
+  spec.exits->state = 1;
+  EXPECT_EQ(Direct(spec).load(), "m.moe: has exits from which tokens go on "
+                                 "later, the lpu driver knows none");
+  spec = leaving();
+  spec.exits.reset();
+  EXPECT_EQ(Direct(spec).load(),
+            "m.moe: has a program with 1 exits, the model has 0");
+  StepSpec step;
+  step.score = 4;
+  EXPECT_EQ(Direct(leaving(step)).load(), "ok");
+  step.score = 5;
+  EXPECT_EQ(Direct(leaving(step)).load(),
+            "m.moe: the score of segment ask is buffer 5, which holds no "
+            "score");
+  step.score = 9;
+  EXPECT_EQ(Direct(leaving(step)).load(),
+            "m.moe: the score of segment ask is buffer 9, which holds no "
+            "score");
+}
+
 //===-- What is refused ---------------------------------------------------===//
 
 TEST(LpuDriver, RefusesAnotherInstructionSet) {
@@ -348,8 +400,8 @@ TEST(LpuDriver, RefusesAnotherModel) {
             "m.moe: has logits of 4 tokens, the model's vocabulary is 5");
   EXPECT_EQ(loadOf([](ModuleSpec &s) { s.codeContext = 9; }),
             "m.moe: has states of 8 positions, the module's context is 9");
-  EXPECT_EQ(loadOf([](ModuleSpec &s) { s.kvLayers = 2; }),
-            "m.moe: has states of 1 layers, the model has 2");
+  EXPECT_THAT(loadOf([](ModuleSpec &s) { s.kvLayers = 2; }),
+              StartsWith("m.moe: has states of 1 layers, the model has 2"));
   EXPECT_EQ(loadOf([](ModuleSpec &s) { s.kvHeadSize = 2; }),
             "m.moe: has 1 elements of a position's state, the model has 2");
   EXPECT_THAT(loadOf([](ModuleSpec &s) {
@@ -357,7 +409,7 @@ TEST(LpuDriver, RefusesAnotherModel) {
                 s.exits->places = {{1, 0.5}};
                 s.layers = 2;
               }),
-              HasSubstr("has exits or fetches of experts"));
+              HasSubstr("has a program with 0 exits, the model has 1"));
 }
 
 TEST(LpuDriver, RefusesAnInterfaceThatIsNone) {

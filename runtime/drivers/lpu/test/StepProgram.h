@@ -7,6 +7,9 @@
 //
 // so rows behind the position must be zero, and rows before it what earlier steps
 // of the same sequence stored. Bias is parameter 0, f32 [4].
+//
+// With an exit, its score is the token; the logits of a token that left are more by
+// the token, those of the others by the position.
 //===----------------------------------------------------------------------===//
 #ifndef MOERT_DRIVERS_LPU_TEST_STEPPROGRAM_H
 #define MOERT_DRIVERS_LPU_TEST_STEPPROGRAM_H
@@ -23,6 +26,8 @@ struct StepSpec {
   int layers = 1;
   uint32_t keyHigh = 6, keyLow = 7, value = 3;
   std::vector<int32_t> heads = repeated(0), dims = repeated(0);
+  bool hasExit = false;
+  int32_t score = 8;
   bool lopsided = false;    ///< lane 3 stores 0 for the token
   uint64_t wrongCycles = 0; ///< added to those that the segment says
   std::string machineName;  ///< empty: the machine's own
@@ -57,6 +62,8 @@ public:
   explicit StepProgram(StepSpec given = {}, std::string machine = machineText())
       : spec(std::move(given)), builder(std::move(machine)) {
     addBuffers();
+    if (spec.hasExit)
+      addPieces();
     uint64_t time = 100;
     for (uint16_t row = 0; row < rows; ++row, time += 160) {
       storeValue(row, time);
@@ -67,18 +74,26 @@ public:
   }
 
   std::vector<char> bytes() {
-    std::vector<std::byte> plain = builder.bytes();
-    SimulatorOptions options;
-    options.record = true;
-    RunOutcome outcome = builder.runBytes(plain, options);
-    if (!outcome.error.empty())
-      throw std::runtime_error(outcome.error);
-    cycles = outcome.result.cycles;
-    plain = builder.bytes(&outcome.simulator->recorded());
-    return finish(*GetProgram(plain.data()));
+    std::vector<std::vector<std::byte>> plain = {builder.bytes()};
+    for (const TestProgram &piece : pieces)
+      plain.push_back(piece.bytes());
+    segmentCycles.assign(plain.size(), 0);
+    const std::vector<char> silent = finish(plain, StepSpec());
+    // Tokens that stay and tokens that leave run different pieces.
+    std::vector<Recorded> recorded(plain.size());
+    if (spec.hasExit)
+      record(silent, {0, 1, 2}, recorded);
+    record(silent, spec.hasExit ? std::vector<size_t>{0, 1, 3}
+                                : std::vector<size_t>{0}, recorded);
+    plain = {builder.bytes(&recorded[0])};
+    for (size_t i = 0; i < pieces.size(); ++i)
+      plain.push_back(pieces[i].bytes(&recorded[i + 1]));
+    cycles = segmentCycles[0];
+    return finish(plain, spec);
   }
 
-  uint64_t cycles = 0; ///< of a step
+  uint64_t cycles = 0; ///< of a step without exits
+  std::vector<uint64_t> segmentCycles;
 
 private:
   static constexpr uint16_t rows = 8;
@@ -109,6 +124,52 @@ private:
     words("key_low", BufferKind::State, MOERT_LPU_F16, rows, 28, 2);
   }
 
+  /// What a token runs that asks, that left, and that goes on.
+  void addPieces() {
+    BufferSpec score;
+    score.name = "score", score.kind = BufferKind::Output;
+    score.type = MOERT_LPU_F32, score.slices = {32, 33, 34, 35};
+    builder.buffer(score);
+    pieces.assign(3, builder);
+    read(pieces[0], 0, 4, 0, 8, 100);
+    pieces[0].alu(0).at(100, convert(MOERT_LPU_I32, MOERT_LPU_F32, W(8), E(0)));
+    write(pieces[0], 32, 4, 0, 0, 100);
+    addNumber(pieces[1], /*slice=*/0);
+    addNumber(pieces[2], /*slice=*/4);
+  }
+  /// sum += f32 of the vector in that slice.
+  void addNumber(TestProgram &piece, uint8_t slice) {
+    read(piece, slice, 4, 0, 8, 100);
+    read(piece, 16, 4, 0, 0, 103);
+    piece.alu(0).at(100, convert(MOERT_LPU_I32, MOERT_LPU_F32, W(8)));
+    piece.alu(3).at(103, binary(MOERT_LPU_ADD, MOERT_LPU_F32, fromAlu(0), W(0),
+                                E(0)));
+    write(piece, 16, 4, 0, 0, 103);
+  }
+
+  void record(const std::vector<char> &program,
+              const std::vector<size_t> &path,
+              std::vector<Recorded> &recorded) {
+    SimulatorOptions options;
+    options.record = true;
+    std::unique_ptr<Simulator> simulator;
+    auto check = [](Status status) {
+      if (status)
+        throw std::runtime_error(status.message());
+    };
+    check(Simulator::create(std::as_bytes(std::span(program)), options,
+                            &simulator));
+    for (const auto &[buffer, bytes] : builder.contents)
+      check(simulator->writeVectors(buffer, 0, builder.buffers[buffer].count,
+                                    std::as_bytes(std::span(bytes))));
+    for (size_t segment : path) {
+      Result result;
+      check(simulator->run(segment, result, segment == 0));
+      segmentCycles[segment] = result.cycles;
+      recorded[segment] = simulator->recorded();
+    }
+  }
+
   /// Vector i is i in each lane.
   void addNumbers(BufferSpec &buffer) {
     for (uint32_t i = 0; i < buffer.count && !spec.lopsided; ++i)
@@ -125,18 +186,26 @@ private:
   /// vector from streams that flow west.
   void read(uint8_t slice, int planes, uint16_t row, int stream,
             uint64_t time) {
+    read(builder, slice, planes, row, stream, time);
+  }
+  static void read(TestProgram &to, uint8_t slice, int planes, uint16_t row,
+                   int stream, uint64_t time) {
     const uint64_t column = 1 + slice / 4;
     for (int plane = 0; plane < planes; ++plane)
-      builder.read(East, slice + plane)
+      to.read(East, slice + plane)
           .at(time - 5 - column,
               lpu::test::read(row, uint8_t(W(stream + plane))));
   }
   /// The same for what an ALU that is issued at `time` puts onto streams.
   void write(uint8_t slice, int planes, uint16_t row, int stream,
              uint64_t time) {
+    write(builder, slice, planes, row, stream, time);
+  }
+  static void write(TestProgram &to, uint8_t slice, int planes, uint16_t row,
+                    int stream, uint64_t time) {
     const uint64_t column = 1 + slice / 4;
     for (int plane = 0; plane < planes; ++plane)
-      builder.write(East, slice + plane)
+      to.write(East, slice + plane)
           .at(time + 2 + column,
               lpu::test::write(uint8_t(E(stream + plane)), row));
   }
@@ -185,14 +254,14 @@ private:
     write(16, 4, 0, 0, t);
   }
 
-  flatbuffers::Offset<Buffer> copyBuffer(flatbuffers::FlatBufferBuilder &fbb,
-                                         const BufferSpec &b) const {
+  static flatbuffers::Offset<Buffer> copyBuffer(flatbuffers::FlatBufferBuilder &fbb,
+                                         const BufferSpec &b, const StepSpec &as) {
     std::vector<flatbuffers::Offset<Load>> loads;
     if (b.kind == BufferKind::Parameter)
       loads.push_back(CreateLoadDirect(
-          fbb, spec.first, spec.parameter, uint8_t(spec.matrix), spec.field,
-          spec.transposed, &spec.rows, &spec.columns,
-          spec.factors.empty() ? nullptr : &spec.factors));
+          fbb, as.first, as.parameter, uint8_t(as.matrix), as.field,
+          as.transposed, &as.rows, &as.columns,
+          as.factors.empty() ? nullptr : &as.factors));
     return CreateBufferDirect(
         fbb, b.name.c_str(), b.kind, uint8_t(b.type), b.count, uint16_t(b.chip),
         uint8_t(b.hemisphere), &b.slices, b.row, b.step,
@@ -210,35 +279,45 @@ private:
     return CreateTrackDirect(fbb, t.chip(), t.kind(), t.hemisphere(), t.index(),
                              &words, &claims, &uses, t.resident());
   }
-  /// What the builder made, with loads and the interface of a model.
-  std::vector<char> finish(const Program &plain) const {
+  /// What the builders made, with loads and the interface of a model.
+  std::vector<char>
+  finish(const std::vector<std::vector<std::byte>> &parts,
+         const StepSpec &as) const {
+    const Program &plain = *GetProgram(parts[0].data());
     flatbuffers::FlatBufferBuilder fbb;
     std::vector<flatbuffers::Offset<Buffer>> buffers;
     for (const BufferSpec &buffer : builder.buffers)
-      buffers.push_back(copyBuffer(fbb, buffer));
-    std::vector<flatbuffers::Offset<Track>> tracks;
-    for (const Track *track : *plain.segments()->Get(0)->tracks())
-      tracks.push_back(copyTrack(fbb, *track));
-    std::vector<flatbuffers::Offset<Segment>> segments = {CreateSegmentDirect(
-        fbb, "step", &tracks, cycles + spec.wrongCycles)};
+      buffers.push_back(copyBuffer(fbb, buffer, as));
+    std::vector<flatbuffers::Offset<Segment>> segments;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      std::vector<flatbuffers::Offset<Track>> tracks;
+      const Program &part = *GetProgram(parts[i].data());
+      for (const Track *track : *part.segments()->Get(0)->tracks())
+        tracks.push_back(copyTrack(fbb, *track));
+      const char *names[] = {"step", "ask", "left", "rest"};
+      segments.push_back(CreateSegmentDirect(
+          fbb, names[i], &tracks, segmentCycles[i] + as.wrongCycles,
+          /*outputs=*/0, i == 1 ? as.score : -1));
+    }
     std::vector<flatbuffers::Offset<LayerState>> layers;
-    for (int i = 0; i < spec.layers; ++i)
+    for (int i = 0; i < as.layers; ++i)
       layers.push_back(
-          CreateLayerState(fbb, spec.keyHigh, spec.keyLow, spec.value));
-    std::string name = spec.machineName.empty() ? plain.machine_name()->str()
-                                                : spec.machineName;
+          CreateLayerState(fbb, as.keyHigh, as.keyLow, as.value));
+    std::string name = as.machineName.empty() ? plain.machine_name()->str()
+                                                : as.machineName;
     FinishProgramBuffer(
         fbb, CreateProgramDirect(
                  fbb, name.c_str(), plain.machine()->c_str(), 1, nullptr,
-                 &buffers, &segments, spec.token, spec.position, spec.logits,
-                 spec.nextToken, spec.vocabulary, spec.context, &layers,
-                 &spec.heads, &spec.dims));
+                 &buffers, &segments, as.token, as.position, as.logits,
+                 as.nextToken, as.vocabulary, as.context, &layers,
+                 &as.heads, &as.dims));
     auto *begin = reinterpret_cast<const char *>(fbb.GetBufferPointer());
     return std::vector<char>(begin, begin + fbb.GetSize());
   }
 
   StepSpec spec;
   TestProgram builder;
+  std::vector<TestProgram> pieces; ///< behind it, with an exit
 };
 
 } // namespace moert::lpu::test
