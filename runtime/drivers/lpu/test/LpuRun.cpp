@@ -5,6 +5,9 @@
 // cycles, predicted and simulated, and how much the matrix units had to do.
 //   --time-only   no data
 //   --seed N      other numbers
+//   --dump DIR    what is in each buffer that the host writes or reads, after
+//   the
+//                 run, into DIR/NUMBER-NAME.bin: byte planes, vector by vector
 //===----------------------------------------------------------------------===//
 #include "Simulator/Simulator.h"
 #include <algorithm>
@@ -34,7 +37,9 @@ int fail(const char *file, const std::string &what) {
   return 1;
 }
 
-/// Small numbers of the buffer's type; an f32 is between -1 and 1.
+/// Small numbers of the buffer's type. An f32 is between -1 and 1, but as a
+/// parameter, which scales sums of int8 products, so small that they come out
+/// like that.
 std::vector<std::byte> contentsOf(const Buffer &buffer, size_t vectorBytes,
                                   std::mt19937 &random) {
   std::vector<std::byte> bytes(buffer.count() * vectorBytes);
@@ -49,12 +54,42 @@ std::vector<std::byte> contentsOf(const Buffer &buffer, size_t vectorBytes,
   for (size_t v = 0; v < buffer.count(); ++v)
     for (size_t lane = 0; lane < width; ++lane) {
       float value = float(int(random() % 2001) - 1000) / 1000;
+      if (buffer.kind() == BufferKind::Parameter)
+        value *= 1e-5f;
       uint32_t bits;
       std::memcpy(&bits, &value, sizeof(bits));
       for (size_t p = 0; p < 4; ++p)
         bytes[(v * 4 + p) * width + lane] = std::byte(bits >> 8 * p);
     }
   return bytes;
+}
+
+bool isOfHost(const Buffer &buffer) {
+  return buffer.kind() == BufferKind::Parameter ||
+         buffer.kind() == BufferKind::Input ||
+         buffer.kind() == BufferKind::State;
+}
+
+/// Empty, or what went wrong.
+std::string dump(const Simulator &simulator, const std::string &folder) {
+  const auto &buffers = *simulator.program().buffers();
+  for (unsigned b = 0; b < buffers.size(); ++b) {
+    const Buffer &buffer = *buffers.Get(b);
+    if (!isOfHost(buffer) && buffer.kind() != BufferKind::Output)
+      continue;
+    std::vector<std::byte> bytes(buffer.count() * simulator.vectorBytes(b));
+    Status status = simulator.readVectors(b, 0, buffer.count(), bytes);
+    if (!status.ok())
+      return status.message();
+    std::string path =
+        folder + "/" + std::to_string(b) + "-" + buffer.name()->str() + ".bin";
+    std::ofstream out(path, std::ios::binary);
+    out.write(reinterpret_cast<const char *>(bytes.data()),
+              std::streamsize(bytes.size()));
+    if (!out)
+      return path + " cannot be written";
+  }
+  return {};
 }
 
 double percent(uint64_t busy, uint64_t cycles, int64_t units) {
@@ -65,12 +100,14 @@ double percent(uint64_t busy, uint64_t cycles, int64_t units) {
 
 int main(int argc, char **argv) {
   SimulatorOptions options;
-  const char *file = nullptr;
+  const char *file = nullptr, *folder = nullptr;
   for (int i = 1; i < argc; ++i) {
     if (!std::strcmp(argv[i], "--time-only"))
       options.data = false;
     else if (!std::strcmp(argv[i], "--seed") && i + 1 < argc)
       options.seed = std::strtoull(argv[++i], nullptr, 10);
+    else if (!std::strcmp(argv[i], "--dump") && i + 1 < argc)
+      folder = argv[++i];
     else
       file = argv[i];
   }
@@ -99,10 +136,7 @@ int main(int argc, char **argv) {
   const Program &program = simulator->program();
   for (unsigned b = 0; options.data && b < program.buffers()->size(); ++b) {
     const Buffer &buffer = *program.buffers()->Get(b);
-    if (buffer.kind() == BufferKind::Constant ||
-        buffer.kind() == BufferKind::Temporary ||
-        buffer.kind() == BufferKind::Output ||
-        buffer.kind() == BufferKind::Text)
+    if (!isOfHost(buffer))
       continue;
     status = simulator->writeVectors(
         b, 0, buffer.count(),
@@ -114,6 +148,9 @@ int main(int argc, char **argv) {
   status = simulator->run(0, result);
   if (!status.ok())
     return fail(file, status.message());
+  if (folder)
+    if (std::string wrong = dump(*simulator, folder); !wrong.empty())
+      return fail(file, wrong);
 
   const Machine &machine = simulator->machine();
   const int64_t planes = 2 * machine.mxm.planes * program.chips();
