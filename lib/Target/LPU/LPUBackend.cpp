@@ -1,5 +1,6 @@
 //===- LPUBackend.cpp - models as statically scheduled programs -----------===//
 #include "Assembly/Assemble.h"
+#include "Group/Partition.h"
 #include "IR/Lpu.h"
 #include "IR/Machines.h"
 #include "Passes.h"
@@ -14,10 +15,10 @@ using namespace moe;
 
 namespace {
 
-/// What --lpu-machine and --lpu-context say.
+/// What --lpu-machine, --lpu-context and --lpu-chips say.
 struct LPUOptions {
   std::string machine = "tsp1";
-  int64_t context = 1024;
+  int64_t context = 1024, chips = 1;
 
   static llvm::Expected<LPUOptions> parse(const TargetOptions &options) {
     LPUOptions result;
@@ -33,6 +34,13 @@ struct LPUOptions {
                              result.context < 1 || result.context > most))
       return llvm::createStringError("--lpu-context: bad value '" + context +
                                      "', expected 1 to " + Twine(most));
+    StringRef chips = options.lpuChips;
+    if (!chips.empty() && chips.getAsInteger(10, result.chips))
+      return llvm::createStringError("--lpu-chips: bad value '" + chips +
+                                     "', expected a number");
+    std::string wrong = lpu::checkPartition(*machine, {result.chips, 1});
+    if (!wrong.empty())
+      return llvm::createStringError("--lpu-chips: " + wrong);
     return result;
   }
 };
@@ -40,6 +48,7 @@ struct LPUOptions {
 class LPUBackend : public TargetBackend {
 public:
   StringRef getName() const override { return "lpu"; }
+  bool leavesEarly() const override { return true; }
 
   void registerDialects(DialectRegistry &registry) const override {
     registry.insert<lpu::LPUDialect>();
@@ -57,6 +66,7 @@ public:
     lpu::LowerModelPassOptions lowering;
     lowering.machine = wanted->machine;
     lowering.context = wanted->context;
+    lowering.chips = wanted->chips;
     manager.addPass(lpu::createLowerModelPass(lowering));
     manager.addPass(lpu::createAssignLayoutPass());
     manager.addPass(lpu::createSchedulePass({options.lpuReport}));

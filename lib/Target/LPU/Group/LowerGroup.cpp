@@ -58,8 +58,8 @@ private:
 
 } // namespace
 
-/// Layers go to the stages in equal numbers; a layer begins with the norm of its
-/// attention.
+/// Layers go to the stages in equal numbers; a layer begins with the norm of
+/// its attention.
 LogicalResult GroupLowering::findStages() {
   SmallVector<NormOp> firsts;
   NormOp last;
@@ -168,6 +168,9 @@ void GroupLowering::finishLayers(Value rows) {
 void GroupLowering::finish(func::ReturnOp op) {
   Stage &stage = stages[current];
   Emitter &e = *stage.emitters[0];
+  ChipLowering::Outputs given = stage.chips[0]->getOutputs();
+  if (given.logits)
+    return writeInterface(given.logits, given.next);
   Value rows = op.getOperand(0);
   SmallVector<Value> pieces;
   LaneMap lanes;
@@ -176,8 +179,8 @@ void GroupLowering::finish(func::ReturnOp op) {
     pieces.push_back(row.buffer);
     lanes.insert(lanes.end(), row.lanes->begin(), row.lanes->end());
   }
-  int64_t vectors = partition.isMirrored ? lanes.size() * partition.chips
-                                         : lanes.size();
+  int64_t vectors =
+      partition.isMirrored ? lanes.size() * partition.chips : lanes.size();
   Value logits =
       e.buffer(BufferKind::Output, "logits", Side::East, vectors, e.f32);
   collectives().gather("logits", pieces, logits);
@@ -283,8 +286,8 @@ LogicalResult GroupLowering::run() {
 }
 
 LogicalResult moe::lpu::lowerGroup(
-    ProgramOp program, func::FuncOp forward,
-    const moert::lpu::Machine &machine, const GroupOptions &options,
+    ProgramOp program, func::FuncOp forward, const moert::lpu::Machine &machine,
+    const GroupOptions &options,
     function_ref<std::unique_ptr<ChipLowering>(Emitter &, Shard)> makeChip) {
   GroupLowering lowering(program, forward, machine, options);
   return failure(failed(lowering.makeChips(makeChip)) ||

@@ -1,9 +1,9 @@
 //===- LowerGroup.h - a decoder on many chips, step by step -----*- C++ -*-===//
 //
 // Every chip runs the same operations on its part of the weights; after those
-// that leave a chip with a part of a sum, all of a stage add up. So x is the same
-// on all chips of a stage, and only its way through attention and gated units is
-// not.
+// that leave a chip with a part of a sum, all of a stage add up. So x is the
+// same on all chips of a stage, and only its way through attention and gated
+// units is not.
 //===----------------------------------------------------------------------===//
 #ifndef MOE_LIB_TARGET_LPU_GROUP_LOWERGROUP_H
 #define MOE_LIB_TARGET_LPU_GROUP_LOWERGROUP_H
@@ -27,6 +27,11 @@ public:
   /// Emits an operation; whether its result is but a part of a sum.
   virtual llvm::FailureOr<bool> lower(mlir::Operation *op) = 0;
   virtual Row &rowOf(mlir::Value rows) = 0;
+  /// Logits and next token, if exits give them: then they are written already.
+  struct Outputs {
+    mlir::Value logits, next;
+  };
+  virtual Outputs getOutputs() const = 0;
   virtual llvm::ArrayRef<LayerState> getStates() const = 0;
   /// Of the state's lanes, vector by vector: head and element.
   virtual void listLanes(std::vector<int32_t> &heads,
@@ -46,11 +51,11 @@ struct GroupOptions {
 };
 
 /// Emits the program. `makeChip` makes what emits for one chip.
-mlir::LogicalResult lowerGroup(
-    ProgramOp program, mlir::func::FuncOp forward,
-    const moert::lpu::Machine &machine, const GroupOptions &options,
-    llvm::function_ref<std::unique_ptr<ChipLowering>(Emitter &, Shard)>
-        makeChip);
+mlir::LogicalResult
+lowerGroup(ProgramOp program, mlir::func::FuncOp forward,
+           const moert::lpu::Machine &machine, const GroupOptions &options,
+           llvm::function_ref<std::unique_ptr<ChipLowering>(Emitter &, Shard)>
+               makeChip);
 
 } // namespace moe::lpu
 

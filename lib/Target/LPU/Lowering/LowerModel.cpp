@@ -8,6 +8,7 @@
 #include "Group/LowerGroup.h"
 #include "IR/Machines.h"
 #include "Lowering/Attention.h"
+#include "Lowering/Exits.h"
 #include "Lowering/Matrix.h"
 #include "Lowering/Route.h"
 #include "Passes.h"
@@ -42,21 +43,33 @@ public:
     if (failed(planAttention()) || failed(checkUnits()))
       return failure();
     planHead();
+    auto found = forward.getBody().front().getOps<ExitOp>();
+    int64_t count = std::distance(found.begin(), found.end());
+    if (count && shard.chips > 1)
+      return forward.emitError()
+             << "has " << count << " exits, the lpu backend has none on "
+             << shard.chips << " chips";
+    exits.emplace(e, count);
     return success();
   }
 
   LogicalResult begin(Value token, Value position) override {
     this->token = token;
     this->position = position;
+    exits->enter(&forward.getBody().front().front());
     return makeInputs();
   }
 
   FailureOr<bool> lower(Operation *op) override {
     isPart = false;
+    exits->enter(op);
     if (failed(lowerOperation(op)))
       return failure();
+    exits->leave(op);
     return isPart;
   }
+
+  Outputs getOutputs() const override { return outputs; }
 
   Row &rowOf(Value value) override {
     Row &row = rows[value];
@@ -397,6 +410,14 @@ private:
         .Case([&](ExpertsOp o) { return experts(o); })
         .Case([&](MlpOp o) { return mlp(o); })
         .Case([&](PickOp o) { return pick(o); })
+        .Case([&](PlaceOp o) { return place(o); })
+        .Case([&](ZerosOp o) { return zeros(o); })
+        .Case([&](EnterOp o) {
+          exits->name(o);
+          return success();
+        })
+        .Case([&](ConfidenceOp o) { return confidence(o); })
+        .Case([&](ExitOp o) { return exit(o); })
         .Default([](Operation *o) {
           return o->emitOpError("is nothing that the lpu backend computes");
         });
@@ -511,10 +532,11 @@ private:
   }
 
   LogicalResult append(KvAppendOp op) {
-    LayerState &state =
-        states.emplace_back(makeState(e, attention, op.getLayer()));
-    lpu::append(e, attention, state, rows[op.getKeys()], rows[op.getValues()]);
-    stateOf[op.getLayer()] = states.size() - 1;
+    auto [known, isNew] = stateOf.try_emplace(op.getLayer(), states.size());
+    if (isNew)
+      states.push_back(makeState(e, attention, op.getLayer()));
+    lpu::append(e, attention, states[known->second], rows[op.getKeys()],
+                rows[op.getValues()]);
     return success();
   }
 
@@ -621,7 +643,57 @@ private:
 
   LogicalResult pick(PickOp op) {
     // One token at a time: whatever is wanted is it.
-    rows[op.getResult()] = rows[op.getInput()];
+    auto known = rows.find(op.getInput());
+    if (known != rows.end())
+      rows[op.getResult()] = Row(known->second);
+    return success();
+  }
+
+  //===--- Exits ----------------------------------------------------------===//
+
+  void copyRow(Row from, Value into) {
+    for (int64_t v = 0; v < from.vectors(); ++v)
+      e.cluster("copy", [&](Tree &t) {
+        t.write(t.alu(AluKind::Pass, t.read(from.buffer, v)), into, v);
+      });
+  }
+
+  /// A table that logits are put into is where the host reads them.
+  LogicalResult zeros(ZerosOp op) {
+    const LaneMap *map = lanesOf(op.getResult());
+    outputs.logits =
+        e.buffer(BufferKind::Output, "logits", kHome, map->size(), e.f32);
+    outputs.next = e.buffer(BufferKind::Output, "next", kHome, 1, e.i32);
+    rows[op.getResult()] = {outputs.logits, map};
+    return success();
+  }
+
+  /// What was in a table is that of a token that left before, or nothing.
+  LogicalResult place(PlaceOp op) {
+    Row from = rows[op.getInput()], into = rows[op.getInto()];
+    copyRow(from, into.buffer);
+    rows[op.getResult()] = into;
+    if (into.buffer != outputs.logits)
+      return success();
+    Value number = numberOf(e, "next", findLargest(e, "next", from));
+    copyRow({number, keep(denseLanes(1, e.width()))}, outputs.next);
+    return success();
+  }
+
+  LogicalResult confidence(ConfidenceOp op) {
+    if (op.getKind() == Confidence::Entropy)
+      return op.emitOpError("is an entropy, the machine has no logarithm");
+    Value score = lpu::confidence(e, op.getKind(), rows[op.getLogits()]);
+    rows[op.getResult()] = {score, keep(denseLanes(1, e.width()))};
+    return success();
+  }
+
+  LogicalResult exit(ExitOp op) {
+    if (op.getKv())
+      return op.emitOpError("lets rows wait, the lpu backend propagates those "
+                            "that left");
+    copyRow(rows[op.getScores()], exits->getScore(exitsBehind++));
+    exits->name(op);
     return success();
   }
 
@@ -634,6 +706,9 @@ private:
   AttentionPlan attention;
   std::optional<int64_t> visibleWindow;
   Map single;
+  std::optional<Exits> exits;
+  int64_t exitsBehind = 0;
+  Outputs outputs;
   Value token, position;
   Side turn = Side::West;
   std::deque<LaneMap> maps;

@@ -65,6 +65,38 @@ Value moe::lpu::numberOf(Emitter &e, StringRef name, const Largest &largest) {
   return number;
 }
 
+Row moe::lpu::withoutLargest(Emitter &e, StringRef name, Row x,
+                             const Largest &largest) {
+  Side side = Emitter::sideOf(x.buffer);
+  Row rest{e.temporary(name, side, x.vectors()), x.lanes};
+  for (int64_t v = 0; v < x.vectors(); ++v)
+    e.cluster(name, [&](Tree &t) {
+      Value is = t.alu(AluKind::Eq, t.read(countdown(e, x, v)),
+                       t.read(largest.place), e.i32);
+      Value lower = t.alu(AluKind::Mask, t.read(e.splat(kLowest, side)), is);
+      t.write(t.add(t.read(x.buffer, v), lower), rest.buffer, v);
+    });
+  return rest;
+}
+
+/// e^(logit - top)
+static Value powerOf(Emitter &e, Tree &t, Value logit, Value top) {
+  Value log2e = e.splat(1.4426950408889634, Emitter::sideOf(top));
+  return t.alu(AluKind::Exp2, t.mul(t.sub(logit, t.read(top)), t.read(log2e)));
+}
+
+Value moe::lpu::sumPowers(Emitter &e, StringRef name, Row logits, Value top) {
+  Value sum =
+      foldTerms(e, name, logits.vectors(), AluKind::Add,
+                Emitter::sideOf(logits.buffer), e.f32, [&](Tree &t, int64_t v) {
+                  return powerOf(e, t, withoutGaps(e, t, logits, v), top);
+                });
+  int64_t period = periodOf(e, logits);
+  if (period < e.width())
+    return reduceLanes(e, name, sum, AluKind::Add, period);
+  return sumRow(e, name, sum, e.width());
+}
+
 namespace {
 
 struct Router {
@@ -73,35 +105,6 @@ struct Router {
   std::string name;
   Row logits;
   Side side;
-
-  Value power(Tree &t, Value logit, Value top) {
-    return t.alu(
-        AluKind::Exp2,
-        t.mul(t.sub(logit, top), t.read(e.splat(1.4426950408889634, side))));
-  }
-
-  /// The logits without the one that was chosen.
-  Row without(const Largest &chosen) {
-    Row rest{e.temporary(name, side, logits.vectors()), logits.lanes};
-    for (int64_t v = 0; v < logits.vectors(); ++v)
-      e.cluster(name, [&](Tree &t) {
-        Value is = t.alu(AluKind::Eq, t.read(countdown(e, logits, v)),
-                         t.read(chosen.place), e.i32);
-        Value lower = t.alu(AluKind::Mask, t.read(e.splat(kLowest, side)), is);
-        t.write(t.add(t.read(logits.buffer, v), lower), rest.buffer, v);
-      });
-    return rest;
-  }
-
-  /// What a softmax over all experts divides by.
-  Value totalOver(Value top) {
-    Value sum =
-        foldTerms(e, name, logits.vectors(), AluKind::Add, side, e.f32,
-                  [&](Tree &t, int64_t v) {
-                    return power(t, withoutGaps(e, t, logits, v), t.read(top));
-                  });
-    return reduceLanes(e, name, sum, AluKind::Add, periodOf(e, logits));
-  }
 
   /// Divides by a total that is in each lane, and scales.
   Value divide(Value score, Value total) {
@@ -119,7 +122,7 @@ struct Router {
   Value scoreOf(Value logit, Value top) {
     Value score = e.temporary(name, side);
     e.cluster(name, [&](Tree &t) {
-      t.write(power(t, t.read(logit), t.read(top)), score);
+      t.write(powerOf(e, t, t.read(logit), top), score);
     });
     return score;
   }
@@ -148,7 +151,7 @@ struct Router {
       choice.experts.push_back(numberOf(e, name, largest));
       values.push_back(largest.value);
       if (j + 1 < chosen)
-        logits = without(largest);
+        logits = withoutLargest(e, name, logits, largest);
     }
     logits = first;
     bool isSigmoid = op.getScore() == RouteScore::Sigmoid;
@@ -161,7 +164,7 @@ struct Router {
       total = foldTerms(e, name, scores.size(), AluKind::Add, side, e.f32,
                         [&](Tree &t, int64_t j) { return t.read(scores[j]); });
     else if (!isSigmoid)
-      total = totalOver(values[0]);
+      total = sumPowers(e, name, logits, values[0]);
     for (Value score : scores)
       choice.weights.push_back(divide(score, total));
     return choice;

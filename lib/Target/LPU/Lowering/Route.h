@@ -23,6 +23,13 @@ struct Largest {
 };
 Largest findLargest(Emitter &e, llvm::StringRef name, Row x);
 
+/// The row with a number that never wins in place of the largest.
+Row withoutLargest(Emitter &e, llvm::StringRef name, Row x,
+                   const Largest &largest);
+
+/// sum_i e^(x_i - top), in each lane.
+mlir::Value sumPowers(Emitter &e, llvm::StringRef name, Row x, mlir::Value top);
+
 /// The feature as i32 in each lane.
 mlir::Value numberOf(Emitter &e, llvm::StringRef name, const Largest &largest);
 

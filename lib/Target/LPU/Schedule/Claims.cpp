@@ -19,6 +19,20 @@ Claims::Claims(const ScheduleProgram &program) : program(program) {
           fold({buffer.isDynamic ? 2u : 1u, uint32_t(number), uint32_t(i)});
 }
 
+uint32_t Claims::outputs() const {
+  uint32_t folded = 0;
+  for (const PlacedBuffer &buffer : program.buffers) {
+    BufferKind kind = BufferOp(buffer.op).getKind();
+    if (kind != BufferKind::Output && kind != BufferKind::State &&
+        !(program.isPiece && kind == BufferKind::Temporary))
+      continue;
+    for (int64_t i = 0; i < buffer.cells(); ++i)
+      for (int64_t plane = 0; plane < buffer.bytes; ++plane)
+        folded = moert_lpu_mix(folded, cells[buffer.firstCell + i]);
+  }
+  return folded;
+}
+
 uint32_t Claims::read(int index, int64_t vector) const {
   const PlacedBuffer &buffer = program.buffers[index];
   uint32_t held = cells[buffer.cellOf(vector)];

@@ -36,6 +36,8 @@ public:
   /// Identity of the weights in an array.
   uint32_t install(int index, const Task &task);
   uint32_t loaded(int half) const { return halves[half]; }
+  /// Of what outputs and states hold, and what other segments may read.
+  uint32_t outputs() const;
 
 private:
   uint32_t read(int buffer, int64_t vector) const;

@@ -12,7 +12,7 @@ class InstructionEmitter {
 public:
   InstructionEmitter(const ScheduleProgram &program, const Schedule &schedule)
       : program(program), schedule(schedule), claims(program) {}
-  std::vector<ScheduledInstruction> emit();
+  EmittedProgram emit();
 
 private:
   using Word = moert_lpu_instruction_t;
@@ -99,8 +99,7 @@ void InstructionEmitter::emitPort(const PortUse &use,
     const Sink &sink = task->sinks[use.sink];
     bool scatters = sink.map >= 0;
     out.word = makeInstruction(scatters ? MOERT_LPU_SCATTER : MOERT_LPU_WRITE);
-    out.word.src0 =
-        portOf(task->nodes[task->root].token, use.plane, placement);
+    out.word.src0 = portOf(task->nodes[task->root].token, use.plane, placement);
     if (scatters)
       out.word.map = portOf(task->nodes[sink.map].token, 0, placement);
     setClaims(out, [&](int64_t i) {
@@ -136,9 +135,8 @@ void InstructionEmitter::emitProduct(int index, const Placement &placement) {
   feed.word = node.word;
   feed.word.src0 = sourceOf(node.operands[0], placement);
   feed.word.imm = 1;
-  setClaims(feed, [&](int64_t i) {
-    return fold(claims.of(i, node.operands[0]));
-  });
+  setClaims(feed,
+            [&](int64_t i) { return fold(claims.of(i, node.operands[0])); });
   result.push_back(feed);
   ScheduledInstruction drain =
       start(MOERT_LPU_MXM_DRAIN, node.side, placement.units[index], cycle);
@@ -173,8 +171,8 @@ void InstructionEmitter::emitNode(int index, const Placement &placement) {
     break;
   }
   ScheduledInstruction out =
-      start(kind, kind == MOERT_LPU_VXM ? 0 : node.side,
-            placement.units[index], placement.start + node.time);
+      start(kind, kind == MOERT_LPU_VXM ? 0 : node.side, placement.units[index],
+            placement.start + node.time);
   out.word = node.word;
   out.word.src0 = sourceOf(node.operands[0], placement);
   out.word.src1 = sourceOf(node.operands[1], placement);
@@ -228,9 +226,10 @@ void InstructionEmitter::emitLoadPort(const PortUse &use,
             : port(placement.loadStreams[half] + use.plane, use.side, true);
   out.uses = isMap ? uint16_t(streams) : 1;
   setClaims(out, [&](int64_t i) {
-    return fold(isMap ? claims.readMap(*task)
-                      : claims.readWeights(
-                            *task, half, task->index + use.plane + i * streams));
+    return fold(isMap
+                    ? claims.readMap(*task)
+                    : claims.readWeights(
+                          *task, half, task->index + use.plane + i * streams));
   });
   result.push_back(out);
 }
@@ -256,8 +255,8 @@ void InstructionEmitter::emitInstall(int index, const Placement &placement) {
     load.claims = {fold(claims.loaded(int(half)))};
     result.push_back(load);
   }
-  ScheduledInstruction install = start(MOERT_LPU_MXM_LOAD, task->side,
-                                       placement.plane, placement.install);
+  ScheduledInstruction install =
+      start(MOERT_LPU_MXM_LOAD, task->side, placement.plane, placement.install);
   install.word = makeInstruction(MOERT_LPU_IW);
   install.word.types =
       task->buffers.size() == 2 ? MOERT_LPU_F16 | MOERT_LPU_F16 << 4 : 0;
@@ -290,7 +289,7 @@ void InstructionEmitter::emitBarrier() {
     add({chip, MOERT_LPU_ICU, 0, 0}, MOERT_LPU_NOTIFY);
 }
 
-std::vector<ScheduledInstruction> InstructionEmitter::emit() {
+EmittedProgram InstructionEmitter::emit() {
   // By task, in the order of the program, which identities follow.
   std::vector<SmallVector<const Placement *, 1>> places(program.tasks.size());
   for (const PlacedTask &each : schedule.placed)
@@ -306,12 +305,11 @@ std::vector<ScheduledInstruction> InstructionEmitter::emit() {
                         : emitCluster(t, *placement);
   }
   emitBarrier();
-  return std::move(result);
+  return {std::move(result), 0, claims.outputs()};
 }
 
-std::vector<ScheduledInstruction>
-moe::lpu::emitInstructions(const ScheduleProgram &program,
-                           const Schedule &schedule) {
+EmittedProgram moe::lpu::emitInstructions(const ScheduleProgram &program,
+                                          const Schedule &schedule) {
   return InstructionEmitter(program, schedule).emit();
 }
 
@@ -343,53 +341,45 @@ static int64_t arrivalOf(const Machine &machine, uint8_t opcode) {
   }
 }
 
-int64_t
-moe::lpu::cyclesOf(const Machine &machine,
-                   llvm::ArrayRef<ScheduledInstruction> instructions) {
+int64_t moe::lpu::cyclesOf(const Machine &machine,
+                           llvm::ArrayRef<ScheduledInstruction> instructions) {
   int64_t last = 0;
   for (const ScheduledInstruction &each : instructions) {
     int64_t arrival = arrivalOf(machine, each.word.opcode);
-    if (each.track.kind == MOERT_LPU_VXM &&
-        each.word.dst != MOERT_LPU_NOWHERE)
+    if (each.track.kind == MOERT_LPU_VXM && each.word.dst != MOERT_LPU_NOWHERE)
       arrival = machine.latency.alu;
     if (arrival >= 0)
-      last = std::max(last,
-                      each.lastCycle() + arrival);
+      last = std::max(last, each.lastCycle() + arrival);
   }
   return last + 1 + machine.superlanes;
 }
 
 void moe::lpu::writeSegment(const ScheduleProgram &program,
-                            llvm::ArrayRef<ScheduledInstruction> instructions,
-                            int64_t cycles) {
+                            const ProgramPiece &piece,
+                            const EmittedProgram &emitted) {
   ProgramOp op = program.op;
   MLIRContext *context = op.getContext();
   OpBuilder builder(context);
   builder.setInsertionPointToEnd(&op.getBody().front());
-  auto segment = SegmentOp::create(builder, op.getLoc(), "step", cycles);
+  auto segment =
+      SegmentOp::create(builder, op.getLoc(), piece.name, emitted.cycles,
+                        emitted.outputs, piece.score);
   Block &body = segment.getBody().emplaceBlock();
   builder.setInsertionPointToEnd(&body);
   std::vector<StringAttr> names;
   for (const Task &task : program.tasks)
     names.push_back(StringAttr::get(context, task.name));
-  for (const ScheduledInstruction &each : instructions) {
-    auto track = TrackAttr::get(context, each.track.chip,
-                                TrackKind(each.track.kind),
-                                Side(each.track.side), each.track.index);
+  for (const ScheduledInstruction &each : emitted.instructions) {
+    auto track =
+        TrackAttr::get(context, each.track.chip, TrackKind(each.track.kind),
+                       Side(each.track.side), each.track.index);
     bool isOfTask = each.task >= 0;
     uint32_t repeats =
         each.times > 1 ? fold(llvm::ArrayRef(each.claims).drop_front()) : 0;
-    IssueOp::create(builder,
-                    isOfTask ? program.tasks[each.task].op->getLoc()
-                             : op.getLoc(),
-                    each.cycle, track, each.word, each.claims[0], each.uses,
-                    each.times, each.every, each.step, repeats,
-                    isOfTask ? names[each.task] : StringAttr());
+    IssueOp::create(
+        builder, isOfTask ? program.tasks[each.task].op->getLoc() : op.getLoc(),
+        each.cycle, track, each.word, each.claims[0], each.uses, each.times,
+        each.every, each.step, repeats,
+        isOfTask ? names[each.task] : StringAttr());
   }
-  SmallVector<Operation *> old;
-  for (Operation &each : op.getBody().front())
-    if (isa<ClusterOp, InstallOp, TransferOp>(each))
-      old.push_back(&each);
-  for (Operation *each : llvm::reverse(old))
-    each->erase();
 }

@@ -33,9 +33,16 @@ struct ScheduledInstruction {
 /// another, each becomes as many instructions as it takes. Sorts by cycle and track.
 void separate(std::vector<ScheduledInstruction> &instructions);
 
+/// What a segment is made of.
+struct EmittedProgram {
+  std::vector<ScheduledInstruction> instructions;
+  int64_t cycles = 0;
+  uint32_t outputs = 0; ///< the claim of what it leaves
+};
+
 /// Instructions of all tasks, in no order, behind a barrier.
-std::vector<ScheduledInstruction> emitInstructions(const ScheduleProgram &program,
-                                                   const Schedule &schedule);
+EmittedProgram emitInstructions(const ScheduleProgram &program,
+                                const Schedule &schedule);
 
 /// Appends those of one transfer (Transfers.cpp).
 void emitTransfer(const ScheduleProgram &program, int task,
@@ -47,10 +54,9 @@ void emitTransfer(const ScheduleProgram &program, int task,
 int64_t cyclesOf(const Machine &machine,
                  llvm::ArrayRef<ScheduledInstruction> instructions);
 
-/// Replaces clusters and installs by a segment.
-void writeSegment(const ScheduleProgram &program,
-                  llvm::ArrayRef<ScheduledInstruction> instructions,
-                  int64_t cycles);
+/// Appends a segment for a piece of the program.
+void writeSegment(const ScheduleProgram &program, const ProgramPiece &piece,
+                  const EmittedProgram &emitted);
 } // namespace moe::lpu
 
 #endif // MOE_LIB_TARGET_LPU_SCHEDULE_EMIT_H

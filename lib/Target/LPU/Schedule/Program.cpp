@@ -12,7 +12,7 @@ public:
     program.op = op;
     program.chips = op.getChips();
   }
-  LogicalResult read();
+  LogicalResult read(const ProgramPiece &piece);
 
 private:
   LogicalResult addBuffer(BufferOp op);
@@ -212,8 +212,8 @@ LogicalResult Reader::addCluster(ClusterOp op) {
       return failure();
   }
   all.chip = program.buffers[all.sinks[0].buffer].chip;
-  // A result leaves the VXM on one side; both sides take two trees, of which the
-  // one that writes what they read comes last.
+  // A result leaves the VXM on one side; both sides take two trees, of which
+  // the one that writes what they read comes last.
   int first = 0;
   for (const Sink &sink : all.sinks)
     for (const Node &node : all.nodes)
@@ -255,12 +255,13 @@ LogicalResult Reader::addTransfer(TransferOp op) {
   return success();
 }
 
-LogicalResult Reader::read() {
+LogicalResult Reader::read(const ProgramPiece &piece) {
   for (BufferOp op : program.op.getOps<BufferOp>())
     if (failed(addBuffer(op)))
       return failure();
   findDynamic();
-  for (Operation &op : program.op.getBody().front()) {
+  for (Operation *step : piece.steps) {
+    Operation &op = *step;
     if (auto install = dyn_cast<InstallOp>(op)) {
       if (failed(addInstall(install)))
         return failure();
@@ -275,10 +276,28 @@ LogicalResult Reader::read() {
   return success();
 }
 
-LogicalResult moe::lpu::readProgram(ProgramOp op, ScheduleProgram &program) {
+std::vector<ProgramPiece> moe::lpu::cutProgram(ProgramOp op) {
+  std::vector<ProgramPiece> pieces(1);
+  for (Operation &each : op.getBody().front()) {
+    if (isa<ClusterOp, InstallOp, TransferOp>(each))
+      pieces.back().steps.push_back(&each);
+    auto boundary = dyn_cast<BoundaryOp>(each);
+    if (!boundary)
+      continue;
+    pieces.back().name = boundary.getName().str();
+    pieces.back().score = boundary.getScore();
+    pieces.emplace_back();
+  }
+  pieces.back().name = "step";
+  return pieces;
+}
+
+LogicalResult moe::lpu::readProgram(ProgramOp op, const ProgramPiece &piece,
+                                    ScheduleProgram &program) {
   llvm::Expected<Machine> machine = findMachine(op.getMachine());
   if (!machine)
     return op.emitError() << llvm::toString(machine.takeError());
   program.machine = std::move(*machine);
-  return Reader(op, program).read();
+  program.isPiece = !op.getOps<BoundaryOp>().empty();
+  return Reader(op, program).read(piece);
 }

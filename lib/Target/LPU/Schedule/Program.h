@@ -159,8 +159,19 @@ struct Task {
   int64_t begin = 0, end = 0; ///< of repetition 0, relative
 };
 
+/// The steps of one segment.
+struct ProgramPiece {
+  std::string name;
+  mlir::Value score; ///< of an exit
+  llvm::SmallVector<mlir::Operation *> steps;
+};
+
+/// What lies between boundaries.
+std::vector<ProgramPiece> cutProgram(ProgramOp op);
+
 struct ScheduleProgram {
   ProgramOp op;
+  bool isPiece = false; ///< of several
   Machine machine;
   std::vector<PlacedBuffer> buffers;
   std::vector<Task> tasks; ///< in the order of the program
@@ -169,7 +180,8 @@ struct ScheduleProgram {
 };
 
 /// Reads buffers, clusters and installs.
-mlir::LogicalResult readProgram(ProgramOp op, ScheduleProgram &program);
+mlir::LogicalResult readProgram(ProgramOp op, const ProgramPiece &piece,
+                                ScheduleProgram &program);
 
 /// Chooses sides, and all times but the start of a cluster.
 mlir::LogicalResult shapeTree(const ScheduleProgram &program, Task &task);

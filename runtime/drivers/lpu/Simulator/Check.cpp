@@ -218,7 +218,8 @@ static Status checkInterface(const CheckedProgram &program) {
     }
   size_t heads = table.heads() ? table.heads()->size() : 0;
   size_t dims = table.dims() ? table.dims()->size() : 0;
-  if (heads != dims || heads > size_t(program.machine.width()))
+  const size_t width = size_t(program.machine.width());
+  if (heads != dims || (heads > width && heads % width))
     return refuse("the state has ", heads, " lanes of heads and ", dims,
                   " of elements, a vector has ", program.machine.width());
   return Status();

@@ -62,16 +62,18 @@ void Memory::reset() {
                         bytesOf(row));
       }
   }
-  beginRun();
+  beginSegment(/*first=*/true);
 }
 
-void Memory::beginRun() {
+void Memory::beginSegment(bool first) {
   for (size_t index = 0; index < program.buffers.size(); ++index) {
     const BufferInfo &buffer = program.buffers[index];
     for (uint64_t vector = 0; vector < buffer.count; ++vector) {
       uint32_t row = buffer.firstRow + uint32_t(vector * buffer.planes);
       std::fill_n(identities.begin() + row, buffer.planes,
                   fold({1, uint32_t(index), uint32_t(vector)}));
+      if (!first)
+        continue;
       if (buffer.kind == BufferKind::Temporary ||
           buffer.kind == BufferKind::Output)
         std::fill_n(written.begin() + row, buffer.planes, 0);
@@ -88,7 +90,9 @@ void Memory::beginRun() {
 uint32_t Memory::outputsIdentity() const {
   uint32_t folded = 0;
   for (const BufferInfo &buffer : program.buffers) {
-    if (buffer.kind != BufferKind::Output && buffer.kind != BufferKind::State)
+    if (buffer.kind != BufferKind::Output &&
+        buffer.kind != BufferKind::State &&
+        !(program.segments.size() > 1 && buffer.kind == BufferKind::Temporary))
       continue;
     const uint32_t *cells = buffer.dynamic ? &groups[buffer.firstGroup]
                                            : &identities[buffer.firstRow];

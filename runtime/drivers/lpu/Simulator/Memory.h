@@ -29,8 +29,9 @@ public:
 
   /// Constants and text are written, all else is not.
   void reset();
-  /// Identities that a run begins with; nothing is in temporary buffers.
-  void beginRun();
+  /// Identities that a segment begins with; if it is the first of a run, nothing is
+  /// in temporary and output buffers.
+  void beginSegment(bool first);
 
   uint8_t *bytesOf(uint32_t row) { return bytes.get() + row * stride; }
   const uint8_t *bytesOf(uint32_t row) const {

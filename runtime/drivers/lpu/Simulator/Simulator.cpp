@@ -72,8 +72,7 @@ Status Simulator::run(size_t segment, Result &result, bool first) {
     return makeStatus(MOERT_OUT_OF_RANGE, "segment ", segment,
                       " requested, the program has ",
                       self->program.segments.size());
-  if (first)
-    self->memory->beginRun();
+  self->memory->beginSegment(first);
   try {
     self->engine->run(segment, result, self->recorded);
   } catch (const HazardError &error) {

@@ -178,7 +178,7 @@ typedef struct {
  * or when; the compiler works it out from the dataflow, the simulator from what
  * really flows, and both must agree at every instruction (its claim). With
  * mix as below and fold(a, b, ...) = mix(... mix(mix(0, a), b) ...):
- *   vector i of a buffer b that is there at the start   fold(1, b, i)
+ *   vector i of a buffer b that is there when a segment begins  fold(1, b, i)
  *   a dynamic buffer b, slice group g, as a whole       fold(2, b, g)
  *   what READ takes of a dynamic buffer                 fold(3, identity of the group,
  *                                                            row - first row of the buffer)
@@ -210,7 +210,8 @@ typedef struct {
  * then where: the number of the buffer and of its vector that `row` is of; IW: the
  * array's; NOP, SYNC, NOTIFY, CONFIG, CLEAR, DESKEW: 0). The claim of a REPEAT is the
  * fold of the claims of its repetitions. A segment's `outputs` is the fold over buffers of
- * kinds Output and State, in order, of the identity of each vector (of a dynamic buffer: of
+ * kinds Output and State (and Temporary, in a program of several segments), in order, of the
+ * identity of each vector (of a dynamic buffer: of
  * each slice group), once for each of its byte planes, when the segment has ended. */
 static inline uint32_t moert_lpu_mix(uint32_t a, uint32_t b) {
   uint32_t h = (a ^ (b + 0x9e3779b9u + (a << 6) + (a >> 2))) * 0x85ebca6bu;
