@@ -76,8 +76,7 @@ Status Loader::checkLoad(const Buffer &buffer, const Source &source) const {
   if (load.factors() && (field == Field::Levels || isPacked(field)))
     return refuse(buffer, "loads ", EnumNameField(field),
                   " with factors, which only f16 and f32 have");
-  if (isPacked(field) &&
-      (load.transposed() || matrix.rows != matrix.codedRows))
+  if (isPacked(field) && (load.transposed() || matrix.rows != matrix.codedRows))
     return refuse(buffer, "loads ", EnumNameField(field),
                   " transposed or of several matrices, which only numbers are");
   int64_t rows = matrix.rows, columns = matrix.fieldColumns(tableField(field));
@@ -209,8 +208,7 @@ Status Loader::pack(const Buffer &buffer, const Source &source,
       *matrix.code, uint64_t(matrix.rows), uint64_t(matrix.columns),
       static_cast<const std::byte *>(parameter) + matrix.offset,
       "buffer " + buffer.name()->str()};
-  const std::span<const int32_t> rows(load.rows()->data(),
-                                      load.rows()->size());
+  const std::span<const int32_t> rows(load.rows()->data(), load.rows()->size());
   std::vector<int32_t> columns(load.columns()->begin(), load.columns()->end());
   columns.resize(size_t(width), -1);
   const uint64_t bytes = uint64_t(planesOf(buffer.type()) * width);
@@ -242,8 +240,7 @@ Status Loader::fillBuffer(uint32_t index, const void *const *parameters,
 Status Loader::fill(const void *const *parameters, int64_t positions,
                     Simulator &simulator) {
   for (const auto &[index, list] : sources)
-    MOERT_RETURN_IF_ERROR(
-        fillBuffer(index, parameters, positions, simulator));
+    MOERT_RETURN_IF_ERROR(fillBuffer(index, parameters, positions, simulator));
   tables.clear();
   tableNumbers = 0;
   return Status();

@@ -13,14 +13,14 @@ namespace moert::lpu {
 /// The Parameter buffers of a program, and how they are filled.
 class Loader {
 public:
-  /// Compares what the program loads with the module's parameters. The failure has
-  /// no file in front. `program` and `module` must outlive the loader.
+  /// Compares what the program loads with the module's parameters. The failure
+  /// has no file in front. `program` and `module` must outlive the loader.
   static Status create(const Program &program, int64_t width,
                        const fb::Module &module, std::vector<Code> codes,
                        std::unique_ptr<Loader> *out);
 
-  /// Fills all Parameter buffers. `parameters` are addresses in the module's order;
-  /// rope tables have `positions` rows, and are 0 behind them.
+  /// Fills all Parameter buffers. `parameters` are addresses in the module's
+  /// order; rope tables have `positions` rows, and are 0 behind them.
   Status fill(const void *const *parameters, int64_t positions,
               Simulator &simulator);
 
@@ -36,7 +36,8 @@ private:
   };
   using Key = std::tuple<uint32_t, unsigned, Field>;
 
-  Loader(const Program &program, int64_t width) : program(program), width(width) {}
+  Loader(const Program &program, int64_t width)
+      : program(program), width(width) {}
   Status addBuffer(uint32_t index, const fb::Module &module);
   Status checkLoad(const Buffer &buffer, const Source &source) const;
   Status fillBuffer(uint32_t index, const void *const *parameters,
@@ -45,8 +46,8 @@ private:
                        int64_t positions);
   Status place(const Buffer &buffer, const Source &source, const Table &table,
                std::span<std::byte> image) const;
-  Status pack(const Buffer &buffer, const Source &source,
-              const void *parameter, std::span<std::byte> image) const;
+  Status pack(const Buffer &buffer, const Source &source, const void *parameter,
+              std::span<std::byte> image) const;
 
   const Program &program;
   int64_t width; ///< lanes of the machine

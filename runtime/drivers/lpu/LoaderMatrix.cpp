@@ -13,8 +13,8 @@ using namespace moert::lpu;
 // Where a matrix lies
 //===----------------------------------------------------------------------===//
 
-/// Rows and columns of a weight without codes. Of an expert the shape is that of
-/// gate and up; down has it the other way round, all three are equally long.
+/// Rows and columns of a weight without codes. Of an expert the shape is that
+/// of gate and up; down has it the other way round, all three are equally long.
 static void findPlain(const fb::Parameter &parameter, unsigned matrix,
                       ParameterMatrix &out) {
   const auto &shape = *parameter.shape();
@@ -95,7 +95,8 @@ static float elementAt(fb::ElementType type, const std::byte *bytes,
   case fb::ElementType::F16:
     return widenHalf(valueAt<uint16_t>(bytes, index));
   case fb::ElementType::BF16:
-    return std::bit_cast<float>(uint32_t(valueAt<uint16_t>(bytes, index)) << 16);
+    return std::bit_cast<float>(uint32_t(valueAt<uint16_t>(bytes, index))
+                                << 16);
   case fb::ElementType::I8:
     return valueAt<int8_t>(bytes, index);
   case fb::ElementType::U8:

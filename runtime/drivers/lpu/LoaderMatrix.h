@@ -11,8 +11,9 @@
 namespace moert::lpu {
 
 /// One matrix of a parameter, wherever its bytes lie. A tensor of rank 1 is one
-/// row, one of higher rank has the rows of all its matrices, one after the other; a
-/// rope table has a row for each position, of cosines and then of sines.
+/// row, one of higher rank has the rows of all its matrices, one after the
+/// other; a rope table has a row for each position, of cosines and then of
+/// sines.
 struct ParameterMatrix {
   bool isRope = false;
   const Code *code = nullptr; ///< null: elements as they are
@@ -24,8 +25,8 @@ struct ParameterMatrix {
 
   /// Columns of a field's table: scales and zeros have one for each group.
   int64_t fieldColumns(Field field) const;
-  /// Values, levels less offset and zero, scales or zeros of one row, as numbers that
-  /// float holds exactly; `parameter` is where the parameter lies.
+  /// Values, levels less offset and zero, scales or zeros of one row, as
+  /// numbers that float holds exactly; `parameter` is where the parameter lies.
   void readRow(Field field, const std::byte *parameter, int64_t row,
                float *out) const;
 
@@ -33,8 +34,8 @@ private:
   void readPlain(const std::byte *row, float *out) const;
 };
 
-/// Matrix `matrix` of a parameter of the module. The failure says which it wants,
-/// without a file in front.
+/// Matrix `matrix` of a parameter of the module. The failure says which it
+/// wants, without a file in front.
 Status findMatrix(const fb::Module &module, std::span<const Code> codes,
                   uint32_t parameter, unsigned matrix, ParameterMatrix *out);
 

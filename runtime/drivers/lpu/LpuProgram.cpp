@@ -73,8 +73,8 @@ Status ProgramRunner::checkHostBuffer(int32_t index, const char *what,
   return Status();
 }
 
-/// Each exit is a segment with a score, between one that comes before it and one
-/// for tokens that left, behind which others go on.
+/// Each exit is a segment with a score, between one that comes before it and
+/// one for tokens that left, behind which others go on.
 Status ProgramRunner::checkExits(const fb::Exits *exits) const {
   if (exits && exits->state() != fb::ExitState::Propagate)
     return makeStatus(MOERT_INCOMPATIBLE,
@@ -91,8 +91,9 @@ Status ProgramRunner::checkExits(const fb::Exits *exits) const {
       return makeStatus(MOERT_DATA_LOSS, "segment ",
                         segment.name()->string_view(),
                         " has a score, but is no exit's");
-    const bool isThere = segment.score() >= 0 &&
-                         uint32_t(segment.score()) < program().buffers()->size();
+    const bool isThere =
+        segment.score() >= 0 &&
+        uint32_t(segment.score()) < program().buffers()->size();
     const Buffer *buffer =
         isThere ? program().buffers()->Get(uint32_t(segment.score())) : nullptr;
     if (!buffer || buffer->kind() != BufferKind::Output ||
@@ -119,8 +120,8 @@ Status ProgramRunner::checkInterface(const fb::Module &module) {
     return makeStatus(MOERT_DATA_LOSS, "has logits of ", program().vocabulary(),
                       " tokens, the model's vocabulary is ",
                       model.vocabulary());
-  const int64_t held = module.target()->context() ? module.target()->context()
-                                                  : model.context();
+  const int64_t held =
+      module.target()->context() ? module.target()->context() : model.context();
   if (program().context() < uint64_t(held))
     return makeStatus(MOERT_DATA_LOSS, "has states of ", program().context(),
                       " positions, the module's context is ", held);
@@ -142,9 +143,9 @@ Status ProgramRunner::create(const moert_code_t &code, int threads,
   runner->metadata.assign(described, described + code.metadata_size);
   const fb::Module *module;
   std::vector<Code> codes;
-  MOERT_RETURN_IF_ERROR(
-      readMetadata(runner->metadata, /*weightsSize=*/~uint64_t(0), code.origin,
-                   &module, &codes));
+  MOERT_RETURN_IF_ERROR(readMetadata(runner->metadata,
+                                     /*weightsSize=*/~uint64_t(0), code.origin,
+                                     &module, &codes));
   SimulatorOptions options;
   options.threads = threads;
   MOERT_RETURN_IF_ERROR(Simulator::create(
@@ -170,8 +171,7 @@ Status ProgramRunner::create(const moert_code_t &code, int threads,
 Status ProgramRunner::prepare(const moert_abi_forward_t &args) {
   const std::vector<const void *> wanted(
       args.parameters,
-      args.parameters +
-          fb::GetModule(metadata.data())->parameters()->size());
+      args.parameters + fb::GetModule(metadata.data())->parameters()->size());
   if (isFilled && wanted == parameters && filledPositions == args.kv_capacity)
     return Status();
   isFilled = false;
@@ -211,15 +211,15 @@ Status ProgramRunner::readLogits(float *out) const {
   return Status();
 }
 
-/// It takes the cycles that the compiler said; anything else is a defect of one of
-/// the two.
+/// It takes the cycles that the compiler said; anything else is a defect of one
+/// of the two.
 Status ProgramRunner::runSegment(uint32_t index) {
   const Segment &segment = *program().segments()->Get(index);
   Result result;
   MOERT_RETURN_IF_ERROR(simulator->run(index, result, /*first=*/index == 0));
   if (result.cycles != segment.cycles())
-    return makeStatus(MOERT_INTERNAL, "segment ",
-                      segment.name()->string_view(), " took ", result.cycles,
+    return makeStatus(MOERT_INTERNAL, "segment ", segment.name()->string_view(),
+                      " took ", result.cycles,
                       " cycles, the compiler predicted ", segment.cycles());
   cycles += result.cycles;
   predictedCycles += segment.cycles();
@@ -249,8 +249,7 @@ Status ProgramRunner::runSegments(const moert_abi_exits_t *exits,
   for (uint32_t i = 0; i < program().segments()->size(); ++i) {
     const int32_t score = program().segments()->Get(i)->score();
     const bool isAsking = score != -1;
-    const bool runs =
-        isAsking ? token.asks() : isForLeft == token.hasLeft();
+    const bool runs = isAsking ? token.asks() : isForLeft == token.hasLeft();
     if (runs && trace)
       trace(host, i);
     if (runs)
@@ -320,9 +319,9 @@ void ProgramRunner::countUnits(const Result &result) {
   const Machine &machine = simulator->machine();
   const auto &sxm = machine.sxm;
   const auto planes = uint64_t(2 * machine.mxm.planes);
-  const auto switches = uint64_t(2 * (sxm.shifters + sxm.permuters +
-                                      sxm.distributors + sxm.transposers +
-                                      sxm.selectors));
+  const auto switches =
+      uint64_t(2 * (sxm.shifters + sxm.permuters + sxm.distributors +
+                    sxm.transposers + sxm.selectors));
   const auto slices = uint64_t(2 * machine.mem.slices);
   const moert_unit_use_t more[] = {
       {"mxm_install", result.busy.install, planes},
@@ -332,8 +331,7 @@ void ProgramRunner::countUnits(const Result &result) {
       {"sxm", result.busy.sxm, switches},
       {"mem_read", result.busy.read, slices},
       {"mem_write", result.busy.write, slices},
-      {"c2c_link",
-       result.busy.links * uint64_t(machine.c2c.vectorCycles),
+      {"c2c_link", result.busy.links * uint64_t(machine.c2c.vectorCycles),
        uint64_t(machine.c2c.links)}};
   units.resize(std::size(more));
   for (size_t i = 0; i < units.size(); ++i) {

@@ -8,8 +8,8 @@
 
 namespace moert::lpu {
 
-/// Whether this runtime can run a program: its format, its instruction set and its
-/// machine. The failures of this file have no file in front.
+/// Whether this runtime can run a program: its format, its instruction set and
+/// its machine. The failures of this file have no file in front.
 Status checkModuleCode(const moert_code_t &code);
 
 /// One module's program and what lies in SRAM.
@@ -26,8 +26,7 @@ public:
 private:
   Status checkInterface(const fb::Module &module);
   Status checkExits(const fb::Exits *exits) const;
-  Status checkHostBuffer(int32_t index, const char *what,
-                         uint64_t count) const;
+  Status checkHostBuffer(int32_t index, const char *what, uint64_t count) const;
   Status prepare(const moert_abi_forward_t &args);
   Status runRow(const moert_abi_forward_t &args, int64_t row,
                 void (*trace)(void *host, int64_t op), void *host);

@@ -1,7 +1,7 @@
 //===- DriverTest.cpp - programs of the LPU in sessions -------------------===//
+#include "moert/abi/driver.h"
 #include "SessionFixture.h"
 #include "StepProgram.h"
-#include "moert/abi/driver.h"
 
 #include <gmock/gmock.h>
 
@@ -71,7 +71,8 @@ TEST(LpuDriver, CountsCycles) {
     const moert_session_unit_t &unit = stats.device_units[i];
     EXPECT_LE(unit.busy_cycles, unit.available_cycles) << unit.name;
     if (std::string(unit.name) == "vxm_alu") {
-      // Each of 8 positions takes 4 to store a value, 4 for a key, 1 + 2 to add.
+      // Each of 8 positions takes 4 to store a value, 4 for a key, 1 + 2 to
+      // add.
       EXPECT_EQ(unit.busy_cycles, 3u * 8 * 11);
       EXPECT_EQ(unit.available_cycles, 16 * 3 * program.cycles);
     }
@@ -155,8 +156,7 @@ struct Direct {
   std::string check() { return moert::test::message(driver->check(&code)); }
   std::string load() {
     moert_device_options_t options = {sizeof(options), 1};
-    std::string opened =
-        moert::test::message(driver->open(&options, &device));
+    std::string opened = moert::test::message(driver->open(&options, &device));
     if (opened != "ok")
       return opened;
     return moert::test::message(driver->load(device, &code, &executable));
@@ -249,10 +249,10 @@ TEST(LpuDriver, RefusesAnotherNumberOfCyclesThanPredicted) {
   StepProgram program(spec);
   Direct d(moduleOf(program.bytes()));
   ASSERT_EQ(d.load(), "ok");
-  EXPECT_EQ(d.forward(3, 0, 0),
-            "m.moe: segment step took " + std::to_string(program.cycles) +
-                " cycles, the compiler predicted " +
-                std::to_string(program.cycles + 1));
+  EXPECT_EQ(d.forward(3, 0, 0), "m.moe: segment step took " +
+                                    std::to_string(program.cycles) +
+                                    " cycles, the compiler predicted " +
+                                    std::to_string(program.cycles + 1));
 }
 
 /// Lanes of one element come back from memory as one, so they are made one,
@@ -379,8 +379,7 @@ TEST(LpuDriver, RefusesAnotherMachine) {
 TEST(LpuDriver, NeedsMetadata) {
   Direct d(moduleOf());
   d.code.metadata = nullptr;
-  EXPECT_EQ(d.load(),
-            "m.moe: is code without metadata, which a program needs");
+  EXPECT_EQ(d.load(), "m.moe: is code without metadata, which a program needs");
 }
 
 template <typename Change> std::string loadChanged(Change change) {

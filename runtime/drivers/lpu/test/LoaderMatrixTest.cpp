@@ -17,8 +17,7 @@ namespace {
 
 /// Metadata of a module, and one parameter's bytes.
 struct Stored {
-  explicit Stored(const ModuleSpec &spec)
-      : metadata(makeMetadata(spec)) {
+  explicit Stored(const ModuleSpec &spec) : metadata(makeMetadata(spec)) {
     Status status = readMetadata(std::as_bytes(std::span(metadata)), 1 << 20,
                                  "m.moe", &module, &codes);
     EXPECT_TRUE(status.ok()) << status.message();
@@ -65,8 +64,8 @@ TEST(LpuLoaderMatrix, ExpertsAreThreeMatrices) {
 }
 
 TEST(LpuLoaderMatrix, ElementsOfAllTypes) {
-  for (auto type : {fb::ElementType::I8, fb::ElementType::U8,
-                    fb::ElementType::I32}) {
+  for (auto type :
+       {fb::ElementType::I8, fb::ElementType::U8, fb::ElementType::I32}) {
     ModuleSpec spec;
     spec.parameters[0].element = int(type);
     spec.parameters[0].shape = {2, 2};
@@ -88,8 +87,7 @@ TEST(LpuLoaderMatrix, ElementsOfAllTypes) {
   spec.parameters[0].size = 2;
   Stored stored(spec);
   stored.bytes[1] = std::byte(0xc0);
-  EXPECT_THAT(stored.row(stored.find(0, 0), Field::Values, 0),
-              ElementsAre(-2));
+  EXPECT_THAT(stored.row(stored.find(0, 0), Field::Values, 0), ElementsAre(-2));
 }
 
 /// Codes of 8 bits in groups of 32 columns, each with a scale and a zero.

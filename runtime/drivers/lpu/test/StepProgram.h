@@ -1,15 +1,15 @@
 //===- StepProgram.h - a small model as a program, for driver tests -------===//
 //
-// One layer, one head, head size 1, a vocabulary of 4. A step stores the token as
-// key and value of its position and computes
+// One layer, one head, head size 1, a vocabulary of 4. A step stores the token
+// as key and value of its position and computes
 //
 //   logits[v] = bias[v] + sum over all positions of (key + value)
 //
-// so rows behind the position must be zero, and rows before it what earlier steps
-// of the same sequence stored. Bias is parameter 0, f32 [4].
+// so rows behind the position must be zero, and rows before it what earlier
+// steps of the same sequence stored. Bias is parameter 0, f32 [4].
 //
-// With an exit, its score is the token; the logits of a token that left are more by
-// the token, those of the others by the position.
+// With an exit, its score is the token; the logits of a token that left are
+// more by the token, those of the others by the position.
 //===----------------------------------------------------------------------===//
 #ifndef MOERT_DRIVERS_LPU_TEST_STEPPROGRAM_H
 #define MOERT_DRIVERS_LPU_TEST_STEPPROGRAM_H
@@ -83,8 +83,9 @@ public:
     std::vector<Recorded> recorded(plain.size());
     if (spec.hasExit)
       record(silent, {0, 1, 2}, recorded);
-    record(silent, spec.hasExit ? std::vector<size_t>{0, 1, 3}
-                                : std::vector<size_t>{0}, recorded);
+    record(silent,
+           spec.hasExit ? std::vector<size_t>{0, 1, 3} : std::vector<size_t>{0},
+           recorded);
     plain = {builder.bytes(&recorded[0])};
     for (size_t i = 0; i < pieces.size(); ++i)
       plain.push_back(pieces[i].bytes(&recorded[i + 1]));
@@ -142,13 +143,12 @@ private:
     read(piece, slice, 4, 0, 8, 100);
     read(piece, 16, 4, 0, 0, 103);
     piece.alu(0).at(100, convert(MOERT_LPU_I32, MOERT_LPU_F32, W(8)));
-    piece.alu(3).at(103, binary(MOERT_LPU_ADD, MOERT_LPU_F32, fromAlu(0), W(0),
-                                E(0)));
+    piece.alu(3).at(
+        103, binary(MOERT_LPU_ADD, MOERT_LPU_F32, fromAlu(0), W(0), E(0)));
     write(piece, 16, 4, 0, 0, 103);
   }
 
-  void record(const std::vector<char> &program,
-              const std::vector<size_t> &path,
+  void record(const std::vector<char> &program, const std::vector<size_t> &path,
               std::vector<Recorded> &recorded) {
     SimulatorOptions options;
     options.record = true;
@@ -182,8 +182,8 @@ private:
         buffer.bytes[i * 4 * 320 + lane] = lane == 3 ? 99 : uint8_t(i);
   }
 
-  /// Slices from `slice` on, so that an ALU that is issued at `time` can take the
-  /// vector from streams that flow west.
+  /// Slices from `slice` on, so that an ALU that is issued at `time` can take
+  /// the vector from streams that flow west.
   void read(uint8_t slice, int planes, uint16_t row, int stream,
             uint64_t time) {
     read(builder, slice, planes, row, stream, time);
@@ -218,10 +218,10 @@ private:
     read(12, 4, row, 12, t + 6);
     builder.alu(0).at(t, convert(MOERT_LPU_I32, MOERT_LPU_F32, W(8)));
     builder.alu(1).at(t, compare(MOERT_LPU_EQ, MOERT_LPU_I32, W(0), W(4)));
-    builder.alu(2).at(t + 3, binary(MOERT_LPU_MASK, MOERT_LPU_F32, fromAlu(0),
-                                    fromAlu(1)));
-    builder.alu(3).at(t + 6, binary(MOERT_LPU_ADD, MOERT_LPU_F32, fromAlu(2),
-                                    W(12), E(0)));
+    builder.alu(2).at(
+        t + 3, binary(MOERT_LPU_MASK, MOERT_LPU_F32, fromAlu(0), fromAlu(1)));
+    builder.alu(3).at(
+        t + 6, binary(MOERT_LPU_ADD, MOERT_LPU_F32, fromAlu(2), W(12), E(0)));
     write(12, 4, row, 0, t + 6);
   }
   /// key_high[row] += f16(token) where position is row; key_low[row] = 0.
@@ -231,12 +231,12 @@ private:
     read(0, 4, 0, 24, t + 3);
     read(24, 2, row, 28, t + 9);
     builder.alu(9).at(t, compare(MOERT_LPU_EQ, MOERT_LPU_I32, W(16), W(20)));
-    builder.alu(11).at(t + 3, binary(MOERT_LPU_MASK, MOERT_LPU_I32, W(24),
-                                     fromAlu(9)));
-    builder.alu(10).at(t + 6, convert(MOERT_LPU_I32, MOERT_LPU_F16,
-                                      fromAlu(11)));
-    builder.alu(8).at(t + 9, binary(MOERT_LPU_ADD, MOERT_LPU_F16, fromAlu(10),
-                                    W(28), E(16)));
+    builder.alu(11).at(
+        t + 3, binary(MOERT_LPU_MASK, MOERT_LPU_I32, W(24), fromAlu(9)));
+    builder.alu(10).at(t + 6,
+                       convert(MOERT_LPU_I32, MOERT_LPU_F16, fromAlu(11)));
+    builder.alu(8).at(
+        t + 9, binary(MOERT_LPU_ADD, MOERT_LPU_F16, fromAlu(10), W(28), E(16)));
     write(24, 2, row, 16, t + 9);
   }
   /// sum += value[row] or key[row]; the first takes the bias for the sum.
@@ -254,20 +254,20 @@ private:
     write(16, 4, 0, 0, t);
   }
 
-  static flatbuffers::Offset<Buffer> copyBuffer(flatbuffers::FlatBufferBuilder &fbb,
-                                         const BufferSpec &b, const StepSpec &as) {
+  static flatbuffers::Offset<Buffer>
+  copyBuffer(flatbuffers::FlatBufferBuilder &fbb, const BufferSpec &b,
+             const StepSpec &as) {
     std::vector<flatbuffers::Offset<Load>> loads;
     if (b.kind == BufferKind::Parameter)
-      loads.push_back(CreateLoadDirect(
-          fbb, as.first, as.parameter, uint8_t(as.matrix), as.field,
-          as.transposed, &as.rows, &as.columns,
-          as.factors.empty() ? nullptr : &as.factors));
+      loads.push_back(
+          CreateLoadDirect(fbb, as.first, as.parameter, uint8_t(as.matrix),
+                           as.field, as.transposed, &as.rows, &as.columns,
+                           as.factors.empty() ? nullptr : &as.factors));
     return CreateBufferDirect(
         fbb, b.name.c_str(), b.kind, uint8_t(b.type), b.count, uint16_t(b.chip),
         uint8_t(b.hemisphere), &b.slices, b.row, b.step,
         b.splats.empty() ? nullptr : &b.splats,
-        b.bytes.empty() ? nullptr : &b.bytes,
-        loads.empty() ? nullptr : &loads);
+        b.bytes.empty() ? nullptr : &b.bytes, loads.empty() ? nullptr : &loads);
   }
   static flatbuffers::Offset<Track>
   copyTrack(flatbuffers::FlatBufferBuilder &fbb, const Track &t) {
@@ -280,9 +280,8 @@ private:
                              &words, &claims, &uses, t.resident());
   }
   /// What the builders made, with loads and the interface of a model.
-  std::vector<char>
-  finish(const std::vector<std::vector<std::byte>> &parts,
-         const StepSpec &as) const {
+  std::vector<char> finish(const std::vector<std::vector<std::byte>> &parts,
+                           const StepSpec &as) const {
     const Program &plain = *GetProgram(parts[0].data());
     flatbuffers::FlatBufferBuilder fbb;
     std::vector<flatbuffers::Offset<Buffer>> buffers;
@@ -301,16 +300,15 @@ private:
     }
     std::vector<flatbuffers::Offset<LayerState>> layers;
     for (int i = 0; i < as.layers; ++i)
-      layers.push_back(
-          CreateLayerState(fbb, as.keyHigh, as.keyLow, as.value));
-    std::string name = as.machineName.empty() ? plain.machine_name()->str()
-                                                : as.machineName;
+      layers.push_back(CreateLayerState(fbb, as.keyHigh, as.keyLow, as.value));
+    std::string name =
+        as.machineName.empty() ? plain.machine_name()->str() : as.machineName;
     FinishProgramBuffer(
-        fbb, CreateProgramDirect(
-                 fbb, name.c_str(), plain.machine()->c_str(), 1, nullptr,
-                 &buffers, &segments, as.token, as.position, as.logits,
-                 as.nextToken, as.vocabulary, as.context, &layers,
-                 &as.heads, &as.dims));
+        fbb,
+        CreateProgramDirect(fbb, name.c_str(), plain.machine()->c_str(), 1,
+                            nullptr, &buffers, &segments, as.token, as.position,
+                            as.logits, as.nextToken, as.vocabulary, as.context,
+                            &layers, &as.heads, &as.dims));
     auto *begin = reinterpret_cast<const char *>(fbb.GetBufferPointer());
     return std::vector<char>(begin, begin + fbb.GetSize());
   }
