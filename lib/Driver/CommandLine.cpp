@@ -294,7 +294,7 @@ static Error verifyQuantizing(const Flags &flags,
 
 /// So must what is asked about the LPU.
 static Error verifyLpu(const Flags &flags, const CompileCommand &command) {
-  for (StringRef name : {"lpu-machine", "lpu-context", "lpu-report"})
+  for (StringRef name : {"lpu-machine", "lpu-context", "lpu-report", "lpu-chips"})
     if (flags.pipeline.isEmpty(name))
       return createStringError("--" + name + ": needs a value");
   StringRef page = command.options.lpuReport.getValue();

@@ -62,6 +62,10 @@ struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
       llvm::cl::value_desc("file"), llvm::cl::init("")};
 
   // Numbers are text as well: what is wrong with one is said on one line.
+  Option<std::string> lpuChips{
+      *this, "lpu-chips",
+      llvm::cl::desc("Chips that share each layer of a model (1)"),
+      llvm::cl::value_desc("number"), llvm::cl::init("")};
   Option<std::string> lpuContext{
       *this, "lpu-context",
       llvm::cl::desc("Positions that there is room for in the LPU's memory "
@@ -153,7 +157,7 @@ struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
 
   /// The part that backends see.
   TargetOptions getTargetOptions() const {
-    return {cpu, features, lpuMachine, lpuContext, lpuReport};
+    return {cpu, features, lpuMachine, lpuContext, lpuReport, lpuChips};
   }
 };
 

@@ -15,8 +15,9 @@ namespace moe {
 struct TargetOptions {
   std::string cpu;      ///< --cpu; empty: this host
   std::string features; ///< --features, LLVM's "+x,-y"
-  /// --lpu-machine, --lpu-context, --lpu-report, as given; empty: not given.
-  std::string lpuMachine, lpuContext, lpuReport;
+  /// --lpu-machine, --lpu-context, --lpu-report, --lpu-chips, as given; empty:
+  /// not given.
+  std::string lpuMachine, lpuContext, lpuReport, lpuChips;
 };
 
 /// What a backend hands to the container.
@@ -62,6 +63,7 @@ TargetBackend::verifyOptions(const TargetOptions &options) const {
   llvm::StringRef flag = !options.lpuMachine.empty()   ? "--lpu-machine"
                          : !options.lpuContext.empty() ? "--lpu-context"
                          : !options.lpuReport.empty()  ? "--lpu-report"
+                         : !options.lpuChips.empty()   ? "--lpu-chips"
                                                        : "";
   if (flag.empty())
     return llvm::Error::success();

@@ -31,9 +31,10 @@ static std::vector<uint32_t> highBuffers(const LayerState &layer) {
 
 Status State::checkBuffers(const fb::Kv &kv) const {
   const size_t layers = program.layers() ? program.layers()->size() : 0;
-  if (layers != size_t(kv.layers()) || layers == 0)
+  if (layers != size_t(kv.layers() * parts) || layers == 0)
     return makeStatus(MOERT_DATA_LOSS, "has states of ", layers,
-                      " layers, the model has ", kv.layers());
+                      " layers, the model has ", kv.layers(), " of ", parts,
+                      parts == 1 ? " part" : " parts");
   for (const LayerState *layer : *program.layers()) {
     for (uint32_t buffer : highBuffers(*layer))
       MOERT_RETURN_IF_ERROR(checkBuffer(program, buffer));
@@ -49,6 +50,10 @@ Status State::checkLanes(const fb::Kv &kv) {
   std::vector<char> known(size_t(heads * headSize));
   const flatbuffers::uoffset_t count =
       program.heads() ? program.heads()->size() : 0;
+  if (count > width && count % width)
+    return makeStatus(MOERT_DATA_LOSS, "says of ", count,
+                      " lanes what the state is, the machine has ", width);
+  parts = std::max<int64_t>(1, count / width);
   for (flatbuffers::uoffset_t lane = 0; lane < count; ++lane) {
     const int64_t head = program.heads()->Get(lane);
     const int64_t element = program.dims()->Get(lane);
@@ -59,7 +64,7 @@ Status State::checkLanes(const fb::Kv &kv) {
                         head, " in lane ", lane, ", the model has ", heads,
                         " heads of ", headSize);
     char &isKnown = known[size_t(head * headSize + element)];
-    lanes.push_back({lane, head, element, !isKnown});
+    lanes.push_back({lane / width, lane % width, head, element, !isKnown});
     isKnown = true;
   }
   const auto held = std::count(known.begin(), known.end(), 1);
@@ -73,8 +78,8 @@ Status State::checkLanes(const fb::Kv &kv) {
 Status State::create(const Program &program, int64_t width, const fb::Kv &kv,
                      std::unique_ptr<State> *out) {
   std::unique_ptr<State> state(new State(program, width));
-  MOERT_RETURN_IF_ERROR(state->checkBuffers(kv));
   MOERT_RETURN_IF_ERROR(state->checkLanes(kv));
+  MOERT_RETURN_IF_ERROR(state->checkBuffers(kv));
   state->positions = int64_t(program.context());
   state->resident.resize(size_t(kv.layers()) * 2 *
                          size_t(state->heads * state->headSize) *
@@ -109,7 +114,7 @@ Status State::clear(Simulator &simulator) {
 /// Takes over what differs of all layers, and marks where that is.
 void State::findChanged(const uint32_t *memory, int64_t capacity,
                         int64_t position, std::vector<char> &changed) {
-  const int64_t layers = int64_t(program.layers()->size());
+  const int64_t layers = int64_t(program.layers()->size()) / parts;
   const std::vector<uint32_t> zeros(static_cast<size_t>(headSize));
   const size_t bytes = zeros.size() * sizeof(uint32_t);
   for (int64_t block = 0; block < layers * 2 * heads; ++block) {
@@ -131,8 +136,15 @@ void State::findChanged(const uint32_t *memory, int64_t capacity,
 
 Status State::writePosition(int64_t layer, int64_t position,
                             Simulator &simulator) {
+  for (int64_t part = 0; part < parts; ++part)
+    MOERT_RETURN_IF_ERROR(writePart(layer, part, position, simulator));
+  return Status();
+}
+
+Status State::writePart(int64_t layer, int64_t part, int64_t position,
+                        Simulator &simulator) {
   const LayerState &where =
-      *program.layers()->Get(flatbuffers::uoffset_t(layer));
+      *program.layers()->Get(flatbuffers::uoffset_t(layer * parts + part));
   std::vector<uint8_t> high(size_t(2 * width)), low(size_t(2 * width)),
       values(size_t(4 * width));
   auto put = [&](std::vector<uint8_t> &vector, int64_t lane, int planes,
@@ -141,8 +153,10 @@ Status State::writePosition(int64_t layer, int64_t position,
       vector[size_t(plane * width + lane)] = uint8_t(bits >> 8 * plane);
   };
   for (const Lane &lane : lanes) {
-    auto at = [&](Part part) {
-      return resident[cell(*this, layer, part, lane.head, position, positions) +
+    if (lane.part != part)
+      continue;
+    auto at = [&](Part what) {
+      return resident[cell(*this, layer, what, lane.head, position, positions) +
                       uint64_t(lane.element)];
     };
     put(high, lane.lane, 2, at(Key));
@@ -161,7 +175,7 @@ Status State::writePosition(int64_t layer, int64_t position,
 
 Status State::bring(const uint32_t *memory, int64_t capacity, int64_t position,
                     Simulator &simulator) {
-  const int64_t layers = int64_t(program.layers()->size());
+  const int64_t layers = int64_t(program.layers()->size()) / parts;
   std::vector<char> changed(size_t(layers * positions));
   findChanged(memory, capacity, position, changed);
   written = position;
@@ -177,12 +191,14 @@ Status State::bring(const uint32_t *memory, int64_t capacity, int64_t position,
 //===----------------------------------------------------------------------===//
 
 /// Whether lanes of one element differ.
-bool State::takePart(int64_t layer, Part part, int64_t position,
+bool State::takePart(int64_t layer, int64_t part, Part what, int64_t position,
                      const std::vector<uint32_t> &bits) {
   bool differ = false;
   for (const Lane &lane : lanes) {
+    if (lane.part != part)
+      continue;
     uint32_t &kept =
-        resident[cell(*this, layer, part, lane.head, position, positions) +
+        resident[cell(*this, layer, what, lane.head, position, positions) +
                  uint64_t(lane.element)];
     if (lane.isFirst)
       kept = bits[size_t(lane.lane)];
@@ -203,21 +219,23 @@ Status State::takePosition(int64_t layer, int64_t position,
                                  << (shift + 8 * int(i / size_t(width)));
     return Status();
   };
-  const LayerState &where =
-      *program.layers()->Get(flatbuffers::uoffset_t(layer));
-  std::vector<uint32_t> keys(static_cast<size_t>(width)), values = keys;
-  MOERT_RETURN_IF_ERROR(read(where.key_high(), 0, keys));
-  MOERT_RETURN_IF_ERROR(read(where.key_low(), 16, keys));
-  MOERT_RETURN_IF_ERROR(read(where.value(), 0, values));
-  const bool keysDiffer = takePart(layer, Key, position, keys);
-  const bool valuesDiffer = takePart(layer, Value, position, values);
-  return keysDiffer || valuesDiffer ? writePosition(layer, position, simulator)
-                                    : Status();
+  bool differ = false;
+  for (int64_t part = 0; part < parts; ++part) {
+    const LayerState &where =
+        *program.layers()->Get(flatbuffers::uoffset_t(layer * parts + part));
+    std::vector<uint32_t> keys(static_cast<size_t>(width)), values = keys;
+    MOERT_RETURN_IF_ERROR(read(where.key_high(), 0, keys));
+    MOERT_RETURN_IF_ERROR(read(where.key_low(), 16, keys));
+    MOERT_RETURN_IF_ERROR(read(where.value(), 0, values));
+    differ |= takePart(layer, part, Key, position, keys);
+    differ |= takePart(layer, part, Value, position, values);
+  }
+  return differ ? writePosition(layer, position, simulator) : Status();
 }
 
 Status State::keep(uint32_t *memory, int64_t capacity, int64_t position,
                    Simulator &simulator) {
-  const int64_t layers = int64_t(program.layers()->size());
+  const int64_t layers = int64_t(program.layers()->size()) / parts;
   written = std::max(written, position + 1);
   for (int64_t layer = 0; layer < layers; ++layer) {
     MOERT_RETURN_IF_ERROR(takePosition(layer, position, simulator));

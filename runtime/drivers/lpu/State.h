@@ -43,16 +43,19 @@ private:
   void findChanged(const uint32_t *memory, int64_t capacity, int64_t position,
                    std::vector<char> &changed);
   Status writePosition(int64_t layer, int64_t position, Simulator &simulator);
-  bool takePart(int64_t layer, Part part, int64_t position,
+  Status writePart(int64_t layer, int64_t part, int64_t position,
+                   Simulator &simulator);
+  bool takePart(int64_t layer, int64_t part, Part what, int64_t position,
                 const std::vector<uint32_t> &lanes);
   Status takePosition(int64_t layer, int64_t position, Simulator &simulator);
 
   const Program &program;
   int64_t width, heads = 0, headSize = 0;
+  int64_t parts = 1;     ///< of a layer, on chips of their own
   int64_t positions = 0; ///< of the buffers
   int64_t written = 0;   ///< positions from here on are zero
   struct Lane {
-    int64_t lane, head, element;
+    int64_t part, lane, head, element;
     bool isFirst; ///< of those with the same element
   };
   std::vector<Lane> lanes;        ///< that hold something
