@@ -208,7 +208,7 @@ Status Loader::pack(const Buffer &buffer, const Source &source,
       *matrix.code, uint64_t(matrix.rows), uint64_t(matrix.columns),
       static_cast<const std::byte *>(parameter) + matrix.offset,
       "buffer " + buffer.name()->str()};
-  const std::span<const int32_t> rows(load.rows()->data(), load.rows()->size());
+  const std::vector<int32_t> rows(load.rows()->begin(), load.rows()->end());
   std::vector<int32_t> columns(load.columns()->begin(), load.columns()->end());
   columns.resize(size_t(width), -1);
   const uint64_t bytes = uint64_t(planesOf(buffer.type()) * width);
