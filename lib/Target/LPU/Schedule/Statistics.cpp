@@ -157,7 +157,10 @@ void Measurer::findPath() {
     }
   }
   llvm::StringMap<size_t> known;
-  for (int task = last; task >= 0;) {
+  // Weights that come a second time wait for who multiplied by them the first.
+  std::vector<bool> isListed(program.tasks.size());
+  for (int task = last; task >= 0 && !isListed[task];) {
+    isListed[task] = true;
     int64_t start = places[task]->start, bound = 0;
     int next = -1;
     for (const Edge &edge : from[task]) {

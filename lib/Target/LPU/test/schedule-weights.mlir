@@ -79,6 +79,49 @@ lpu.program @maps machine "tsp1" {
   }
 }
 
+// Three weights and two planes: what was replaced too early comes again.
+
+// CHECK-LABEL: lpu.program @again
+lpu.program @again machine "tsp1" {
+  %x = lpu.buffer input "x" east : <8 x i8>
+  %w = lpu.buffer parameter "w" east : <960 x i8>
+  %y = lpu.buffer output "y" east : <8 x i32>
+  %b = lpu.buffer temporary "b" east : <8 x i8>
+  // CHECK-COUNT-4: mxm.e{{[01]}}.load lw
+  // CHECK-NOT: load lw
+  %w0 = lpu.install "first" %w[0] : <960 x i8> -> <i8>
+  %w1 = lpu.install "second" %w[320] : <960 x i8> -> <i8>
+  %w2 = lpu.install "third" %w[640] : <960 x i8> -> <i8>
+  lpu.cluster "a" {
+    %0 = lpu.read %x[0] : <8 x i8>
+    %1 = lpu.multiply %0 by %w0 : !lpu.stream<i8>, !lpu.weights<i8> -> !lpu.stream<i32>
+    %2 = lpu.alu cvt %1 : !lpu.stream<i32> -> !lpu.stream<i8>
+    lpu.write %2 to %b[0] : !lpu.stream<i8>, <8 x i8>
+  }
+  lpu.cluster "b" {
+    %0 = lpu.read %b[0] : <8 x i8>
+    %1 = lpu.multiply %0 by %w1 : !lpu.stream<i8>, !lpu.weights<i8> -> !lpu.stream<i32>
+    %2 = lpu.alu cvt %1 : !lpu.stream<i32> -> !lpu.stream<i8>
+    lpu.write %2 to %b[1] : !lpu.stream<i8>, <8 x i8>
+  }
+  lpu.cluster "c" {
+    %0 = lpu.read %b[1] : <8 x i8>
+    %1 = lpu.multiply %0 by %w2 : !lpu.stream<i8>, !lpu.weights<i8> -> !lpu.stream<i32>
+    %2 = lpu.alu cvt %1 : !lpu.stream<i32> -> !lpu.stream<i8>
+    lpu.write %2 to %b[2] : !lpu.stream<i8>, <8 x i8>
+  }
+  lpu.cluster "d" {
+    %0 = lpu.read %b[2] : <8 x i8>
+    %1 = lpu.multiply %0 by %w0 : !lpu.stream<i8>, !lpu.weights<i8> -> !lpu.stream<i32>
+    lpu.write %1 to %y[0] : !lpu.stream<i32>, <8 x i32>
+  }
+  lpu.cluster "e" {
+    %0 = lpu.read %b[2] : <8 x i8>
+    %1 = lpu.multiply %0 by %w1 : !lpu.stream<i8>, !lpu.weights<i8> -> !lpu.stream<i32>
+    lpu.write %1 to %y[1] : !lpu.stream<i32>, <8 x i32>
+  }
+}
+
 // Packed codes come on 7 streams.
 
 // CHECK-LABEL: lpu.program @packed
