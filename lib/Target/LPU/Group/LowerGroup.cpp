@@ -216,9 +216,12 @@ void GroupLowering::writeInterface(Value logits, Value next) {
     chip->listLanes(heads, dims);
   emitters[0]->interface([&](ImplicitLocOpBuilder &b) {
     MLIRContext *context = b.getContext();
+    // A model without attention has no state.
+    auto indices = [&](ArrayRef<int32_t> list) {
+      return list.empty() ? IndicesAttr() : IndicesAttr::get(context, list);
+    };
     InterfaceOp::create(b, token, position, logits, next, high, low, copies,
-                        values, IndicesAttr::get(context, heads),
-                        IndicesAttr::get(context, dims));
+                        values, indices(heads), indices(dims));
   });
 }
 

@@ -112,3 +112,37 @@ moe.model @elements family "null" context 16 vocabulary 16 from "." {
     return %y, %kv : tensor<?x16xf32>, !moe.kv<1 x 1 x 4 x f32>
   }
 }
+
+// -----
+
+moe.model @entropy family "null" context 16 vocabulary 16 from "." {
+  moe.weight @embed : tensor<16x16xbf16> from [#moe.random<1, 0.5 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>)
+      -> (tensor<?x16xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x16xf32>
+    %running, %due, %asking = moe.enter %wanted at %sequences, %positions
+    // expected-error @+1 {{is an entropy, the machine has no logarithm}}
+    %s = moe.confidence entropy %x : tensor<?x16xf32> -> tensor<?x1xf32>
+    %on, %gone, %still, %kept, %leaving = moe.exit %s by "entropy" above 0.9 after 1 asking %asking running %running due %due of %wanted at %sequences, %positions : tensor<?x1xf32>
+    return %x, %kv : tensor<?x16xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+
+// -----
+
+moe.model @waiting family "null" context 16 vocabulary 16 from "." {
+  moe.weight @embed : tensor<16x16xbf16> from [#moe.random<1, 0.5 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>)
+      -> (tensor<?x16xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x16xf32>
+    %running, %due, %asking = moe.enter %wanted at %sequences, %positions from %kv : !moe.kv<1 x 1 x 4 x f32>
+    %s = moe.confidence top1 %x : tensor<?x16xf32> -> tensor<?x1xf32>
+    // expected-error @+1 {{lets rows wait, the lpu backend propagates those that left}}
+    %on, %gone, %still, %kept, %leaving = moe.exit %s by "top1" above 0.9 after 1 asking %asking running %running due %due of %wanted at %sequences, %positions from %kv : !moe.kv<1 x 1 x 4 x f32> : tensor<?x1xf32>
+    return %x, %kv : tensor<?x16xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}

@@ -23,7 +23,7 @@
 // CHECK: lpu.read %[[KEYS]][0 step 1]
 // CHECK: lpu.multiply {{.*}} : <f16>, <f16> -> <f32>
 // CHECK: lpu.gather %[[HIDDEN]][0 step 1] by
-// CHECK: lpu.cluster "attention.0.powers" repeat 16 every 2
+// CHECK: lpu.cluster "attention.0.powers" repeat 32 every 1
 // CHECK: lpu.alu exp2
 // CHECK: lpu.interface token {{.*}} heads <0 times 8, -1 times 312> dims <0 to 3, 0 to 3, -1 times 312>
 // CHECK-NOT: moe.model

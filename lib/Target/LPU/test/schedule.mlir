@@ -10,7 +10,7 @@ lpu.program @distances machine "tsp1" {
   %y = lpu.buffer output "y" east at <east, slices = [0, 1, 2, 3], row = 4096, step = 1> : <1 x f32>
   %z = lpu.buffer output "z" west at <west, slices = [0, 1, 2, 3], row = 4096, step = 1> : <1 x f32>
   // CHECK-NOT: lpu.cluster
-  // CHECK: lpu.segment "step" cycles 77 {
+  // CHECK: lpu.segment "step" cycles 77 outputs {{[0-9]+}} {
   // CHECK: lpu.issue 0 mem.e8.read sync
   // CHECK: lpu.issue 0 icu notify
   // CHECK: lpu.issue 35 mem.e8.read read row 17 -> [[S:s[0-9]+]].w claim [[X:0x[0-9a-f]+]] uses 1 of "negate"
