@@ -129,7 +129,7 @@ static Matrix makePart(Emitter &e, const Source &source, const LaneMap &in,
 /// Whether a matrix is worth both hemispheres, or too much for some slices.
 static bool isWide(const Emitter &e, const Source &source, const LaneMap &in,
                    const LaneMap &out) {
-  constexpr int64_t most = 16; // tiles
+  constexpr int64_t most = 4; // tiles
   int64_t tiles = in.size() * out.size();
   int64_t rows = e.width() / e.getMachine().mxm.streams;
   return out.size() > 1 && (tiles >= most || source.experts * tiles * rows >
