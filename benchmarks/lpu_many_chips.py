@@ -33,12 +33,12 @@ HEAD = 128  # features of a head, in all of them
 # Shape, chips that are asked for, machine, scheme, and what is tried: chips of a stage,
 # layers of a stage. The first that fits into SRAM counts.
 PLANS = [
-    ("mixtral-8x7b", 111, "lpu-plus", "q35", [(7, 2), (8, 2)]),
+    ("mixtral-8x7b", 111, "lpu-plus", "q35", [(7, 2), (8, 2), (4, 1)]),
     ("mixtral-8x7b", 256, "lpu-plus", "q35", [(8, 1)]),
-    ("llama-2-70b", 164, "lpu-plus", "q35", [(2, 1), (3, 1)]),
+    ("llama-2-70b", 164, "lpu-plus", "q35", [(2, 1), (3, 1), (4, 1)]),
     ("llama-2-70b", 640, "lpu-plus", "q35", [(8, 1)]),
     ("llama-2-70b", 640, "tsp1", "q8", [(8, 1)]),
-    ("llama-3.1-8b", 20, "lpu-plus", "q35", [(1, 2), (1, 1)]),
+    ("llama-3.1-8b", 20, "lpu-plus", "q35", [(1, 2), (1, 1), (2, 1)]),
     ("llama-3.1-8b", 256, "lpu-plus", "q35", [(8, 1)]),
     ("llama-3.1-8b", 256, "tsp1", "q8", [(8, 1)]),
 ]
@@ -224,20 +224,22 @@ def measure(plan, chips, layers, context, folder):
     result = {"shape": name, "asked": wanted, "machine": machine, "scheme": scheme, "context": context}
     if not stage:
         return {**result, "refused": reason}
+    # The last stage has the head, too, or else a node of its own has it.
+    sram = 88 * 8192 * 320
+    free = sram - stage["state"] - stage["rest"]
     head, reason = schedule(model, machine, "head", chips, context, folder)
+    apart = not head or head["rest"] > free
+    if apart:
+        head, reason = schedule(model, machine, "head", 8, context, folder)
     if not head:
         return {**result, "refused": reason}
     stages = s["layers"] // layers
     token = stages * stage["cycles"] + head["cycles"]
-    sram = 88 * 8192 * 320
-    free = sram - stage["state"] - stage["rest"] - head["rest"]
-    if free < 0:
-        return {**result, "refused": "the last stage's chips need %d MiB more for the head" % (-free >> 20)}
-    sequences = 1 + free // stage["state"]
-    under_way = min(stages, sequences)
-    busiest = stage["cycles"] + head["cycles"]
+    sequences = 1 + max(0, free if apart else free - head["rest"]) // stage["state"]
+    under_way = min(stages + apart, sequences)
+    busiest = max(stage["cycles"], head["cycles"]) if apart else stage["cycles"] + head["cycles"]
     unit = 3 * s["hidden"] * s["inner"] * s["top_k"] / chips
-    used = stages * chips  # the last stage has the head, too
+    used = stages * chips + (8 if apart else 0)
     result.update(
         chips=used, stages=stages, under_way=int(under_way), chips_of_stage=chips, stage_cycles=stage["cycles"],
         head_cycles=head["cycles"], token_cycles=token, single=CLOCK / token,
@@ -265,13 +267,29 @@ def print_bounds():
         print("%s,%d,%s,%.0f" % (name, chips, ",".join("%.0f" % v[0] for v in values), values[0][1]))
 
 
+def with_more_rows(machine, folder):
+    """A file of the machine with twice the rows, and all else as it is."""
+    with open(os.path.join(common.ROOT, "runtime", "src", "lpu", "machines", machine + ".json"), encoding="utf-8") as file:
+        text = json.load(file)
+    text["mem"]["rows"] *= 2
+    path = os.path.join(folder, "machine.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({**text, "name": machine + "-rows"}, file)
+    return path
+
+
 def report(plan, context):
-    """Prints and returns the first partition that fits."""
+    """Prints and returns the first partition that fits; if none does, the time of the
+    first one as if there were room for it."""
     print("%s, %d chips asked for, %s, %s, context %d:" % (*plan[:4], context), flush=True)
-    for chips, layers in plan[4]:
+    tries = [(chips, layers, False) for chips, layers in plan[4]] + [(*plan[4][0], True)]
+    for chips, layers, more in tries:
         with tempfile.TemporaryDirectory() as folder:
-            result = measure(plan, chips, layers, context, folder)
-        print("  stages of %d chips, layers of a stage: %d" % (chips, layers))
+            machine = with_more_rows(plan[2], folder) if more else plan[2]
+            result = measure((plan[0], plan[1], machine, *plan[3:]), chips, layers, context, folder)
+        result["more_rows"] = more
+        print("  stages of %d chips, layers of a stage: %d%s" % (
+            chips, layers, "; slices with twice the rows, which the machine does not have" if more else ""))
         if "refused" in result:
             print("    refused: " + result["refused"], flush=True)
             continue
