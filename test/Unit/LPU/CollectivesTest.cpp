@@ -144,8 +144,8 @@ TEST_F(CollectivesTest, GathersPiecesInTheOrderOfChips) {
 TEST_F(CollectivesTest, HandsOverToTheNextStage) {
   begin({2, 2}, 3);
   ArrayRef<Emitter *> all(emitters);
-  auto next = Collectives::handOver("stage", ArrayRef<Value>(values).take_front(2),
-                                    all.take_back(2));
+  auto next = Collectives::handOver(
+      "stage", ArrayRef<Value>(values).take_front(2), all.take_back(2));
   Collectives::Values results(values.begin(), values.begin() + 2);
   results.append(next.begin(), next.end());
   writeOutputs(results);

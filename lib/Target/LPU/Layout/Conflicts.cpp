@@ -1,6 +1,5 @@
 //===- Conflicts.cpp - which buffers should not share a slice -------------===//
 #include "Layout/Conflicts.h"
-#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace moe::lpu;
@@ -117,8 +116,13 @@ std::vector<BufferUse> moe::lpu::findConflicts(ProgramOp program) {
       high.isWeights = true;
       high.isHigh = true;
     }
-    if (install.getMap())
-      uses[numbers.lookup(install.getMap())].accesses += 20;
+    if (install.getMap()) {
+      BufferUse &map = uses[numbers.lookup(install.getMap())];
+      map.accesses += 20;
+      map.mapOf.insert(numbers.lookup(install.getBuffer()));
+      if (install.getHigh())
+        map.mapOf.insert(numbers.lookup(install.getHigh()));
+    }
   }
   addLoops(program, numbers, uses);
   return uses;

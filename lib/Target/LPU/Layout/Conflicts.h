@@ -4,6 +4,7 @@
 
 #include "IR/Lpu.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SetVector.h"
 #include <vector>
 
 namespace moe::lpu {
@@ -17,6 +18,7 @@ struct BufferUse {
   bool isDynamic = false; ///< maps count in its rows
   bool isStreamed = false; ///< loops go through it, vector after vector
   int64_t accesses = 0; ///< in all repetitions
+  llvm::SmallSetVector<int, 2> mapOf; ///< weights whose rows it says
   /// Buffers in the same clusters, and how much speaks against one slice for both.
   llvm::DenseMap<int, int64_t> conflicts;
   /// The same where banks do not differ.

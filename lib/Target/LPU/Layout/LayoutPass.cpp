@@ -1,9 +1,11 @@
 //===- LayoutPass.cpp - buffers get slices and rows -----------------------===//
 //
-// Weights stream from the outer slices, all else lies in the inner ones: so a load
-// leaves the streams near the VXM free. Rows of weights follow from the vector's
-// number alone, vector n in slice n mod 16 of its block, because maps of experts
-// count in rows.
+// Weights stream from the outer slices, all else lies in the inner ones: so a
+// load leaves the streams near the VXM free. Rows of weights follow from the
+// vector's number alone, vector n in slice n mod 16 of its block, because maps of
+// experts count in rows. Where that leaves no room, all is packed anew: the
+// largest weights first, in slices that need not be neighbours, from row to row
+// over both banks, and in as few of the inner slices as will do.
 //===----------------------------------------------------------------------===//
 #include "Layout/Conflicts.h"
 #include "Layout/Places.h"
@@ -34,15 +36,21 @@ public:
 
 private:
   LogicalResult checkSize();
-  LogicalResult placeWeights(int index);
+  /// From the beginning, weights as told; `false`: `missing` found no room.
+  bool placeAll(llvm::function_ref<bool(int)> placeWeights,
+                ArrayRef<int> weights);
+  bool placeWeights(int index, int64_t bank);
+  bool packWeights(int index, int64_t lowest);
   std::vector<SmallVector<int64_t>> candidatesFor(int index,
                                                   bool mayBeOuter) const;
-  LogicalResult placeOther(int index);
+  bool placeOther(int index);
+  bool canFlowToWeights(int index, ArrayRef<int64_t> slices) const;
   void keepPlace(int index);
-  LogicalResult failToPlace(BufferOp op, int64_t rows);
+  LogicalResult failToPlace(int index);
   void setPlace(int index, ArrayRef<int64_t> slices, int64_t row);
   int64_t costOf(int index, ArrayRef<int64_t> slices, int64_t row) const;
   int64_t rowsOf(int index, int64_t groups) const;
+  int64_t streamsOf(int index) const;
   std::vector<int> orderOfOthers() const;
 
   struct Placed {
@@ -57,6 +65,7 @@ private:
   std::vector<Placed> placed;
   /// Rows of weights, by side and block of slices.
   SmallVector<int64_t> blockRows[2];
+  int missing = -1;
 };
 } // namespace
 
@@ -69,28 +78,43 @@ int64_t LayoutAssigner::rowsOf(int index, int64_t groups) const {
   return llvm::divideCeil(cast<VectorsType>(op.getType()).getCount(), groups);
 }
 
-/// Whether all fits at all: of each chip, bytes needed and there.
+/// Chips that share the layers: a wire from a chip to itself stands for one more.
+static uint64_t chipsOf(ProgramOp program) {
+  uint64_t chips = program.getChips();
+  if (!program.getLinksAttr())
+    return chips;
+  for (auto link : program.getLinksAttr().getAsRange<LinkAttr>())
+    chips += link.getChipA() == link.getChipB() &&
+             link.getLinkA() == link.getLinkB();
+  return chips;
+}
+
+/// Whether all fits at all: of each chip, bytes needed and there. That all chips
+/// of a group hold less if there are more is an estimate.
 LogicalResult LayoutAssigner::checkSize() {
   std::vector<uint64_t> bytes(program.getChips());
   for (BufferOp op : buffers)
     bytes[op.getChip()] += uint64_t(cast<VectorsType>(op.getType()).getCount()) *
                            bytesOfVectors(op) * machine.width();
-  uint64_t most = *llvm::max_element(bytes), total = 0;
-  for (uint64_t each : bytes)
-    total += each;
+  uint64_t most = *llvm::max_element(bytes), chips = chipsOf(program);
   if (most <= machine.sramBytes())
     return success();
   constexpr uint64_t mebi = 1 << 20;
-  return program.emitError()
-         << "model needs " << llvm::divideCeil(most, mebi)
-         << " MiB of SRAM, machine " << machine.name << " has "
-         << machine.sramBytes() / mebi << " MiB, "
-         << llvm::divideCeil(most - machine.sramBytes(), mebi)
-         << " MiB too few: " << llvm::divideCeil(total, machine.sramBytes())
-         << " chips would hold it";
+  InFlightDiagnostic error = program.emitError();
+  error << "model needs " << llvm::divideCeil(most, mebi) << " MiB of SRAM";
+  if (chips > 1)
+    error << " on one of " << chips << " chips";
+  return error << ", machine " << machine.name << " has "
+               << machine.sramBytes() / mebi << " MiB, "
+               << llvm::divideCeil(most - machine.sramBytes(), mebi)
+               << " MiB too few: "
+               << llvm::divideCeil(most * chips, machine.sramBytes())
+               << " chips would hold it";
 }
 
-LogicalResult LayoutAssigner::failToPlace(BufferOp op, int64_t rows) {
+LogicalResult LayoutAssigner::failToPlace(int index) {
+  BufferOp op = buffers[index];
+  int64_t rows = rowsOf(index, uses[index].isWeights ? streamsOf(index) : 1);
   return op.emitError() << "buffer \"" << op.getName() << "\" needs " << rows
                         << " rows of " << bytesOfVectors(op)
                         << " slices in the "
@@ -106,8 +130,6 @@ void LayoutAssigner::setPlace(int index, ArrayRef<int64_t> slices,
   placed[index].slices.assign(slices.begin(), slices.end());
   placed[index].row = row;
   places.take(op.getChip(), int(op.getSide()), slices, row, rows);
-  op.setPlaceAttr(
-      PlaceAttr::get(op.getContext(), op.getSide(), slices, row, 1));
 }
 
 /// A buffer that has a place already.
@@ -127,18 +149,21 @@ void LayoutAssigner::keepPlace(int index) {
 // Weights
 //===----------------------------------------------------------------------===//
 
-LogicalResult LayoutAssigner::placeWeights(int index) {
+int64_t LayoutAssigner::streamsOf(int index) const {
+  return uses[index].isPacked ? machine.mxm.streams * 7 / 16
+                              : machine.mxm.streams;
+}
+
+/// In a block of neighbouring slices, in rows of `bank` if there are some.
+bool LayoutAssigner::placeWeights(int index, int64_t bank) {
   BufferOp op = buffers[index];
   const BufferUse &use = uses[index];
-  int64_t streams =
-      use.isPacked ? machine.mxm.streams * 7 / 16 : machine.mxm.streams;
+  int64_t streams = streamsOf(index);
   int64_t inner = innerColumns * machine.mem.group;
   int64_t blocks =
       std::max<int64_t>(1, (machine.mem.slices - inner) / machine.mxm.streams);
   int64_t parts = machine.mxm.streams / streams;
   int64_t rows = rowsOf(index, streams);
-  // What is computed shares slices with what is loaded, but no bank.
-  int64_t bank = use.isWritten ? machine.mem.banks - 1 : 0;
   auto &filled = blockRows[int(op.getSide())];
   filled.resize(blocks * parts);
   SmallVector<int64_t> order;
@@ -164,9 +189,36 @@ LogicalResult LayoutAssigner::placeWeights(int index) {
       continue;
     filled[part] += rows;
     setPlace(index, slices, row);
-    return success();
+    return true;
   }
-  return failToPlace(op, rows);
+  return false;
+}
+
+/// In slices from `lowest` on, as near to the first row as it goes, and of the
+/// slices that are free there in those which lose least, then in the outer ones.
+bool LayoutAssigner::packWeights(int index, int64_t lowest) {
+  // What is written in one cycle must lie apart.
+  if (uses[index].isWritten)
+    return placeWeights(index, 0);
+  BufferOp op = buffers[index];
+  int64_t streams = streamsOf(index), rows = rowsOf(index, streams);
+  SmallVector<std::pair<int64_t, int64_t>> ends; // rows that are used, slice
+  for (int64_t slice = lowest; slice < machine.mem.slices; ++slice)
+    ends.push_back(
+        {places.endOf(op.getChip(), int(op.getSide()), slice), slice});
+  if (int64_t(ends.size()) < streams)
+    return false;
+  llvm::sort(ends);
+  int64_t row = ends[streams - 1].first;
+  if (row + rows > machine.rowsOfSlice())
+    return false;
+  llvm::erase_if(ends, [&](const auto &end) { return end.first > row; });
+  SmallVector<int64_t> chosen;
+  for (auto [used, slice] : ArrayRef(ends).take_back(streams))
+    chosen.push_back(slice);
+  llvm::sort(chosen);
+  setPlace(index, chosen, row);
+  return true;
 }
 
 //===----------------------------------------------------------------------===//
@@ -232,7 +284,18 @@ LayoutAssigner::candidatesFor(int index, bool mayBeOuter) const {
   return result;
 }
 
-LogicalResult LayoutAssigner::placeOther(int index) {
+/// Maps of weights flow outward to them.
+bool LayoutAssigner::canFlowToWeights(int index,
+                                      ArrayRef<int64_t> slices) const {
+  for (int weights : uses[index].mapOf)
+    if (placed[weights].row >= 0 &&
+        machine.columnOf(slices.back()) >
+            machine.columnOf(placed[weights].slices.front()))
+      return false;
+  return true;
+}
+
+bool LayoutAssigner::placeOther(int index) {
   BufferOp op = buffers[index];
   int64_t bytes = bytesOfVectors(op);
   // What is only read lies in another bank than what is written.
@@ -245,6 +308,8 @@ LogicalResult LayoutAssigner::placeOther(int index) {
   int64_t bestRow = -1, bestCost = 0;
   for (bool mayBeOuter : {uses[index].isStreamed, true}) {
     for (ArrayRef<int64_t> slices : candidatesFor(index, mayBeOuter)) {
+      if (!canFlowToWeights(index, slices))
+        continue;
       int64_t rows = rowsOf(index, int64_t(slices.size()) / bytes);
       int64_t row =
           places.findRow(op.getChip(), int(op.getSide()), slices, rows, bank);
@@ -262,9 +327,9 @@ LogicalResult LayoutAssigner::placeOther(int index) {
       break;
   }
   if (bestRow < 0)
-    return failToPlace(op, rowsOf(index, 1));
+    return false;
   setPlace(index, best, bestRow);
-  return success();
+  return true;
 }
 
 /// Who has most to lose chooses first.
@@ -286,27 +351,61 @@ std::vector<int> LayoutAssigner::orderOfOthers() const {
   return order;
 }
 
+bool LayoutAssigner::placeAll(llvm::function_ref<bool(int)> placeWeights,
+                              ArrayRef<int> weights) {
+  places = Places(machine, program.getChips());
+  placed.assign(buffers.size(), Placed());
+  for (auto &rows : blockRows)
+    rows.clear();
+  for (int i = 0, e = int(buffers.size()); i < e; ++i)
+    if (buffers[i].getPlaceAttr())
+      keepPlace(i);
+  for (int index : weights)
+    if (!placeWeights(index)) {
+      missing = index;
+      return false;
+    }
+  for (int index : orderOfOthers())
+    if (!placeOther(index)) {
+      missing = index;
+      return false;
+    }
+  return true;
+}
+
 LogicalResult LayoutAssigner::assign() {
   for (BufferOp op : program.getOps<BufferOp>())
     buffers.push_back(op);
-  placed.resize(buffers.size());
   if (buffers.empty())
     return success();
   if (failed(checkSize()))
     return failure();
-  std::vector<int> others = orderOfOthers(), weights;
-  for (int i = 0, e = int(buffers.size()); i < e; ++i) {
-    if (buffers[i].getPlaceAttr())
-      keepPlace(i);
-    else if (uses[i].isWeights)
+  std::vector<int> weights;
+  for (int i = 0, e = int(buffers.size()); i < e; ++i)
+    if (uses[i].isWeights && !buffers[i].getPlaceAttr())
       weights.push_back(i);
-  }
-  for (int index : weights)
-    if (failed(placeWeights(index)))
-      return failure();
-  for (int index : others)
-    if (failed(placeOther(index)))
-      return failure();
+  // What is computed shares slices with what is loaded, but no bank.
+  bool isPlaced = placeAll(
+      [&](int index) {
+        return placeWeights(index,
+                            uses[index].isWritten ? machine.mem.banks - 1 : 0);
+      },
+      weights);
+  int firstMissing = missing;
+  llvm::sort(weights, [&](int a, int b) {
+    return std::tuple(!uses[a].isWritten, -rowsOf(a, 1), a) <
+           std::tuple(!uses[b].isWritten, -rowsOf(b, 1), b);
+  });
+  for (int64_t lowest = innerColumns * machine.mem.group;
+       !isPlaced && lowest >= 0; --lowest)
+    isPlaced = placeAll(
+        [&](int index) { return packWeights(index, lowest); }, weights);
+  if (!isPlaced)
+    return failToPlace(firstMissing);
+  for (auto [op, place] : llvm::zip(buffers, placed))
+    if (!op.getPlaceAttr())
+      op.setPlaceAttr(PlaceAttr::get(op.getContext(), op.getSide(),
+                                     place.slices, place.row, 1));
   return success();
 }
 

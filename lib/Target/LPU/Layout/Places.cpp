@@ -13,7 +13,7 @@ int64_t Places::firstFree(int64_t chip, int side,
 
 int64_t Places::findRow(int64_t chip, int side, llvm::ArrayRef<int64_t> slices,
                         int64_t count, int64_t bank) const {
-  int64_t rows = machine.mem.rows, banks = machine.mem.banks;
+  int64_t rows = machine->mem.rows, banks = machine->mem.banks;
   for (int64_t i = 0; i < banks; ++i) {
     int64_t each = (bank + i) % banks;
     int64_t first = firstFree(chip, side, slices, each);
@@ -33,9 +33,16 @@ int64_t Places::findRow(int64_t chip, int side, llvm::ArrayRef<int64_t> slices,
   return -1;
 }
 
+int64_t Places::endOf(int64_t chip, int side, int64_t slice) const {
+  for (int64_t bank = machine->mem.banks; bank-- > 0;)
+    if (int64_t end = used[at(chip, side, slice, bank)])
+      return bank * machine->mem.rows + end;
+  return 0;
+}
+
 void Places::take(int64_t chip, int side, llvm::ArrayRef<int64_t> slices,
                   int64_t row, int64_t count) {
-  int64_t rows = machine.mem.rows;
+  int64_t rows = machine->mem.rows;
   for (int64_t bank = row / rows; bank * rows < row + count; ++bank)
     for (int64_t slice : slices) {
       int64_t &end = used[at(chip, side, slice, bank)];

@@ -13,26 +13,28 @@ namespace moe::lpu {
 class Places {
 public:
   Places(const Machine &machine, int64_t chips)
-      : machine(machine),
+      : machine(&machine),
         used(chips * 2 * machine.mem.slices * machine.mem.banks) {}
 
   /// The first row from which `count` are free in all of these slices, those of
   /// `bank` first; -1: there are none. A buffer that no bank holds may lie in more.
   int64_t findRow(int64_t chip, int side, llvm::ArrayRef<int64_t> slices,
                   int64_t count, int64_t bank) const;
+  /// The row after which a slice is free to its end.
+  int64_t endOf(int64_t chip, int side, int64_t slice) const;
   void take(int64_t chip, int side, llvm::ArrayRef<int64_t> slices,
             int64_t row, int64_t count);
 
 private:
   int64_t at(int64_t chip, int side, int64_t slice, int64_t bank) const {
-    return ((chip * 2 + side) * machine.mem.slices + slice) *
-               machine.mem.banks +
+    return ((chip * 2 + side) * machine->mem.slices + slice) *
+               machine->mem.banks +
            bank;
   }
   int64_t firstFree(int64_t chip, int side, llvm::ArrayRef<int64_t> slices,
                     int64_t bank) const;
 
-  const Machine &machine;
+  const Machine *machine;
   std::vector<int64_t> used; ///< rows, by bank of each slice
 };
 } // namespace moe::lpu

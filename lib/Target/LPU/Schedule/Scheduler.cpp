@@ -157,8 +157,9 @@ LogicalResult Scheduler::run(Schedule &out) {
   while (!queue.empty()) {
     int next = queue.begin()->second;
     queue.erase(queue.begin());
-    bool isTransfer = program.tasks[next].isTransfer;
-    if (failed(isTransfer ? placeTransfer(next) : placeCluster(next)))
+    if (program.tasks[next].isTransfer)
+      placeTransfer(next);
+    else if (failed(placeCluster(next)))
       return failure();
   }
   out.cycles = latest;

@@ -39,7 +39,7 @@ private:
   void becomeReady(int task);
   void release(const Task &task, int64_t start, bool users);
   mlir::LogicalResult placeCluster(int task);
-  mlir::LogicalResult placeTransfer(int task); // Transfers.cpp
+  void placeTransfer(int task); // Transfers.cpp
   int64_t earliest(const Task &task, int half = 0) const;
   void recordTouches(const Task &task, int half, int64_t start);
   void finish(int task, const Placement &placement, int64_t end);

@@ -99,7 +99,7 @@ static Way wayOf(const Machine &machine, const Task &task, const PortUse &use) {
   return way;
 }
 
-LogicalResult Scheduler::placeTransfer(int index) {
+void Scheduler::placeTransfer(int index) {
   const Task &task = program.tasks[index];
   const Transfer &transfer = task.transfer;
   constexpr uint32_t issues = 1, sends = 2;
@@ -136,11 +136,8 @@ LogicalResult Scheduler::placeTransfer(int index) {
   };
   int64_t start = earliest(task);
   // Behind all that is placed everything is free.
-  int64_t limit = std::max(latest, start) + 2 * task.end + 64;
   while (!areWiresFree(start) || !arePortsFree(start))
-    if (++start > limit)
-      return task.op->emitError()
-             << "transfer \"" << task.name << "\" can never be placed";
+    ++start;
   placement.start = start;
   for (auto [use, stream] : llvm::zip(task.ports, placement.streams)) {
     Way way = wayOf(machine, task, use);
@@ -158,7 +155,6 @@ LogicalResult Scheduler::placeTransfer(int index) {
   recordTouches(task, 0, start);
   finish(index, placement, start + task.end);
   release(task, start, /*users=*/false);
-  return success();
 }
 
 void moe::lpu::emitTransfer(const ScheduleProgram &program, int index,

@@ -7,6 +7,25 @@ lpu.program @large machine "tsp1" {
 
 // -----
 
+// Of a group each chip must hold its part.
+
+// expected-error @+1 {{model needs 245 MiB of SRAM on one of 2 chips, machine tsp1 has 220 MiB, 25 MiB too few: 3 chips would hold it}}
+lpu.program @group machine "tsp1" chips 2 links [#lpu.link<0 link 8 to 1 link 8>] {
+  %x = lpu.buffer parameter "x" east on 1 : <200000 x f32>
+  %y = lpu.buffer parameter "y" east : <1 x f32>
+}
+
+// -----
+
+// A wire of a chip to itself stands for another chip, but for that to the next stage.
+
+// expected-error @+1 {{model needs 245 MiB of SRAM on one of 3 chips, machine tsp1 has 220 MiB, 25 MiB too few: 4 chips would hold it}}
+lpu.program @mirrored machine "tsp1" links [#lpu.link<0 link 8 to 0 link 8>, #lpu.link<0 link 9 to 0 link 9>, #lpu.link<0 link 15 to 0 link 0>] {
+  %x = lpu.buffer parameter "x" east : <200000 x f32>
+}
+
+// -----
+
 lpu.program @long machine "tsp1" {
   // expected-error @+1 {{buffer "x" needs 8193 rows of 4 slices in the east, where no slices have so many left of 8192}}
   %x = lpu.buffer parameter "x" east : <8193 x f32>

@@ -53,3 +53,35 @@ lpu.program @halves machine "tsp1" {
     lpu.write %1 to %b[0] : !lpu.stream<f32>, <1 x f32>
   }
 }
+
+// Where blocks of 16 slices, or groups of 7, leave no room, weights lie in slices
+// that need not be neighbours, from bank to bank, and in few of the inner ones, the
+// map of a page further in.
+
+// CHECK-LABEL: lpu.program @packed
+lpu.program @packed machine "lpu-plus" {
+  // CHECK: "w0" east at <east, slices = [37, {{.*}}, 43], row = 0, step = 1>
+  %w0 = lpu.buffer parameter "w0" east : <14560 x i8>
+  // CHECK: "w1" east at <east, slices = [30, {{.*}}, 36], row = 0, step = 1>
+  %w1 = lpu.buffer parameter "w1" east : <14560 x i8>
+  %w2 = lpu.buffer parameter "w2" east : <14560 x i8>
+  %w3 = lpu.buffer parameter "w3" east : <14560 x i8>
+  // CHECK: "w4" east at <east, slices = [37, {{.*}}, 43], row = 2080, step = 1>
+  %w4 = lpu.buffer parameter "w4" east : <14560 x i8>
+  %w5 = lpu.buffer parameter "w5" east : <14560 x i8>
+  %w6 = lpu.buffer parameter "w6" east : <14560 x i8>
+  %w7 = lpu.buffer parameter "w7" east : <14560 x i8>
+  // CHECK: "w8" east at <east, slices = [37, {{.*}}, 43], row = 4160, step = 1>
+  %w8 = lpu.buffer parameter "w8" east : <14560 x i8>
+  // CHECK: "map" east at <east, slices = [{{[0-9]}}], row
+  %map = lpu.buffer parameter "map" east : <1 x i8>
+  %i0 = lpu.install %w0[0] expand : <14560 x i8> -> <i8>
+  %i1 = lpu.install %w1[0] expand : <14560 x i8> -> <i8>
+  %i2 = lpu.install %w2[0] expand : <14560 x i8> -> <i8>
+  %i3 = lpu.install %w3[0] expand : <14560 x i8> -> <i8>
+  %i4 = lpu.install %w4[0] expand : <14560 x i8> -> <i8>
+  %i5 = lpu.install %w5[0] expand : <14560 x i8> -> <i8>
+  %i6 = lpu.install %w6[0] expand : <14560 x i8> -> <i8>
+  %i7 = lpu.install %w7[0] expand : <14560 x i8> -> <i8>
+  %i8 = lpu.install %w8[0] by %map expand : <14560 x i8> by !lpu.vectors<1 x i8> -> <i8>
+}
