@@ -5,6 +5,7 @@
 #include "Version.h"
 #include "moe/Driver/Registry.h"
 #include "moe/Exit/ExitPolicy.h"
+#include "moe/Support/OutputFile.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 
@@ -301,8 +302,9 @@ static Error verifyLpu(const Flags &flags, const CompileCommand &command) {
   if (page.empty())
     return Error::success();
   for (const std::string &other :
-       {command.output, command.report, command.scheduleReport})
-    if (page == other)
+       {command.output, command.report, command.scheduleReport,
+        command.exits.report})
+    if (!other.empty() && followLinks(page) == followLinks(other))
       return createStringError("--lpu-report: '" + page +
                                "' is written by another flag, too");
   if (command.lastPhase < Phase::Target)

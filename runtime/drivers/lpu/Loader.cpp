@@ -3,6 +3,7 @@
 
 #include "Packing.h"
 #include "Simulator/Units.h"
+#include <cmath>
 #include <algorithm>
 #include <bit>
 
@@ -21,6 +22,8 @@ static Status refuse(const Buffer &buffer, const Parts &...parts) {
   return makeStatus(MOERT_DATA_LOSS, "buffer ", buffer.name()->string_view(),
                     " ", parts...);
 }
+
+static constexpr float largestHalf = 65504;
 
 /// What readRow makes the field of: halves are made of values.
 static Field tableField(Field field) {
@@ -191,6 +194,9 @@ Status Loader::place(const Buffer &buffer, const Source &source,
       if (field == Field::Levels && (value < -128 || value > 127))
         return refuse(buffer, "loads the level ", value,
                       ", int8 holds -128 to 127");
+      if (tableField(field) != field && !(std::fabs(value) <= largestHalf))
+        return refuse(buffer, "loads ", value, ", f16 holds ", -largestHalf,
+                      " to ", largestHalf);
       const uint32_t bits = bitsOf(value, field, buffer.type());
       for (int plane = 0; plane < planes; ++plane)
         vector[plane * width + lane] = std::byte(bits >> 8 * plane);

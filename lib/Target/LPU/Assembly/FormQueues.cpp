@@ -126,12 +126,20 @@ private:
 
   SegmentOp segment;
   ProgramOp program;
+  int64_t barrier = 0;
+  SmallVector<std::pair<int64_t, int64_t>> notifications; ///< chip, cycle
 };
 
 LogicalResult FormQueues::run() {
+  auto machine = findMachine(program.getMachine());
+  if (!machine)
+    return program.emitError(llvm::toString(machine.takeError()));
+  barrier = machine->icu.barrier;
   std::map<TrackKey, SmallVector<IssueOp>> tracks;
   for (auto issue : segment.getBody().getOps<IssueOp>()) {
     TrackAttr track = issue.getTrack();
+    if (issue.getInstruction().opcode == MOERT_LPU_NOTIFY)
+      notifications.push_back({track.getChip(), issue.getCycle()});
     tracks[{track.getChip(), track.getKind(), track.getSide(),
             track.getIndex()}]
         .push_back(issue);
@@ -150,22 +158,17 @@ LogicalResult FormQueues::run() {
 
 /// A chip's tracks go on `icu.barrier` cycles behind the NOTIFY.
 LogicalResult FormQueues::findBarrierEnd(IssueOp sync, int64_t &cycle) {
-  auto machine = findMachine(program.getMachine());
-  if (!machine)
-    return program.emitError(llvm::toString(machine.takeError()));
   std::optional<int64_t> notified;
-  for (auto issue : segment.getBody().getOps<IssueOp>())
-    if (issue.getInstruction().opcode == MOERT_LPU_NOTIFY &&
-        issue.getTrack().getChip() == sync.getTrack().getChip() &&
-        issue.getCycle() >= sync.getCycle() &&
-        (!notified || issue.getCycle() < *notified))
-      notified = issue.getCycle();
+  for (auto [chip, at] : notifications)
+    if (chip == sync.getTrack().getChip() && at >= sync.getCycle() &&
+        (!notified || at < *notified))
+      notified = at;
   if (!notified)
     return sync.emitError()
            << "sync of " << nameOfTrack(sync.getTrack()) << " in cycle "
            << sync.getCycle() << ", no notify of chip "
            << sync.getTrack().getChip() << " comes behind it";
-  cycle = *notified + machine->icu.barrier;
+  cycle = *notified + barrier;
   return success();
 }
 

@@ -205,11 +205,12 @@ void GroupLowering::writeInterface(Value logits, Value next) {
     size_t layers = stage.chips[0]->getStates().size();
     for (size_t layer = 0; layer < layers; ++layer)
       for (ChipLowering *chip : stage.chips) {
-        const LayerState &state = chip->getStates()[layer];
-        high.push_back(state.high);
-        low.push_back(state.low);
-        copies.push_back(state.copy);
-        values.push_back(state.values);
+        for (const LayerState::Part &part : chip->getStates()[layer].parts) {
+          high.push_back(part.high);
+          low.push_back(part.low);
+          copies.push_back(part.copy);
+          values.push_back(part.values);
+        }
       }
   }
   for (ChipLowering *chip : stages[0].chips)

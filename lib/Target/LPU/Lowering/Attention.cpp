@@ -42,16 +42,19 @@ void moe::lpu::makeScores(Emitter &e, AttentionPlan &plan) {
 
 LayerState moe::lpu::makeState(Emitter &e, const AttentionPlan &plan,
                                int64_t layer) {
-  int64_t count = plan.context * plan.keys.size();
+  int64_t count = plan.context;
   std::string name = "layers." + std::to_string(layer);
   auto state = [&](StringRef what, Side side, Type element) {
     return e.buffer(BufferKind::State, name + "." + what.str(), side, count,
                     element);
   };
-  return {state("keys", Side::West, e.f16),
-          state("keys.low", Side::West, e.f16),
-          state("keys.copy", Side::East, e.f16),
-          state("values", Side::East, e.f32)};
+  LayerState result;
+  for (size_t v = 0; v < plan.keys.size(); ++v)
+    result.parts.push_back({state("keys", Side::West, e.f16),
+                            state("keys.low", Side::West, e.f16),
+                            state("keys.copy", Side::East, e.f16),
+                            state("values", Side::East, e.f32)});
+  return result;
 }
 
 void moe::lpu::append(Emitter &e, const AttentionPlan &plan,
@@ -61,20 +64,20 @@ void moe::lpu::append(Emitter &e, const AttentionPlan &plan,
   for (int64_t v = 0; v < keys.vectors(); ++v) {
     auto appendHigh = [&](Value buffer, Value map) {
       e.cluster("append", [&](Tree &t) {
-        t.scatter(t.convert(t.read(keys.buffer, v), e.f16), buffer, v, map);
+        t.scatter(t.convert(t.read(keys.buffer, v), e.f16), buffer, 0, map);
       });
     };
-    appendHigh(state.high, west);
-    appendHigh(state.copy, east);
+    appendHigh(state.parts[v].high, west);
+    appendHigh(state.parts[v].copy, east);
     e.cluster("append", [&](Tree &t) {
       Value rounded =
           t.convert(t.convert(t.read(keys.buffer, v), e.f16), e.f32);
       Value rest = t.sub(t.read(keys.buffer, v), rounded);
-      t.scatter(t.convert(rest, e.f16), state.low, v, west);
+      t.scatter(t.convert(rest, e.f16), state.parts[v].low, 0, west);
     });
     e.cluster("append", [&](Tree &t) {
-      t.scatter(t.alu(AluKind::Pass, t.read(values.buffer, v)), state.values, v,
-                east);
+      t.scatter(t.alu(AluKind::Pass, t.read(values.buffer, v)),
+                state.parts[v].values, 0, east);
     });
   }
 }
@@ -105,22 +108,26 @@ struct HeadsInVector {
     int64_t streams = e.getMachine().mxm.streams;
     // Heads whose columns do not fill rows of all slices write one at a time.
     int64_t copies = plan.size % streams == 0 ? streams : 1;
+    auto half = [&](Tree &t) {
+      Value part = t.read(query, vector);
+      if (side == Side::East)
+        part = t.sub(part,
+                     t.convert(t.convert(t.read(query, vector), e.f16), e.f32));
+      return t.convert(t.alu(AluKind::Mask, part, t.read(lanes)), e.f16);
+    };
+    // A long loop would meet itself, unless it reads one thing only.
+    Value made;
+    if (copies == 1) {
+      made = e.temporary(name + ".query", at, 1, e.f16);
+      e.cluster(name + ".query", [&](Tree &t) { t.write(half(t), made); });
+    }
     e.cluster(
         name + ".query",
         [&](Tree &t) {
-          Value part;
-          if (side == Side::West) {
-            part = t.alu(AluKind::Mask, t.read(query, vector), t.read(lanes));
-          } else {
-            Value rounded =
-                t.convert(t.convert(t.read(query, vector), e.f16), e.f32);
-            part = t.alu(AluKind::Mask, t.sub(t.read(query, vector), rounded),
-                         t.read(lanes));
-          }
-          Value half = t.convert(part, e.f16);
+          Value row = made ? t.alu(AluKind::Pass, t.read(made)) : half(t);
           int64_t first = head * plan.size;
-          t.writeByte(half, 0, plan.low[int(side)], first, copies, copies);
-          t.writeByte(half, 1, plan.high[int(side)], first, copies, copies);
+          t.writeByte(row, 0, plan.low[int(side)], first, copies, copies);
+          t.writeByte(row, 1, plan.high[int(side)], first, copies, copies);
         },
         plan.size / copies);
   }
@@ -156,13 +163,14 @@ struct HeadsInVector {
 
   void scoreBlock(Tree &t, const std::array<Value, 2> &weights, int64_t first) {
     Value seen = plan.visibility[int(Emitter::sideOf(plan.hidden))];
-    auto key = [&](Value keys) {
-      return t.read(keys, first * vectors + vector, vectors);
-    };
-    Value low = t.multiply(key(state.low), weights[int(Side::West)]);
-    Value sum = t.add(t.alu(AluKind::Pass, low),
-                      t.multiply(key(state.high), weights[int(Side::West)]));
-    sum = t.add(sum, t.multiply(key(state.copy), weights[int(Side::East)]));
+    auto key = [&](Value keys) { return t.read(keys, first, 1); };
+    Value low =
+        t.multiply(key(state.parts[vector].low), weights[int(Side::West)]);
+    Value sum = t.add(
+        t.alu(AluKind::Pass, low),
+        t.multiply(key(state.parts[vector].high), weights[int(Side::West)]));
+    sum = t.add(sum, t.multiply(key(state.parts[vector].copy),
+                                weights[int(Side::East)]));
     sum = t.add(sum, t.gather(plan.hidden, first, seen, /*step=*/1));
     t.write(sum, plan.scores[half(first)], place(first), 1);
   }
@@ -231,7 +239,7 @@ struct HeadsInVector {
     Value weighted =
         overPositions(".values", AluKind::Add, [&](Tree &t, int64_t first) {
           return t.mul(readPower(t, Values, first),
-                       t.read(state.values, first * vectors + vector, vectors));
+                       t.read(state.parts[vector].values, first, 1));
         });
     e.cluster(name, [&](Tree &t) {
       t.write(t.mul(t.read(weighted), t.inverse(t.read(total), t.read(total))),

@@ -11,7 +11,7 @@ struct AttentionPlan {
   int64_t heads = 0, size = 0; ///< of this chip; size: features of a head
   int64_t context = 0;         ///< positions
   LaneMap queries, keys;       ///< keys: each for its query heads
-  Map position;                ///< rows of a state buffer: position * vectors
+  Map position;                ///< rows of a buffer with a vector a position
   Map visibility;              ///< rows of the table below
   mlir::Value hidden; ///< 0 for what is seen, else a large negative number
   /// Of the positions of even blocks, and of odd ones; powers twice.
@@ -27,9 +27,13 @@ struct Angles {
   mlir::Value partners; ///< map of lanes
 };
 
-/// One layer's keys and values, position * vectors + vector.
+/// One layer's keys and values: a part for each vector of heads, position by
+/// position.
 struct LayerState {
-  mlir::Value high, low, copy, values;
+  struct Part {
+    mlir::Value high, low, copy, values;
+  };
+  llvm::SmallVector<Part, 2> parts;
 };
 
 Row turn(Emitter &e, llvm::StringRef name, Row x, const Angles &angles);

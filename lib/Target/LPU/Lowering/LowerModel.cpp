@@ -147,6 +147,13 @@ private:
         return WalkResult::interrupt();
       }
       auto [first, heads] = shard.of(op.getHeads());
+      if (attention.heads && allHeads != op.getHeads()) {
+        op.emitOpError("has ")
+            << op.getHeads() << " heads, an earlier layer has " << allHeads
+            << ", the lpu backend has one number for all";
+        return WalkResult::interrupt();
+      }
+      allHeads = op.getHeads();
       attention.heads = heads;
       attention.size = kv.getHeadDim();
       attention.queries = headLanes(heads, attention.size, 1, e.width(), first);
@@ -274,8 +281,7 @@ private:
     if (!attention.heads)
       return success();
     int64_t context = attention.context;
-    attention.position =
-        makeMap(e, "position.map", position, attention.keys.size(), 0);
+    attention.position = makeMap(e, "position.map", position, 1, 0);
     return makeTables(context);
   }
 
@@ -349,7 +355,7 @@ private:
     std::vector<int32_t> positions;
     for (int64_t p = 0; p < context; ++p)
       positions.push_back(p);
-    Map map1 = positionMap();
+    const Map &at = attention.position;
     auto atPosition = [&](StringRef what, ArrayRef<int32_t> columns,
                           ArrayRef<float> factors) {
       std::string full = name + "." + what.str();
@@ -358,7 +364,7 @@ private:
                                      positions, columns, false, factors));
       Value row = e.temporary(full, kHome);
       e.cluster(full, [&](Tree &t) {
-        Value value = t.gather(all, 0, map1[int(kHome)]);
+        Value value = t.gather(all, 0, at[int(kHome)]);
         // Features beyond the pairs pass unchanged.
         SmallVector<float> rest;
         for (int64_t l = 0; l < e.width(); ++l)
@@ -371,16 +377,6 @@ private:
     angles.sines = atPosition("sines", sines, signs);
     angles.partners = e.lanes(partners, e.i16, kHome);
     return angles;
-  }
-
-  /// Rows that a position is away from the first, in buffers of one vector
-  /// each.
-  const Map &positionMap() {
-    if (attention.keys.size() == 1)
-      return attention.position;
-    if (!single[0])
-      single = makeMap(e, "position.map", position, 1, 0);
-    return single;
   }
 
   //===--- Operations -----------------------------------------------------===//
@@ -437,18 +433,19 @@ private:
     std::vector<int32_t> numbers;
     for (int64_t i = 0; i < words; ++i)
       numbers.push_back(i);
-    // Vectors of a word follow one another: word * vectors + vector.
-    if (vectors != 1)
-      return op.emitOpError("has rows of ")
-             << vectors << " vectors, the lpu backend looks up 1";
-    Value all = e.parameter(name, kHome, words, e.f32,
-                            e.load(name, plan.getIndex(name), 0, Field::Values,
-                                   0, numbers, map->front()));
-    Map at = makeMap(e, "token.map", token, vectors, 0);
+    // Words of the first vector, then those of the next.
+    SmallVector<Attribute> loads;
+    for (int64_t v = 0; v < vectors; ++v)
+      loads.push_back(e.load(name, plan.getIndex(name), 0, Field::Values,
+                             v * words, numbers, (*map)[v]));
+    Value all = e.parameter(name, kHome, words * vectors, e.f32, loads);
+    Map at = makeMap(e, "token.map", token, 1, 0);
     Row x{e.temporary("x", kHome, vectors), map};
-    e.cluster("embed", [&](Tree &t) {
-      t.write(t.alu(AluKind::Pass, t.gather(all, 0, at[int(kHome)])), x.buffer);
-    });
+    for (int64_t v = 0; v < vectors; ++v)
+      e.cluster("embed", [&](Tree &t) {
+        t.write(t.alu(AluKind::Pass, t.gather(all, v * words, at[int(kHome)])),
+                x.buffer, v);
+      });
     rows[op.getResult()] = x;
     return success();
   }
@@ -463,6 +460,13 @@ private:
              << shard.chips << " chips share";
     int64_t group = featuresOf(op.getInput()) / op.getGroups();
     Value scale = vectorParameter(op.getScaleAttr(), *x.lanes, group, kHome);
+    if (op.getGroups() == 1) {
+      // Features of keys come again for each query head that shares them.
+      int64_t lanes = 0;
+      for (const std::vector<int32_t> &vector : *x.lanes)
+        lanes += llvm::count_if(vector, [](int32_t f) { return f >= 0; });
+      group = lanes;
+    }
     Norm norm =
         beginNorm(e, op.getScale(), x, scale, op.getEpsilon().convertToDouble(),
                   group, op.getGroups() == 1);
@@ -704,8 +708,8 @@ private:
   Shard shard;
   bool isPart = false; ///< what was lowered last, of a sum over all chips
   AttentionPlan attention;
+  int64_t allHeads = 0; ///< of all chips
   std::optional<int64_t> visibleWindow;
-  Map single;
   std::optional<Exits> exits;
   int64_t exitsBehind = 0;
   Outputs outputs;

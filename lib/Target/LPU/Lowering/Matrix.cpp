@@ -269,8 +269,9 @@ struct Product {
 
   /// Sums of levels, by a product with ones.
   const Levels::Sums &sumsOf(int64_t w, int64_t group) {
-    levels.sums.resize(std::max<size_t>(levels.sums.size(), m.groups));
-    Levels::Sums &sums = levels.sums[group];
+    size_t all = size_t(m.inputs * m.groups);
+    levels.sums.resize(std::max(levels.sums.size(), all));
+    Levels::Sums &sums = levels.sums[w * m.groups + group];
     if (sums.all)
       return sums;
     SmallVector<int8_t> ones(e.width() * e.width(), 1);
@@ -292,11 +293,11 @@ struct Product {
   }
 
   /// The integer of a group as f32: it is exact, far below 2^24.
-  Value integerOf(Tree &t, Value product, int64_t v, int64_t group) {
+  Value integerOf(Tree &t, Value product, int64_t v, int64_t w, int64_t group) {
     Value number = t.convert(product, e.f32);
     if (m.form != TileForm::Nibbles)
       return number;
-    const Levels::Sums &sums = levels.sums[group];
+    const Levels::Sums &sums = levels.sums[w * m.groups + group];
     number = t.add(t.mul(number, t.read(e.splat(8, side()))), t.read(sums.odd));
     return t.sub(number,
                  t.mul(numberOf(t, m.zeros, v, group), t.read(sums.all)));
@@ -327,13 +328,13 @@ struct Product {
       Value next =
           isLast ? result
                  : e.temporary("sum", resultSide, 1, isInteger ? e.i32 : e.f32);
-      int64_t vector = isWhole ? w : 0, scale = group;
+      int64_t vector = isWhole ? w : 0, scale = group, input = w;
       e.cluster(m.name, [&](Tree &t) {
         Value product = t.multiply(t.read(rows, vector), weights);
         if (!m.groupColumns && sum)
           product = t.add(product, t.read(sum));
         if (!isInteger)
-          product = t.mul(integerOf(t, product, v, scale),
+          product = t.mul(integerOf(t, product, v, input, scale),
                           numberOf(t, m.scales, v, scale));
         if (m.groupColumns && sum)
           product = t.add(product, t.read(sum));

@@ -1,8 +1,7 @@
 //===- SchedulePass.cpp - clusters get their cycles -----------------------===//
 #include "Passes.h"
 #include "Schedule/Report.h"
-#include "mlir/Support/FileUtilities.h"
-#include "llvm/Support/ToolOutputFile.h"
+#include "moe/Support/OutputFile.h"
 
 namespace moe::lpu {
 #define GEN_PASS_DEF_SCHEDULEPASS
@@ -39,15 +38,15 @@ void SchedulePass::eraseSteps(ProgramOp op) {
 }
 
 LogicalResult SchedulePass::writeReport(const llvm::json::Value &data) {
-  std::string message;
-  auto file = openOutputFile(report, &message);
-  if (!file)
-    return getOperation().emitError() << "report: " << message;
-  if (StringRef(report).ends_with(".json"))
-    file->os() << data << "\n";
-  else
-    file->os() << schedulePage(data);
-  file->keep();
+  llvm::Error error = moe::writeFile(report, [&](llvm::raw_ostream &stream) {
+    if (StringRef(report).ends_with(".json"))
+      stream << data << "\n";
+    else
+      stream << schedulePage(data);
+  });
+  if (error)
+    return getOperation().emitError()
+           << "report: " << llvm::toString(std::move(error));
   return success();
 }
 

@@ -52,20 +52,6 @@ moe.model @many_words family "null" context 16 vocabulary 9000 from "." {
 
 // -----
 
-moe.model @wide_words family "null" context 16 vocabulary 400 from "." {
-  moe.weight @embed : tensor<400x400xbf16> from [#moe.random<1, 0.5 : f32>]
-  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
-                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
-                     %kv: !moe.kv<1 x 1 x 4 x f32>)
-      -> (tensor<?x400xf32>, !moe.kv<1 x 1 x 4 x f32>) {
-    // expected-error @+1 {{has rows of 2 vectors, the lpu backend looks up 1}}
-    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x400xf32>
-    return %x, %kv : tensor<?x400xf32>, !moe.kv<1 x 1 x 4 x f32>
-  }
-}
-
-// -----
-
 moe.model @clamps family "null" context 16 vocabulary 16 from "." {
   moe.weight @embed : tensor<16x16xbf16> from [#moe.random<1, 0.5 : f32>]
   func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
@@ -144,5 +130,25 @@ moe.model @waiting family "null" context 16 vocabulary 16 from "." {
     // expected-error @+1 {{lets rows wait, the lpu backend propagates those that left}}
     %on, %gone, %still, %kept, %leaving = moe.exit %s by "top1" above 0.9 after 1 asking %asking running %running due %due of %wanted at %sequences, %positions from %kv : !moe.kv<1 x 1 x 4 x f32> : tensor<?x1xf32>
     return %x, %kv : tensor<?x16xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
+// -----
+
+moe.model @other_heads family "null" context 16 vocabulary 16 from "." {
+  moe.weight @embed : tensor<16x16xbf16> from [#moe.random<1, 0.5 : f32>]
+  moe.weight @half : tensor<8x16xbf16> from [#moe.random<2, 0.5 : f32>]
+  moe.weight @whole : tensor<16x8xbf16> from [#moe.random<3, 0.5 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<2 x 2 x 4 x f32>)
+      -> (tensor<?x16xf32>, !moe.kv<2 x 2 x 4 x f32>) {
+    %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x16xf32>
+    %h = moe.pick %x rows %wanted : tensor<?x16xf32>, tensor<?xi32> -> tensor<?x16xf32>
+    %a = moe.attention %h over %kv layer 0 at %sequences, %positions heads 4 scale 0.5 : tensor<?x16xf32>, tensor<?xi32>, !moe.kv<2 x 2 x 4 x f32>
+    %q = moe.linear %a by @half : tensor<?x16xf32> -> tensor<?x8xf32>
+    // expected-error @+1 {{has 2 heads, an earlier layer has 4, the lpu backend has one number for all}}
+    %b = moe.attention %q over %kv layer 1 at %sequences, %positions heads 2 scale 0.5 : tensor<?x8xf32>, tensor<?xi32>, !moe.kv<2 x 2 x 4 x f32>
+    %c = moe.linear %b by @whole : tensor<?x8xf32> -> tensor<?x16xf32>
+    return %c, %kv : tensor<?x16xf32>, !moe.kv<2 x 2 x 4 x f32>
   }
 }

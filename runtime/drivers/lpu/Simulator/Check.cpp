@@ -8,6 +8,7 @@
 #include "Links.h"
 #include "Simulator.h"
 #include "Units.h"
+#include <limits>
 #include <algorithm>
 #include <cstring>
 #include <tuple>
@@ -363,7 +364,10 @@ Status moert::lpu::checkProgram(std::span<const std::byte> bytes,
   out = {};
   out.bytes.assign(bytes.begin(), bytes.end());
   auto *data = reinterpret_cast<const uint8_t *>(out.bytes.data());
-  flatbuffers::Verifier verifier(data, out.bytes.size());
+  // Long programs have more tables than the verifier takes for granted.
+  flatbuffers::Verifier::Options options;
+  options.max_tables = std::numeric_limits<flatbuffers::uoffset_t>::max();
+  flatbuffers::Verifier verifier(data, out.bytes.size(), options);
   if (out.bytes.size() < 8 || !ProgramBufferHasIdentifier(data))
     return refuse("no program of an LPU, ", out.bytes.size(), " bytes");
   if (!VerifyProgramBuffer(verifier))

@@ -249,6 +249,11 @@ Violation Mxm::feed(int64_t index, uint64_t cycle, unsigned type,
       return {16, "two activations in cycle " + std::to_string(cycle) + " at " +
                       describe(i)};
   }
+  const Plane &low = planes[size_t(index)], &high = planes[size_t(end - 1)];
+  if (low.holds != high.holds || (type == MOERT_LPU_F16 &&
+                                  low.arrayIdentity != high.arrayIdentity))
+    return {16, describe(index) + " and " + describe(end - 1) +
+                    " have halves of different weights"};
   for (int64_t i = index; i < end; ++i)
     planes[size_t(i)].lastFed = int64_t(cycle);
   Plane &plane = planes[size_t(index)];
