@@ -118,6 +118,25 @@ TEST(HazardsMxm, H16PairIsBusy) {
   }
 }
 
+TEST(HazardsMxm, H16HalvesOfDifferentWeights) {
+  for (bool clears : {false, true}) {
+    Cleared p;
+    for (int plane : {0, 1}) {
+      for (int s = 0; s < 16; ++s) {
+        p.addInput({uint8_t(24 * plane + s)});
+        p.bring(24 * plane + s, 16 * plane + s, mxmColumn, 50);
+      }
+      p.load(East, plane).at(50, lw(E(16 * plane), 1));
+    }
+    p.load(East, 0).at(60, iw(MOERT_LPU_F16));
+    if (clears)
+      p.load(East, 1).at(65, clear());
+    p.activate(0, 100, MOERT_LPU_F16, 0);
+    p.keepResult(20, 0, 100, MOERT_LPU_F32);
+    EXPECT_EQ(p.run().hazard(), clears ? "H16" : "") << p.run().error;
+  }
+}
+
 TEST(HazardsMxm, H17DrainOfAnotherKind) {
   Cleared type;
   type.fetch(40, MOERT_LPU_F16);
