@@ -196,7 +196,8 @@ def schedule(model, machine, part, chips, context, folder):
     placed, scheduled = os.path.join(folder, "placed.mlir"), os.path.join(folder, "scheduled.mlir")
     options = "machine=%s context=%d chips=%d stages=2 mirrored part=%s" % (machine, context, chips, part)
     for source, passes, target in ((model, ["--lpu-lower-model=" + options, "--lpu-assign-layout"], placed),
-                                   (placed, ["--lpu-schedule"], scheduled)):
+                                   (placed, ["--lpu-schedule"], scheduled),
+                                   (scheduled, ["--lpu-form-queues"], os.devnull)):
         done = subprocess.run([common.tool("moe-opt"), source, *passes, "-o", target],
                               stderr=subprocess.PIPE, text=True)
         if done.returncode:

@@ -115,6 +115,8 @@ std::vector<BufferUse> moe::lpu::findConflicts(ProgramOp program) {
       BufferUse &high = uses[numbers.lookup(install.getHigh())];
       high.isWeights = true;
       high.isHigh = true;
+      low.otherHalves.insert(numbers.lookup(install.getHigh()));
+      high.otherHalves.insert(numbers.lookup(install.getBuffer()));
     }
     if (install.getMap()) {
       BufferUse &map = uses[numbers.lookup(install.getMap())];

@@ -19,6 +19,7 @@ struct BufferUse {
   bool isStreamed = false; ///< loops go through it, vector after vector
   int64_t accesses = 0; ///< in all repetitions
   llvm::SmallSetVector<int, 2> mapOf; ///< weights whose rows it says
+  llvm::SmallSetVector<int, 2> otherHalves; ///< of the same f16 weights
   /// Buffers in the same clusters, and how much speaks against one slice for both.
   llvm::DenseMap<int, int64_t> conflicts;
   /// The same where banks do not differ.

@@ -40,6 +40,7 @@ private:
   bool placeAll(llvm::function_ref<bool(int)> placeWeights,
                 ArrayRef<int> weights);
   bool placeWeights(int index, int64_t bank);
+  bool isOtherHalfIn(int index, int64_t slice) const;
   bool packWeights(int index, int64_t lowest);
   std::vector<SmallVector<int64_t>> candidatesFor(int index,
                                                   bool mayBeOuter) const;
@@ -194,6 +195,13 @@ bool LayoutAssigner::placeWeights(int index, int64_t bank) {
   return false;
 }
 
+/// Both halves of f16 weights are loaded at once.
+bool LayoutAssigner::isOtherHalfIn(int index, int64_t slice) const {
+  return llvm::any_of(uses[index].otherHalves, [&](int other) {
+    return llvm::is_contained(placed[other].slices, slice);
+  });
+}
+
 /// In slices from `lowest` on, as near to the first row as it goes, and of the
 /// slices that are free there in those which lose least, then in the outer ones.
 bool LayoutAssigner::packWeights(int index, int64_t lowest) {
@@ -204,8 +212,9 @@ bool LayoutAssigner::packWeights(int index, int64_t lowest) {
   int64_t streams = streamsOf(index), rows = rowsOf(index, streams);
   SmallVector<std::pair<int64_t, int64_t>> ends; // rows that are used, slice
   for (int64_t slice = lowest; slice < machine.mem.slices; ++slice)
-    ends.push_back(
-        {places.endOf(op.getChip(), int(op.getSide()), slice), slice});
+    if (!isOtherHalfIn(index, slice))
+      ends.push_back(
+          {places.endOf(op.getChip(), int(op.getSide()), slice), slice});
   if (int64_t(ends.size()) < streams)
     return false;
   llvm::sort(ends);
@@ -284,14 +293,20 @@ LayoutAssigner::candidatesFor(int index, bool mayBeOuter) const {
   return result;
 }
 
-/// Maps of weights flow outward to them.
+/// Maps of weights flow outward to them, while these are read.
 bool LayoutAssigner::canFlowToWeights(int index,
                                       ArrayRef<int64_t> slices) const {
-  for (int weights : uses[index].mapOf)
-    if (placed[weights].row >= 0 &&
-        machine.columnOf(slices.back()) >
-            machine.columnOf(placed[weights].slices.front()))
+  for (int weights : uses[index].mapOf) {
+    const Placed &there = placed[weights];
+    if (there.row < 0)
+      continue;
+    if (machine.columnOf(slices.back()) >
+        machine.columnOf(there.slices.front()))
       return false;
+    for (int64_t slice : slices)
+      if (llvm::is_contained(there.slices, slice))
+        return false;
+  }
   return true;
 }
 

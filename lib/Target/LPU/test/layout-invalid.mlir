@@ -33,6 +33,28 @@ lpu.program @long machine "tsp1" {
 
 // -----
 
+// Weights take all slices but two; their map would be read with them from one slice.
+
+lpu.program @map machine "lpu-plus" {
+  %full = lpu.buffer parameter "full" east at <east, slices = [0, 1], row = 0, step = 1> : <8192 x f16>
+  %w0 = lpu.buffer parameter "w0" east : <57330 x i8>
+  %w1 = lpu.buffer parameter "w1" east : <57330 x i8>
+  %w2 = lpu.buffer parameter "w2" east : <57330 x i8>
+  %w3 = lpu.buffer parameter "w3" east : <57330 x i8>
+  // expected-error @+1 {{buffer "w4" needs 8190 rows of 1 slices in the east, where no slices have so many left of 8192}}
+  %w4 = lpu.buffer parameter "w4" east : <57330 x i8>
+  %w5 = lpu.buffer parameter "w5" east : <57330 x i8>
+  %map = lpu.buffer parameter "map" east : <1 x i8>
+  %i0 = lpu.install %w0[0] expand : <57330 x i8> -> <i8>
+  %i1 = lpu.install %w1[0] expand : <57330 x i8> -> <i8>
+  %i2 = lpu.install %w2[0] expand : <57330 x i8> -> <i8>
+  %i3 = lpu.install %w3[0] expand : <57330 x i8> -> <i8>
+  %i4 = lpu.install %w4[0] expand : <57330 x i8> -> <i8>
+  %i5 = lpu.install %w5[0] by %map expand : <57330 x i8> by !lpu.vectors<1 x i8> -> <i8>
+}
+
+// -----
+
 lpu.program @weights machine "tsp1" {
   // expected-error @+1 {{buffer "w" needs 8200 rows of 1 slices in the west, where no slices have so many left of 8192}}
   %w = lpu.buffer parameter "w" west : <131200 x i8>
