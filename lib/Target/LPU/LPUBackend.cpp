@@ -91,6 +91,7 @@ public:
     CodeObject code;
     code.bytes = std::move(*bytes);
     code.driver = "lpu";
+    code.entry = program.getSymName().str();
     code.triple = "lpu";
     code.cpu = machine->name;
     code.features = {llvm::formatv("lpu-isa-{0}", MOERT_LPU_VERSION)};

@@ -62,7 +62,8 @@ def model(hidden, heads, key_heads, size, inner, norms, vocabulary=40):
         f"%a = moe.attention %q{last} over %s layer 0 at %sequences, %positions heads {heads}"
         f" scale {1 / math.sqrt(size)} : {rows(q)}, tensor<?xi32>, {kv}",
         f"%o = moe.linear %a by @o : {rows(q)} -> {rows(hidden)}",
-        f"%y = moe.add %x, %o : {rows(hidden)}",
+        f"%c = moe.clamp %o to 0.5 : {rows(hidden)}",
+        f"%y = moe.add %x, %c : {rows(hidden)}",
         f"%m = moe.norm rms %y by @n2 epsilon 1.0e-05 groups 1 : {rows(hidden)}",
         f"%e = moe.mlp %m gate @g up @u down @d silu : {rows(hidden)}",
         f"%z = moe.add %y, %e : {rows(hidden)}",

@@ -23,7 +23,7 @@ protected:
     registerDialects(dialects);
     context.appendDialectRegistry(dialects);
     module = mlir::parseSourceFile<mlir::ModuleOp>(
-        MOE_SOURCE_DIR "/test/Tools/moe-compile/Inputs/tiny.mlir", &context);
+        MOE_SOURCE_DIR "/test/Tools/moe-compile/Inputs/quantized.mlir", &context);
   }
 
   CodeObject compile(const TargetOptions &options) {

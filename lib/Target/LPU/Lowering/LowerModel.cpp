@@ -399,6 +399,11 @@ private:
               lpu::add(e, "add", rows[o.getLhs()], rows[o.getRhs()]);
           return success();
         })
+        .Case([&](ClampOp o) {
+          rows[o.getResult()] = lpu::clamp(e, "clamp", rows[o.getInput()],
+                                           o.getLimit().convertToDouble());
+          return success();
+        })
         .Case([&](RouteOp o) {
           choices[o.getExperts()] = lpu::route(e, o, rows[o.getLogits()]);
           return success();

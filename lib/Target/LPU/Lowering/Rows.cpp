@@ -130,6 +130,19 @@ Value moe::lpu::levelsOn(Emitter &e, Levels &levels, Side side) {
   return known;
 }
 
+Row moe::lpu::clamp(Emitter &e, StringRef name, Row x, double limit) {
+  Side side = Emitter::sideOf(x.buffer);
+  Row y{e.temporary(name, side, x.vectors()), x.lanes};
+  for (int64_t v = 0; v < x.vectors(); ++v)
+    e.cluster(name, [&](Tree &t) {
+      Value low = t.alu(AluKind::Min, t.read(x.buffer, v),
+                        t.read(e.splat(limit, side)));
+      t.write(t.alu(AluKind::Max, low, t.read(e.splat(-limit, side))), y.buffer,
+              v);
+    });
+  return y;
+}
+
 Row moe::lpu::add(Emitter &e, StringRef name, Row a, Row b) {
   Row sum{e.temporary(name, Emitter::sideOf(a.buffer), a.vectors()), a.lanes};
   for (int64_t v = 0; v < a.vectors(); ++v)

@@ -87,6 +87,9 @@ Row rotate(Emitter &e, llvm::StringRef name, Row x, int64_t block);
 
 Row add(Emitter &e, llvm::StringRef name, Row a, Row b);
 
+/// Between -limit and limit.
+Row clamp(Emitter &e, llvm::StringRef name, Row x, double limit);
+
 /// A row as the sum of two of f16, on one side.
 struct Halves {
   mlir::Value high, low;

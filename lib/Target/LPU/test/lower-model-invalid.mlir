@@ -52,7 +52,7 @@ moe.model @many_words family "null" context 16 vocabulary 9000 from "." {
 
 // -----
 
-moe.model @clamps family "null" context 16 vocabulary 16 from "." {
+moe.model @similar family "null" context 16 vocabulary 16 from "." {
   moe.weight @embed : tensor<16x16xbf16> from [#moe.random<1, 0.5 : f32>]
   func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
                      %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
@@ -60,8 +60,8 @@ moe.model @clamps family "null" context 16 vocabulary 16 from "." {
       -> (tensor<?x16xf32>, !moe.kv<1 x 1 x 4 x f32>) {
     %x = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x16xf32>
     // expected-error @+1 {{is nothing that the lpu backend computes}}
-    %y = moe.clamp %x to 8.0 : tensor<?x16xf32>
-    return %y, %kv : tensor<?x16xf32>, !moe.kv<1 x 1 x 4 x f32>
+    %y = moe.similarity %x, %x : tensor<?x16xf32> -> tensor<?x1xf32>
+    return %x, %kv : tensor<?x16xf32>, !moe.kv<1 x 1 x 4 x f32>
   }
 }
 
