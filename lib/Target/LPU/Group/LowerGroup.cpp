@@ -158,10 +158,7 @@ void GroupLowering::finishLayers(Value rows) {
     Value value = values[i];
     int64_t vectors = Emitter::countOf(value);
     Value out = e->buffer(BufferKind::Output, "x", Side::East, vectors, e->f32);
-    for (int64_t v = 0; v < vectors; ++v)
-      e->cluster("x", [&](Tree &t) {
-        t.write(t.alu(AluKind::Pass, t.read(value, v)), out, v);
-      });
+    e->copy("x", value, out);
   }
 }
 
@@ -190,9 +187,7 @@ void GroupLowering::finish(func::ReturnOp op) {
   Row all{partition.chips == 1 ? pieces[0] : logits, &lanes};
   Value number = numberOf(e, "next", findLargest(e, "next", all));
   Value next = e.buffer(BufferKind::Output, "next", Side::East, 1, e.i32);
-  e.cluster("next", [&](Tree &t) {
-    t.write(t.alu(AluKind::Pass, t.read(number)), next);
-  });
+  e.copy("next", number, next);
   if (options.part == ModelPart::All && !partition.isMirrored)
     writeInterface(logits, next);
 }

@@ -90,7 +90,7 @@ struct HeadsInVector {
   AttentionPlan &plan;
   std::string name;
   const LayerState &state;
-  int64_t vector, vectors;
+  int64_t vector;
 
   int64_t headsHere() const {
     int64_t fit = e.width() / plan.size;
@@ -262,7 +262,6 @@ Row moe::lpu::attend(Emitter &e, AttentionPlan &plan, StringRef name,
       t.write(t.mul(t.read(queries.buffer, v), t.read(factor)), scaled, v);
     });
   for (int64_t v = 0; v < queries.vectors(); ++v)
-    HeadsInVector{e, plan, name.str(), state, v, queries.vectors()}.attend(
-        scaled, y.buffer);
+    HeadsInVector{e, plan, name.str(), state, v}.attend(scaled, y.buffer);
   return y;
 }

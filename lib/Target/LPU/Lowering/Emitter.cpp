@@ -240,9 +240,13 @@ Value Emitter::copyTo(Side side, Value source) {
     return source;
   auto type = cast<VectorsType>(source.getType());
   Value copy = temporary("copy", side, type.getCount(), type.getElementType());
-  for (int64_t v = 0; v < type.getCount(); ++v)
-    cluster("copy", [&](Tree &t) {
-      t.write(t.alu(AluKind::Pass, t.read(source, v)), copy, v);
-    });
+  this->copy("copy", source, copy);
   return copy;
+}
+
+void Emitter::copy(const Twine &name, Value from, Value into) {
+  for (int64_t v = 0; v < countOf(from); ++v)
+    cluster(name, [&](Tree &t) {
+      t.write(t.alu(AluKind::Pass, t.read(from, v)), into, v);
+    });
 }

@@ -111,6 +111,8 @@ public:
                 Value target, int64_t into, int64_t link);
   /// One vector of f32 as the other hemisphere's memory has it.
   Value copyTo(Side side, Value buffer);
+  /// All vectors of a buffer into one of as many.
+  void copy(const llvm::Twine &name, Value from, Value into);
   void interface(llvm::function_ref<void(mlir::ImplicitLocOpBuilder &)> body) {
     body(steps);
   }

@@ -147,7 +147,7 @@ private:
         return WalkResult::interrupt();
       }
       auto [first, heads] = shard.of(op.getHeads());
-      if (attention.heads && allHeads != op.getHeads()) {
+      if (attention.heads && allHeads != int64_t(op.getHeads())) {
         op.emitOpError("has ")
             << op.getHeads() << " heads, an earlier layer has " << allHeads
             << ", the lpu backend has one number for all";
@@ -660,13 +660,6 @@ private:
 
   //===--- Exits ----------------------------------------------------------===//
 
-  void copyRow(Row from, Value into) {
-    for (int64_t v = 0; v < from.vectors(); ++v)
-      e.cluster("copy", [&](Tree &t) {
-        t.write(t.alu(AluKind::Pass, t.read(from.buffer, v)), into, v);
-      });
-  }
-
   /// A table that logits are put into is where the host reads them.
   LogicalResult zeros(ZerosOp op) {
     const LaneMap *map = lanesOf(op.getResult());
@@ -680,12 +673,12 @@ private:
   /// What was in a table is that of a token that left before, or nothing.
   LogicalResult place(PlaceOp op) {
     Row from = rows[op.getInput()], into = rows[op.getInto()];
-    copyRow(from, into.buffer);
+    e.copy("copy", from.buffer, into.buffer);
     rows[op.getResult()] = into;
     if (into.buffer != outputs.logits)
       return success();
     Value number = numberOf(e, "next", findLargest(e, "next", from));
-    copyRow({number, keep(denseLanes(1, e.width()))}, outputs.next);
+    e.copy("next", number, outputs.next);
     return success();
   }
 
@@ -701,7 +694,7 @@ private:
     if (op.getKv())
       return op.emitOpError("lets rows wait, the lpu backend propagates those "
                             "that left");
-    copyRow(rows[op.getScores()], exits->getScore(exitsBehind++));
+    e.copy("copy", rows[op.getScores()].buffer, exits->getScore(exitsBehind++));
     exits->name(op);
     return success();
   }
