@@ -66,11 +66,6 @@ Value moe::lpu::confidence(Emitter &e, Confidence kind, Row logits) {
   Side side = Emitter::sideOf(logits.buffer);
   std::string name = "confidence";
   Largest first = findLargest(e, name, logits);
-  Value log2e = e.splat(1.4426950408889634, side);
-  auto power = [&](Tree &t, Value logit) {
-    return t.alu(AluKind::Exp2,
-                 t.mul(t.sub(logit, t.read(first.value)), t.read(log2e)));
-  };
   Value total = sumPowers(e, name, logits, first.value);
   Value share = e.splat(1, side);
   if (kind == Confidence::Margin) {
@@ -78,7 +73,9 @@ Value moe::lpu::confidence(Emitter &e, Confidence kind, Row logits) {
         findLargest(e, name, withoutLargest(e, name, logits, first));
     Value difference = e.temporary(name, side);
     e.cluster(name, [&](Tree &t) {
-      t.write(t.sub(t.read(share), power(t, t.read(second.value))), difference);
+      t.write(t.sub(t.read(share),
+                    powerOf(e, t, t.read(second.value), first.value)),
+              difference);
     });
     share = difference;
   }

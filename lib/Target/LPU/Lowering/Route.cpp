@@ -30,6 +30,25 @@ static Value withoutGaps(Emitter &e, Tree &t, Row x, int64_t v) {
   return t.add(value, t.read(e.lanes(hidden, Emitter::sideOf(x.buffer))));
 }
 
+/// What `term` makes of each vector of a row, folded. Each is made by itself:
+/// in one chain, reads of many would come every `alu` cycles, and meet.
+static Value foldVectors(Emitter &e, StringRef name, Row x, AluKind kind,
+                         function_ref<Value(Tree &, int64_t)> term) {
+  Side side = Emitter::sideOf(x.buffer);
+  if (x.vectors() == 1)
+    return foldTerms(e, name, 1, kind, side, e.f32, term);
+  Value terms = e.temporary(name, side, x.vectors());
+  for (int64_t v = 0; v < x.vectors(); ++v)
+    e.cluster(name, [&](Tree &t) {
+      Value value = term(t, v);
+      if (value.getDefiningOp<ReadOp>())
+        value = t.alu(AluKind::Pass, value);
+      t.write(value, terms, v);
+    });
+  return foldTerms(e, name, x.vectors(), kind, side, e.f32,
+                   [&](Tree &t, int64_t v) { return t.read(terms, v); });
+}
+
 /// Lanes after which features come again; all, if they do not.
 static int64_t periodOf(Emitter &e, Row x) {
   const std::vector<int32_t> &lanes = x.lanes->front();
@@ -39,18 +58,16 @@ static int64_t periodOf(Emitter &e, Row x) {
 }
 
 Largest moe::lpu::findLargest(Emitter &e, StringRef name, Row x) {
-  Side side = Emitter::sideOf(x.buffer);
   int64_t group = periodOf(e, x);
-  Value value =
-      foldTerms(e, name, x.vectors(), AluKind::Max, side, e.f32,
-                [&](Tree &t, int64_t v) { return withoutGaps(e, t, x, v); });
+  Value value = foldVectors(e, name, x, AluKind::Max, [&](Tree &t, int64_t v) {
+    return withoutGaps(e, t, x, v);
+  });
   value = reduceLanes(e, name, value, AluKind::Max, group);
-  Value place = foldTerms(
-      e, name, x.vectors(), AluKind::Max, side, e.f32, [&](Tree &t, int64_t v) {
-        Value equal =
-            t.alu(AluKind::Eq, withoutGaps(e, t, x, v), t.read(value), e.i32);
-        return t.alu(AluKind::Mask, t.read(countdown(e, x, v)), equal);
-      });
+  Value place = foldVectors(e, name, x, AluKind::Max, [&](Tree &t, int64_t v) {
+    Value equal =
+        t.alu(AluKind::Eq, withoutGaps(e, t, x, v), t.read(value), e.i32);
+    return t.alu(AluKind::Mask, t.read(countdown(e, x, v)), equal);
+  });
   return {reduceLanes(e, name, place, AluKind::Max, group), value};
 }
 
@@ -79,18 +96,16 @@ Row moe::lpu::withoutLargest(Emitter &e, StringRef name, Row x,
   return rest;
 }
 
-/// e^(logit - top)
-static Value powerOf(Emitter &e, Tree &t, Value logit, Value top) {
+Value moe::lpu::powerOf(Emitter &e, Tree &t, Value logit, Value top) {
   Value log2e = e.splat(1.4426950408889634, Emitter::sideOf(top));
   return t.alu(AluKind::Exp2, t.mul(t.sub(logit, t.read(top)), t.read(log2e)));
 }
 
 Value moe::lpu::sumPowers(Emitter &e, StringRef name, Row logits, Value top) {
   Value sum =
-      foldTerms(e, name, logits.vectors(), AluKind::Add,
-                Emitter::sideOf(logits.buffer), e.f32, [&](Tree &t, int64_t v) {
-                  return powerOf(e, t, withoutGaps(e, t, logits, v), top);
-                });
+      foldVectors(e, name, logits, AluKind::Add, [&](Tree &t, int64_t v) {
+        return powerOf(e, t, withoutGaps(e, t, logits, v), top);
+      });
   int64_t period = periodOf(e, logits);
   if (period < e.width())
     return reduceLanes(e, name, sum, AluKind::Add, period);

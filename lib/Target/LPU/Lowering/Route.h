@@ -27,6 +27,9 @@ Largest findLargest(Emitter &e, llvm::StringRef name, Row x);
 Row withoutLargest(Emitter &e, llvm::StringRef name, Row x,
                    const Largest &largest);
 
+/// e^(logit - top) of a stream, `top` being a buffer of one vector.
+mlir::Value powerOf(Emitter &e, Tree &t, mlir::Value logit, mlir::Value top);
+
 /// sum_i e^(x_i - top), in each lane.
 mlir::Value sumPowers(Emitter &e, llvm::StringRef name, Row x, mlir::Value top);
 
