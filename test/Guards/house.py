@@ -40,7 +40,7 @@ def line_of(text, offset):
 # A component includes its own headers and those of lower rank. Passes that place
 # fetches ask predictors and the cost model, so they stand above the dialect.
 SCHEDULING = "Dialect/Sched/Transforms"
-RANK = {"Support": 0, "Interfaces": 0, "Dialect": 1, "Analysis": 2, "Conversion": 3, "Model": 4,
+RANK = {"Support": 0, "Interfaces": 0, "Dialect": 1, "Analysis": 2, "Conversion": 3, "HostCode": 3, "Model": 4,
         "Quant": 4, "Calibration": 4, "Prefetch": 4, "Exit": 4, "Reference": 4, "Target": 4,
         "Container": 4, SCHEDULING: 5, "Pipelines": 6, "Driver": 7, "tools": 8}
 # Within one rank these arrows are meant: the container holds what a backend made,

@@ -1,5 +1,5 @@
 //===- CPUBackend.cpp - native code for x86-64 ----------------------------===//
-#include "EmitObject.h"
+#include "moe/HostCode/EmitObject.h"
 #include "Passes.h"
 #include "moe/Driver/Registry.h"
 #include "moe/Target/TargetBackend.h"
@@ -45,7 +45,7 @@ public:
   llvm::Error buildPipeline(OpPassManager &manager,
                             const TargetOptions &options) const override {
     // A wrong --cpu should fail before minutes of work.
-    auto processor = cpu::resolveProcessor(options.cpu, options.features);
+    auto processor = host::resolveProcessor(options.cpu, options.features);
     if (!processor)
       return processor.takeError();
     cpu::LowerModelPassOptions lowering;
@@ -65,7 +65,7 @@ public:
 
   llvm::Expected<CodeObject>
   serialize(ModuleOp module, const TargetOptions &options) const override {
-    auto processor = cpu::resolveProcessor(options.cpu, options.features);
+    auto processor = host::resolveProcessor(options.cpu, options.features);
     if (!processor)
       return processor.takeError();
     CodeObject code;
@@ -83,10 +83,10 @@ public:
                          .getAsRange<StringAttr>())
       code.operations.push_back(name.str());
 
-    auto object = cpu::emitObject(module, *processor);
+    auto object = host::emitObject(module, *processor);
     if (!object)
       return object.takeError();
-    auto shared = cpu::linkShared(*object);
+    auto shared = host::linkShared(*object);
     if (!shared)
       return shared.takeError();
     code.bytes = std::move(*shared);

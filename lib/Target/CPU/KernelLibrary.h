@@ -2,7 +2,7 @@
 #ifndef MOE_LIB_TARGET_CPU_KERNELLIBRARY_H
 #define MOE_LIB_TARGET_CPU_KERNELLIBRARY_H
 
-#include "KernelBuilder.h"
+#include "moe/HostCode/KernelBuilder.h"
 #include "Simd.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "moe/Dialect/MoE/IR/Moe.h"

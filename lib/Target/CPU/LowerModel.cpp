@@ -1,11 +1,11 @@
 //===- LowerModel.cpp - a model becomes a line of kernel calls ------------===//
-#include "AbiCalls.h"
-#include "BufferPlan.h"
-#include "ExitCalls.h"
+#include "moe/HostCode/AbiCalls.h"
+#include "moe/HostCode/BufferPlan.h"
+#include "moe/HostCode/ExitCalls.h"
 #include "Kernels.h"
-#include "OffloadCalls.h"
+#include "moe/HostCode/OffloadCalls.h"
 #include "Passes.h"
-#include "VerifyModel.h"
+#include "moe/HostCode/VerifyModel.h"
 #include "moe/Analysis/AccumulatorRange.h"
 #include "moe/Analysis/ParameterPlan.h"
 #include "moe/Dialect/Sched/IR/Sched.h"
@@ -26,6 +26,7 @@ namespace moe::cpu {
 using namespace mlir;
 using namespace moe;
 using namespace moe::cpu;
+using namespace moe::host;
 
 namespace {
 
@@ -104,7 +105,7 @@ private:
 
   //===--- The entry function ---------------------------------------------===//
 
-  Type pointerType() { return cpu::pointerType(b); }
+  Type pointerType() { return host::pointerType(b); }
 
   Value argument(int64_t offset, Type type) {
     return b.loadField(arguments, offset, type);
@@ -1120,7 +1121,7 @@ struct LowerModel : moe::cpu::impl::LowerModelPassBase<LowerModel> {
       return signalPassFailure();
     }
     // Kernels of stored weights sum in int32, which neither saturates nor wraps.
-    if (failed(verifyModel(forward)) || failed(verifyAccumulators(model)))
+    if (failed(verifyModel(forward, "cpu")) || failed(verifyAccumulators(model)))
       return signalPassFailure();
     ModelLowering lowering(module, model, forward, SimdLevel::get(features));
     if (failed(lowering.run()))

@@ -1,5 +1,5 @@
 //===- OutlineParallel.cpp - parallel loops go through the runtime --------===//
-#include "KernelBuilder.h"
+#include "moe/HostCode/KernelBuilder.h"
 #include "Passes.h"
 
 #include "mlir/Transforms/RegionUtils.h"
@@ -12,6 +12,7 @@ namespace moe::cpu {
 
 using namespace mlir;
 using namespace moe::cpu;
+using namespace moe::host;
 
 namespace {
 

@@ -7,6 +7,7 @@
 
 using namespace mlir;
 using namespace moe::cpu;
+using namespace moe::host;
 
 static constexpr int64_t vectorBytes = 64;
 

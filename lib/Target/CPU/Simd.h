@@ -6,9 +6,13 @@
 #ifndef MOE_LIB_TARGET_CPU_SIMD_H
 #define MOE_LIB_TARGET_CPU_SIMD_H
 
-#include "KernelBuilder.h"
+#include "moe/HostCode/KernelBuilder.h"
 
 namespace moe::cpu {
+
+using host::KernelBuilder;
+using host::RowRef;
+using host::kLanes;
 
 /// What a processor offers beyond AVX2.
 struct SimdLevel {

@@ -10,6 +10,7 @@
 using namespace mlir;
 using namespace moe;
 using namespace moe::cpu;
+using namespace moe::host;
 
 //===----------------------------------------------------------------------===//
 // Rotary positions

@@ -8,6 +8,7 @@
 using namespace mlir;
 using namespace moe;
 using namespace moe::cpu;
+using namespace moe::host;
 
 static constexpr int64_t quadsOfStep = CodeAttr::stepColumns / 4;
 static constexpr int64_t vectorBytes = 64;

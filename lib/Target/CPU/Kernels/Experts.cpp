@@ -1,6 +1,6 @@
 //===- Experts.cpp - the chosen experts of each row -----------------------===//
 #include "FeedForward.h"
-#include "OffloadCalls.h"
+#include "moe/HostCode/OffloadCalls.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -11,6 +11,7 @@
 using namespace mlir;
 using namespace moe;
 using namespace moe::cpu;
+using namespace moe::host;
 
 namespace {
 

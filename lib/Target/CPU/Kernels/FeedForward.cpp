@@ -9,6 +9,7 @@
 using namespace mlir;
 using namespace moe;
 using namespace moe::cpu;
+using namespace moe::host;
 
 static Value activate(KernelBuilder &b, Activation activation, Value x) {
   switch (activation) {

@@ -7,6 +7,7 @@
 using namespace mlir;
 using namespace moe;
 using namespace moe::cpu;
+using namespace moe::host;
 
 /// The last of `init` and `next(carried, e)` for e in [begin, end).
 static Value fold(KernelBuilder &b, int64_t begin, int64_t end, Value init,

@@ -11,6 +11,7 @@
 using namespace mlir;
 using namespace moe;
 using namespace moe::cpu;
+using namespace moe::host;
 
 //===----------------------------------------------------------------------===//
 // Rotation

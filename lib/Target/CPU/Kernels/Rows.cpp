@@ -9,6 +9,7 @@
 using namespace mlir;
 using namespace moe;
 using namespace moe::cpu;
+using namespace moe::host;
 
 void moe::cpu::forColumns(
     KernelBuilder &b, int64_t columns,

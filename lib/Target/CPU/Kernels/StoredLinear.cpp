@@ -6,6 +6,7 @@
 using namespace mlir;
 using namespace moe;
 using namespace moe::cpu;
+using namespace moe::host;
 
 /// Adds the bias to outputs of the tiles [first, last) of all rows.
 static void emitBias(KernelBuilder &b, Value bias, Value result, Value first,

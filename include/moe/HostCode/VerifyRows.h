@@ -1,12 +1,12 @@
 //===- VerifyRows.h - every row number names a row that is there -*- C++ -*-===//
-#ifndef MOE_LIB_TARGET_CPU_VERIFYROWS_H
-#define MOE_LIB_TARGET_CPU_VERIFYROWS_H
+#ifndef MOE_HOSTCODE_VERIFYROWS_H
+#define MOE_HOSTCODE_VERIFYROWS_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "moe/Dialect/MoE/IR/Moe.h"
 #include "llvm/ADT/DenseMap.h"
 
-namespace moe::cpu {
+namespace moe::host {
 
 /// The arguments of @forward.
 enum Argument { Tokens, Sequences, Positions, Wanted, State };
@@ -17,7 +17,7 @@ enum Argument { Tokens, Sequences, Positions, Wanted, State };
 /// an exit let go on. Tables have a kind of rows, too, and only equal kinds meet.
 class RowVerifier {
 public:
-  explicit RowVerifier(mlir::func::FuncOp forward);
+  RowVerifier(mlir::func::FuncOp forward, llvm::StringRef backend);
 
   /// Checks the rows of what an operation takes, and notes those of its
   /// results.
@@ -50,6 +50,7 @@ private:
   Value wanted() { return forward.getArgument(Wanted); }
 
   mlir::func::FuncOp forward;
+  llvm::StringRef backend;
   llvm::DenseMap<Value, Value> rows;   ///< kind of rows of a table or list
   llvm::DenseMap<Value, Value> named;  ///< kind of rows that a list names
   llvm::DenseMap<Value, Value> origin; ///< argument that picked numbers are of
@@ -57,6 +58,6 @@ private:
   ExitOp lastExit; ///< the runtime knows the rows that it let go on
 };
 
-} // namespace moe::cpu
+} // namespace moe::host
 
-#endif // MOE_LIB_TARGET_CPU_VERIFYROWS_H
+#endif // MOE_HOSTCODE_VERIFYROWS_H

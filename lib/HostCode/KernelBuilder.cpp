@@ -1,5 +1,5 @@
 //===- KernelBuilder.cpp - short words for writing kernels as IR ----------===//
-#include "KernelBuilder.h"
+#include "moe/HostCode/KernelBuilder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -10,7 +10,7 @@
 #include "moert/abi/module.h"
 
 using namespace mlir;
-using namespace moe::cpu;
+using namespace moe::host;
 
 //===----------------------------------------------------------------------===//
 // Constants and arithmetic
@@ -342,11 +342,11 @@ Value KernelBuilder::bufferAt(Value pointer, MemRefType type,
   return makeBuffer(*this, pointer, type, sizes);
 }
 
-int64_t moe::cpu::columnsOf(Value buffer) {
+int64_t moe::host::columnsOf(Value buffer) {
   return cast<MemRefType>(buffer.getType()).getDimSize(1);
 }
 
-Value moe::cpu::makeBuffer(ImplicitLocOpBuilder &b, Value pointer,
+Value moe::host::makeBuffer(ImplicitLocOpBuilder &b, Value pointer,
                            MemRefType type, ValueRange sizes) {
   // The descriptor that the conversion of memref to llvm expects.
   MLIRContext *context = b.getContext();

@@ -1,13 +1,13 @@
 //===- EmitObject.h - from the llvm dialect to a shared object --*- C++ -*-===//
-#ifndef MOE_LIB_TARGET_CPU_EMITOBJECT_H
-#define MOE_LIB_TARGET_CPU_EMITOBJECT_H
+#ifndef MOE_HOSTCODE_EMITOBJECT_H
+#define MOE_HOSTCODE_EMITOBJECT_H
 
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/Error.h"
 #include <string>
 #include <vector>
 
-namespace moe::cpu {
+namespace moe::host {
 
 /// A processor as code is generated for it.
 struct Processor {
@@ -30,6 +30,6 @@ llvm::Expected<std::vector<char>> emitObject(mlir::ModuleOp module,
 /// Links one object into a shared object that needs nothing from outside.
 llvm::Expected<std::vector<char>> linkShared(llvm::ArrayRef<char> object);
 
-} // namespace moe::cpu
+} // namespace moe::host
 
-#endif // MOE_LIB_TARGET_CPU_EMITOBJECT_H
+#endif // MOE_HOSTCODE_EMITOBJECT_H

@@ -1,5 +1,5 @@
 //===- EmitObject.cpp - object code for one processor ---------------------===//
-#include "EmitObject.h"
+#include "moe/HostCode/EmitObject.h"
 
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -17,7 +17,7 @@
 #include "llvm/TargetParser/Triple.h"
 
 using namespace mlir;
-using namespace moe::cpu;
+using namespace moe::host;
 
 namespace {
 
@@ -124,7 +124,7 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
 
 } // namespace
 
-llvm::Expected<Processor> moe::cpu::resolveProcessor(llvm::StringRef name,
+llvm::Expected<Processor> moe::host::resolveProcessor(llvm::StringRef name,
                                                      llvm::StringRef features) {
   auto target = lookupTarget();
   if (!target)
@@ -170,7 +170,7 @@ llvm::Expected<Processor> moe::cpu::resolveProcessor(llvm::StringRef name,
 }
 
 llvm::Expected<std::vector<char>>
-moe::cpu::emitObject(ModuleOp module, const Processor &processor) {
+moe::host::emitObject(ModuleOp module, const Processor &processor) {
   DialectRegistry registry;
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);

@@ -1,13 +1,13 @@
 //===- ExitCalls.cpp - what compiled code asks about rows that leave ------===//
-#include "ExitCalls.h"
-#include "AbiCalls.h"
+#include "moe/HostCode/ExitCalls.h"
+#include "moe/HostCode/AbiCalls.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "moert/abi/module.h"
 
 using namespace mlir;
-using namespace moe::cpu;
+using namespace moe::host;
 
 /// Row sets that moe.exit has, more than moe.enter.
 static constexpr int64_t mostSets = 5;

@@ -5,13 +5,13 @@
 // together, on the vector width of the machine or on the number of threads:
 // LLVM gets no permission to reassociate or contract.
 //===----------------------------------------------------------------------===//
-#ifndef MOE_LIB_TARGET_CPU_KERNELBUILDER_H
-#define MOE_LIB_TARGET_CPU_KERNELBUILDER_H
+#ifndef MOE_HOSTCODE_KERNELBUILDER_H
+#define MOE_HOSTCODE_KERNELBUILDER_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
-namespace moe::cpu {
+namespace moe::host {
 
 /// Lanes that partial sums are kept in. Part of the meaning of results, so it
 /// is the same for every CPU.
@@ -114,6 +114,6 @@ int64_t columnsOf(mlir::Value buffer);
 mlir::Value makeBuffer(mlir::ImplicitLocOpBuilder &builder, mlir::Value pointer,
                        mlir::MemRefType type, mlir::ValueRange sizes);
 
-} // namespace moe::cpu
+} // namespace moe::host
 
-#endif // MOE_LIB_TARGET_CPU_KERNELBUILDER_H
+#endif // MOE_HOSTCODE_KERNELBUILDER_H

@@ -1,6 +1,6 @@
 //===- VerifyModel.cpp - rows, indices and experts that fit ---------------===//
-#include "VerifyModel.h"
-#include "VerifyRows.h"
+#include "moe/HostCode/VerifyModel.h"
+#include "moe/HostCode/VerifyRows.h"
 
 #include "moe/Dialect/Sched/IR/Sched.h"
 #include "llvm/ADT/DenseSet.h"
@@ -8,24 +8,25 @@
 
 using namespace mlir;
 using namespace moe;
-using namespace moe::cpu;
+using namespace moe::host;
 
 namespace {
 
 class Verifier {
 public:
-  explicit Verifier(func::FuncOp forward)
-      : forward(forward), rows(forward), state(forward.getArgument(State)) {}
+  Verifier(func::FuncOp forward, StringRef backend)
+      : forward(forward), backend(backend), rows(forward, backend),
+        state(forward.getArgument(State)) {}
 
   LogicalResult run() {
     if (!forward.getBody().hasOneBlock())
       return forward.emitOpError("has ")
              << forward.getBody().getBlocks().size()
-             << " blocks, the cpu backend takes 1";
+             << " blocks, the " << backend << " backend takes 1";
     auto kv = cast<KvType>(state.getType());
     if (!kv.getElementType().isF32())
       return forward.emitOpError("has a state of ")
-             << kv.getElementType() << ", the cpu backend has f32";
+             << kv.getElementType() << ", the " << backend << " backend has f32";
     return verifyAll(forward.getBody().front());
   }
 
@@ -141,7 +142,7 @@ private:
     if (op.isGuess() || fetched.insert(op.getLayer()).second)
       return success();
     return op.emitOpError("is the 2nd wanted fetch of layer ")
-           << op.getLayer() << ", the cpu backend takes 1";
+           << op.getLayer() << ", the " << backend << " backend takes 1";
   }
 
   /// The buffers of what the body made become the launch's.
@@ -161,14 +162,15 @@ private:
 
   LogicalResult verifyReturn(func::ReturnOp op) {
     if (op.getOperand(0).getDefiningOp<sched::LaunchOp>())
-      return op.emitOpError("returns a launch's result as logits, the cpu "
-                            "backend needs an operation between them");
+      return op.emitOpError("returns a launch's result as logits, the ")
+             << backend << " backend needs an operation between them";
     if (failed(rows.verifyLogits(op, op.getOperand(0))))
       return failure();
     return verifyState(op, op.getOperand(1));
   }
 
   func::FuncOp forward;
+  StringRef backend;
   RowVerifier rows;
   Value state; ///< as the last operation that changed it left it
   llvm::SmallDenseSet<int64_t> fetched; ///< layers with a wanted fetch
@@ -176,6 +178,7 @@ private:
 
 } // namespace
 
-LogicalResult moe::cpu::verifyModel(func::FuncOp forward) {
-  return Verifier(forward).run();
+LogicalResult moe::host::verifyModel(func::FuncOp forward,
+                                      StringRef backend) {
+  return Verifier(forward, backend).run();
 }

@@ -1,10 +1,10 @@
 //===- AbiCalls.h - calls from compiled code to the runtime -----*- C++ -*-===//
-#ifndef MOE_LIB_TARGET_CPU_ABICALLS_H
-#define MOE_LIB_TARGET_CPU_ABICALLS_H
+#ifndef MOE_HOSTCODE_ABICALLS_H
+#define MOE_HOSTCODE_ABICALLS_H
 
-#include "KernelBuilder.h"
+#include "moe/HostCode/KernelBuilder.h"
 
-namespace moe::cpu {
+namespace moe::host {
 
 mlir::Type pointerType(KernelBuilder &b);
 mlir::Value nullPointer(KernelBuilder &b);
@@ -25,6 +25,6 @@ mlir::Value hasField(KernelBuilder &b, mlir::Value arguments, int64_t field);
 mlir::Value callWith(KernelBuilder &b, mlir::Value function,
                      mlir::ValueRange arguments, mlir::Type result = {});
 
-} // namespace moe::cpu
+} // namespace moe::host
 
-#endif // MOE_LIB_TARGET_CPU_ABICALLS_H
+#endif // MOE_HOSTCODE_ABICALLS_H

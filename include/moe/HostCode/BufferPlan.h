@@ -1,11 +1,11 @@
 //===- BufferPlan.h - rows of activations in the workspace ------*- C++ -*-===//
-#ifndef MOE_LIB_TARGET_CPU_BUFFERPLAN_H
-#define MOE_LIB_TARGET_CPU_BUFFERPLAN_H
+#ifndef MOE_HOSTCODE_BUFFERPLAN_H
+#define MOE_HOSTCODE_BUFFERPLAN_H
 
 #include <cstdint>
 #include <map>
 
-namespace moe::cpu {
+namespace moe::host {
 
 /// Every buffer grows with the number of rows, so its place is a number of
 /// bytes *per row* from the workspace's start: buffer i begins at rows *
@@ -23,6 +23,6 @@ private:
   uint64_t size = 0;
 };
 
-} // namespace moe::cpu
+} // namespace moe::host
 
-#endif // MOE_LIB_TARGET_CPU_BUFFERPLAN_H
+#endif // MOE_HOSTCODE_BUFFERPLAN_H

@@ -4,12 +4,12 @@
 // room for all rows of the batch; how many numbers they hold is known after the
 // call.
 //===----------------------------------------------------------------------===//
-#ifndef MOE_LIB_TARGET_CPU_EXITCALLS_H
-#define MOE_LIB_TARGET_CPU_EXITCALLS_H
+#ifndef MOE_HOSTCODE_EXITCALLS_H
+#define MOE_HOSTCODE_EXITCALLS_H
 
-#include "KernelBuilder.h"
+#include "moe/HostCode/KernelBuilder.h"
 
-namespace moe::cpu {
+namespace moe::host {
 
 class ExitCalls {
 public:
@@ -43,6 +43,6 @@ private:
   mlir::Value table, counts;
 };
 
-} // namespace moe::cpu
+} // namespace moe::host
 
-#endif // MOE_LIB_TARGET_CPU_EXITCALLS_H
+#endif // MOE_HOSTCODE_EXITCALLS_H

@@ -1,12 +1,12 @@
 //===- OffloadCalls.cpp - what compiled code tells an expert store --------===//
-#include "OffloadCalls.h"
-#include "AbiCalls.h"
+#include "moe/HostCode/OffloadCalls.h"
+#include "moe/HostCode/AbiCalls.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "moert/abi/module.h"
 
 using namespace mlir;
-using namespace moe::cpu;
+using namespace moe::host;
 
 void OffloadCalls::begin(KernelBuilder &b, Value arguments) {
   using Args = moert_abi_forward_t;

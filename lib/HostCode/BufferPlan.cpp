@@ -1,10 +1,10 @@
 //===- BufferPlan.cpp - places rows of activations in the workspace -------===//
-#include "BufferPlan.h"
+#include "moe/HostCode/BufferPlan.h"
 
 #include "moert/abi/module.h"
 #include "llvm/Support/MathExtras.h"
 
-using namespace moe::cpu;
+using namespace moe::host;
 
 uint64_t BufferPlan::allocate(uint64_t bytesPerRow) {
   uint64_t bytes = llvm::alignTo(bytesPerRow, MOERT_ABI_ALIGNMENT);

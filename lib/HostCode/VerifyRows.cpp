@@ -1,14 +1,15 @@
 //===- VerifyRows.cpp - every row number names a row that is there --------===//
-#include "VerifyRows.h"
+#include "moe/HostCode/VerifyRows.h"
 
 #include "moe/Dialect/Sched/IR/Sched.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace moe;
-using namespace moe::cpu;
+using namespace moe::host;
 
-RowVerifier::RowVerifier(func::FuncOp forward) : forward(forward) {
+RowVerifier::RowVerifier(func::FuncOp forward, StringRef backend)
+    : forward(forward), backend(backend) {
   for (int64_t i : {Tokens, Sequences, Positions, Wanted}) {
     Value argument = forward.getArgument(i);
     rows[argument] = i == Wanted ? wanted() : batch();
@@ -103,7 +104,8 @@ LogicalResult RowVerifier::verifyEnter(EnterOp op) {
       failed(verifyBatch(op, {op.getSequences(), op.getPositions()})))
     return failure();
   if (entered)
-    return op.emitOpError("is the 2nd of @forward, the cpu backend takes 1");
+    return op.emitOpError("is the 2nd of @forward, the ")
+           << backend << " backend takes 1";
   entered = op;
   for (Value result : op.getResults())
     rows[result] = result;
@@ -187,5 +189,6 @@ LogicalResult RowVerifier::verifyOrigin(Operation *op, Value numbers,
           << " of @forward";
   else
     error << "numbers of its own";
-  return error << " where the cpu backend needs argument " << int(argument);
+  return error << " where the " << backend << " backend needs argument "
+               << int(argument);
 }

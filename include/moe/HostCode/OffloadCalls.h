@@ -3,12 +3,12 @@
 // Calls through moert_abi_offload_t. Each is skipped where its function is not
 // set: all experts are in memory, or nobody watches.
 //===----------------------------------------------------------------------===//
-#ifndef MOE_LIB_TARGET_CPU_OFFLOADCALLS_H
-#define MOE_LIB_TARGET_CPU_OFFLOADCALLS_H
+#ifndef MOE_HOSTCODE_OFFLOADCALLS_H
+#define MOE_HOSTCODE_OFFLOADCALLS_H
 
-#include "KernelBuilder.h"
+#include "moe/HostCode/KernelBuilder.h"
 
-namespace moe::cpu {
+namespace moe::host {
 
 class OffloadCalls {
 public:
@@ -44,6 +44,6 @@ private:
   mlir::Value guessing, taker;
 };
 
-} // namespace moe::cpu
+} // namespace moe::host
 
-#endif // MOE_LIB_TARGET_CPU_OFFLOADCALLS_H
+#endif // MOE_HOSTCODE_OFFLOADCALLS_H

@@ -1,5 +1,5 @@
 //===- AbiCalls.cpp - calls from compiled code to the runtime -------------===//
-#include "AbiCalls.h"
+#include "moe/HostCode/AbiCalls.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -8,22 +8,22 @@
 #include "moert/abi/module.h"
 
 using namespace mlir;
-using namespace moe::cpu;
+using namespace moe::host;
 
-Type moe::cpu::pointerType(KernelBuilder &b) {
+Type moe::host::pointerType(KernelBuilder &b) {
   return LLVM::LLVMPointerType::get(b.getContext());
 }
 
-Value moe::cpu::nullPointer(KernelBuilder &b) {
+Value moe::host::nullPointer(KernelBuilder &b) {
   return LLVM::ZeroOp::create(b, pointerType(b));
 }
 
-Value moe::cpu::isSet(KernelBuilder &b, Value pointer) {
+Value moe::host::isSet(KernelBuilder &b, Value pointer) {
   return LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, pointer,
                               nullPointer(b));
 }
 
-Value moe::cpu::pointerIf(KernelBuilder &b, Value condition,
+Value moe::host::pointerIf(KernelBuilder &b, Value condition,
                           function_ref<Value()> make) {
   auto op = scf::IfOp::create(b, TypeRange{pointerType(b)}, condition,
                               /*withElseRegion=*/true);
@@ -35,21 +35,21 @@ Value moe::cpu::pointerIf(KernelBuilder &b, Value condition,
   return op.getResult(0);
 }
 
-Value moe::cpu::addressOf(KernelBuilder &b, Value buffer) {
+Value moe::host::addressOf(KernelBuilder &b, Value buffer) {
   Value address = memref::ExtractAlignedPointerAsIndexOp::create(b, buffer);
   address = arith::IndexCastOp::create(b, b.getI64Type(), address);
   return LLVM::IntToPtrOp::create(b, pointerType(b), address);
 }
 
-Value moe::cpu::number(KernelBuilder &b, int64_t value) {
+Value moe::host::number(KernelBuilder &b, int64_t value) {
   return arith::ConstantOp::create(b, b.getI64IntegerAttr(value));
 }
 
-Value moe::cpu::rowCount(KernelBuilder &b, Value buffer) {
+Value moe::host::rowCount(KernelBuilder &b, Value buffer) {
   return arith::IndexCastOp::create(b, b.getI64Type(), b.rowsOf(buffer));
 }
 
-Value moe::cpu::hasField(KernelBuilder &b, Value arguments, int64_t field) {
+Value moe::host::hasField(KernelBuilder &b, Value arguments, int64_t field) {
   Value size = b.loadField(arguments, offsetof(moert_abi_forward_t, size),
                            b.getI32Type());
   Value least = arith::ConstantOp::create(
@@ -57,7 +57,7 @@ Value moe::cpu::hasField(KernelBuilder &b, Value arguments, int64_t field) {
   return arith::CmpIOp::create(b, arith::CmpIPredicate::uge, size, least);
 }
 
-Value moe::cpu::callWith(KernelBuilder &b, Value function, ValueRange arguments,
+Value moe::host::callWith(KernelBuilder &b, Value function, ValueRange arguments,
                          Type result) {
   if (!result)
     result = LLVM::LLVMVoidType::get(b.getContext());

@@ -1,5 +1,5 @@
 //===- LinkObject.cpp - a shared object with LLD as a library -------------===//
-#include "EmitObject.h"
+#include "moe/HostCode/EmitObject.h"
 
 #include "lld/Common/Driver.h"
 #include "llvm/Support/FileSystem.h"
@@ -10,7 +10,7 @@
 
 LLD_HAS_DRIVER(elf)
 
-using namespace moe::cpu;
+using namespace moe::host;
 
 /// The system's words, which begin with a capital letter, as ours.
 static std::string lower(std::error_code code) {
@@ -43,7 +43,7 @@ static llvm::Error writeFile(llvm::StringRef path, llvm::ArrayRef<char> bytes) {
 }
 
 llvm::Expected<std::vector<char>>
-moe::cpu::linkShared(llvm::ArrayRef<char> object) {
+moe::host::linkShared(llvm::ArrayRef<char> object) {
   auto objectPath = createTemporary("o");
   if (!objectPath)
     return objectPath.takeError();
