@@ -29,7 +29,7 @@ static std::string abiText() {
   };
 #define ENV(name) field(#name, offsetof(moert_abi_env_t, name))
 #define FORWARD(name) field(#name, offsetof(moert_abi_forward_t, name))
-  begin("env", sizeof(moert_abi_env_t));
+  begin("env", offsetof(moert_abi_env_t, gpu));
   ENV(size), ENV(abi_version), ENV(parallel_for), ENV(trace), ENV(workers),
       ENV(host);
   begin(";forward", offsetof(moert_abi_forward_t, offload));

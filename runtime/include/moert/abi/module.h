@@ -47,6 +47,9 @@ struct moert_abi_env_t {
   void (*trace)(const moert_abi_env_t *env, int64_t op);
   int64_t workers; /* threads that parallel_for uses */
   void *host;      /* the runtime's own */
+  /* Set for code of GPUs (moert/abi/gpu.h); environments of older runtimes end
+   * before this field. */
+  const struct moert_abi_gpu_t *gpu;
 };
 
 /* Experts that are not all in memory. Compiled code says what its routers chose
@@ -156,7 +159,8 @@ typedef int32_t (*moert_abi_forward_fn_t)(const moert_abi_env_t *env,
 MOERT_ABI_ASSERT(offsetof(struct moert_abi_env_t, parallel_for) == 8);
 MOERT_ABI_ASSERT(offsetof(struct moert_abi_env_t, trace) == 16);
 MOERT_ABI_ASSERT(offsetof(struct moert_abi_env_t, workers) == 24);
-MOERT_ABI_ASSERT(sizeof(struct moert_abi_env_t) == 40);
+MOERT_ABI_ASSERT(offsetof(struct moert_abi_env_t, gpu) == 40);
+MOERT_ABI_ASSERT(sizeof(struct moert_abi_env_t) == 48);
 MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, rows) == 8);
 MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, wanted_rows) == 16);
 MOERT_ABI_ASSERT(offsetof(moert_abi_forward_t, tokens) == 24);
