@@ -3,6 +3,7 @@
 #include "moe/HostCode/AbiCalls.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "moert/abi/module.h"
 
 using namespace mlir;
@@ -71,4 +72,48 @@ Value OffloadCalls::take(KernelBuilder &b, Value taker, Value layer,
   layer = arith::IndexCastOp::create(b, b.getI64Type(), layer);
   return b.toIndex(callWith(b, function, {taker, layer, addressOf(b, ready)},
                             b.getI64Type()));
+}
+
+/// Runs `wave` with `start`, then with what `next` says, until that is 0.
+static void whileNotZero(KernelBuilder &b, Value start,
+                         function_ref<void(Value)> wave,
+                         function_ref<Value()> next) {
+  auto loop = scf::WhileOp::create(
+      b, TypeRange{b.getIndexType()}, ValueRange{start},
+      [&](OpBuilder &builder, Location at, ValueRange carried) {
+        Value zero = arith::ConstantIndexOp::create(builder, at, 0);
+        Value isMore = arith::CmpIOp::create(
+            builder, at, arith::CmpIPredicate::ne, carried.front(), zero);
+        scf::ConditionOp::create(builder, at, isMore, carried);
+      },
+      [](OpBuilder &, Location, ValueRange) {});
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getAfterBody());
+  wave(loop.getAfterArguments().front());
+  scf::YieldOp::create(b, next());
+}
+
+/// One of two indices; only the one that counts is computed.
+static Value indexFrom(KernelBuilder &b, Value condition,
+                       function_ref<Value()> yes, function_ref<Value()> no) {
+  auto op = scf::IfOp::create(b, TypeRange{b.getIndexType()}, condition,
+                              /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  for (auto [block, make] : {std::pair(op.thenBlock(), yes),
+                             std::pair(op.elseBlock(), no)}) {
+    b.setInsertionPointToStart(block);
+    scf::YieldOp::create(b, make());
+  }
+  return op.getResult(0);
+}
+
+void OffloadCalls::forWaves(KernelBuilder &b, Value taker, Value layer,
+                            Value ready, function_ref<Value()> all,
+                            function_ref<void(Value)> wave) {
+  auto takeMore = [&] { return take(b, taker, layer, ready); };
+  Value comes = isSet(b, taker);
+  Value start = indexFrom(b, comes, takeMore, all);
+  whileNotZero(b, start, wave, [&] {
+    return indexFrom(b, comes, takeMore, [&] { return b.index(0); });
+  });
 }

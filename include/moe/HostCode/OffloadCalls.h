@@ -32,6 +32,14 @@ public:
   static mlir::Value take(KernelBuilder &b, mlir::Value taker, mlir::Value layer,
                           mlir::Value ready);
 
+  /// Runs `wave` for experts as they arrive, with how many they are (index): those
+  /// that `take` hands out, or all at once if `taker` is null: `all` makes them
+  /// `ready` and says how many.
+  static void forWaves(KernelBuilder &b, mlir::Value taker, mlir::Value layer,
+                       mlir::Value ready,
+                       llvm::function_ref<mlir::Value()> all,
+                       llvm::function_ref<void(mlir::Value)> wave);
+
 private:
   /// Loads a function of the table; null if the table is.
   mlir::Value load(KernelBuilder &b, int64_t field) const;

@@ -1,5 +1,6 @@
 //===- CPUBackend.cpp - native code for x86-64 ----------------------------===//
 #include "moe/HostCode/EmitObject.h"
+#include "moe/HostCode/ModelLowering.h"
 #include "Passes.h"
 #include "moe/Driver/Registry.h"
 #include "moe/Target/TargetBackend.h"
@@ -77,9 +78,9 @@ public:
     auto number = [&](llvm::StringRef name) {
       return uint64_t(module->getAttrOfType<IntegerAttr>(name).getInt());
     };
-    code.workspaceFixed = number(cpu::kWorkspaceFixed);
-    code.workspacePerRow = number(cpu::kWorkspacePerRow);
-    for (auto name : module->getAttrOfType<ArrayAttr>(cpu::kOperations)
+    code.workspaceFixed = number(host::kWorkspaceFixed);
+    code.workspacePerRow = number(host::kWorkspacePerRow);
+    for (auto name : module->getAttrOfType<ArrayAttr>(host::kOperations)
                          .getAsRange<StringAttr>())
       code.operations.push_back(name.str());
 

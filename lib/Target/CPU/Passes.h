@@ -18,11 +18,6 @@ namespace moe::cpu {
 #define GEN_PASS_REGISTRATION
 #include "Passes.h.inc"
 
-/// Module attributes that LowerModel leaves for the container.
-inline constexpr llvm::StringLiteral kOperations = "moe.operations";
-inline constexpr llvm::StringLiteral kWorkspaceFixed = "moe.workspace_fixed";
-inline constexpr llvm::StringLiteral kWorkspacePerRow = "moe.workspace_per_row";
-
 } // namespace moe::cpu
 
 #endif // MOE_LIB_TARGET_CPU_PASSES_H

@@ -8,18 +8,12 @@
 #define MOE_LIB_TARGET_CPU_STOREDKERNELS_H
 
 #include "KernelLibrary.h"
+#include "moe/HostCode/ModelLowering.h"
 
 namespace moe::cpu {
 
-/// Columns of each of the sums that quantised rows come with.
-inline constexpr int64_t sumColumns = 32;
-
-/// A quantised tensor in memory.
-struct QuantizedRows {
-  mlir::Value levels; ///< <?xKxi8>, K whole steps of 64; zeros fill up
-  mlir::Value scales; ///< <?x1xf32>
-  mlir::Value sums;   ///< <?xSxi32>: of each 32 levels, then of all
-};
+using host::QuantizedRows;
+using host::sumColumns;
 
 /// A stored matrix: N rows, K columns.
 struct StoredWeight {

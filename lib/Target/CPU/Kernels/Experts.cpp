@@ -199,24 +199,6 @@ private:
   Value first, ready, ends, zero, count, total;
 };
 
-/// Runs `wave` for the experts that `next` finds, until it finds none.
-void whileNotZero(KernelBuilder &b, Value start, function_ref<void(Value)> wave,
-                  function_ref<Value()> next) {
-  auto loop = scf::WhileOp::create(
-      b, TypeRange{b.getIndexType()}, ValueRange{start},
-      [&](OpBuilder &builder, Location at, ValueRange carried) {
-        Value zero = arith::ConstantIndexOp::create(builder, at, 0);
-        Value isMore = arith::CmpIOp::create(
-            builder, at, arith::CmpIPredicate::ne, carried.front(), zero);
-        scf::ConditionOp::create(builder, at, isMore, carried);
-      },
-      [](OpBuilder &, Location, ValueRange) {});
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getAfterBody());
-  wave(loop.getAfterArguments().front());
-  scf::YieldOp::create(b, next());
-}
-
 } // namespace
 
 namespace {
@@ -285,25 +267,6 @@ void emitCombine(KernelBuilder &b, const BankShape &bank, Value env,
 
 } // namespace
 
-/// One of two indices; only the one that counts is computed.
-static Value indexFrom(KernelBuilder &b, Value condition,
-                       function_ref<Value()> yes, function_ref<Value()> no) {
-  auto op = scf::IfOp::create(b, TypeRange{b.getIndexType()}, condition,
-                              /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(b);
-  for (auto [block, make] : {std::pair(op.thenBlock(), yes),
-                             std::pair(op.elseBlock(), no)}) {
-    b.setInsertionPointToStart(block);
-    scf::YieldOp::create(b, make());
-  }
-  return op.getResult(0);
-}
-
-static Value isSet(KernelBuilder &b, Value pointer) {
-  Value null = LLVM::ZeroOp::create(b, pointer.getType());
-  return LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, pointer, null);
-}
-
 void moe::cpu::emitExperts(KernelBuilder &b, KernelLibrary &library,
                            const BankShape &bank, ValueRange args) {
   const NetworkShape &shape = bank.network;
@@ -349,12 +312,8 @@ void moe::cpu::emitExperts(KernelBuilder &b, KernelLibrary &library,
     run(wave.fillWithChosen());
   } else {
     // Parts are added up at the end, so the order of waves changes nothing.
-    auto take = [&] { return OffloadCalls::take(b, taker, layer, ready); };
-    Value comes = isSet(b, taker);
-    Value start = indexFrom(b, comes, take, [&] { return wave.fillWithChosen(); });
-    whileNotZero(b, start, run, [&] {
-      return indexFrom(b, comes, take, [&] { return b.index(0); });
-    });
+    OffloadCalls::forWaves(b, taker, layer, ready,
+                           [&] { return wave.fillWithChosen(); }, run);
   }
   emitCombine(b, bank, env, ofRow, weights, parts, result);
 }
