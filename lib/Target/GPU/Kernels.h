@@ -10,6 +10,7 @@
 #define MOE_LIB_TARGET_GPU_KERNELS_H
 
 #include "Launcher.h"
+#include "moe/HostCode/ModelLowering.h"
 
 namespace moe::cuda {
 
@@ -89,12 +90,8 @@ void launchRoute(Launcher &l, RouteScore score, bool renormalize, double scale,
 
 // Quantize.cpp
 
-/// A quantised tensor in memory: levels <?xKxi8> (K whole steps of 64; zeros fill
-/// up), scales <?x1xf32>, sums <?xSxi32> of each 32 levels, then of all.
-struct QuantizedRows {
-  mlir::Value levels, scales, sums;
-};
-inline constexpr int64_t sumColumns = 32;
+using host::QuantizedRows;
+using host::sumColumns;
 /// input <?xKxf32>, rotated by blocks of `rotation` unless that is 0.
 void launchQuantize(Launcher &l, int64_t rotation, mlir::Value input,
                     const QuantizedRows &rows);
@@ -118,6 +115,11 @@ struct KvPlace {
 /// keys, values <?x(heads*dim)xf32>
 void launchKvAppend(Launcher &l, const KvPlace &place, mlir::Value keys,
                     mlir::Value values);
+/// launchRope of queries and keys and launchKvAppend in one; result as queries.
+void launchRopeAppend(Launcher &l, RopeLayout layout, int64_t heads,
+                      const KvPlace &place, mlir::Value queries,
+                      mlir::Value keys, mlir::Value values, mlir::Value table,
+                      mlir::Value result);
 /// Floats per row of scratch that attention asks for.
 int64_t getAttentionScratch(KvType kv, int64_t heads);
 /// queries <?x(heads*dim)xf32>, scratch <?xSxf32>, result

@@ -1,5 +1,6 @@
 //===- Launcher.cpp - kernels, and the host code that launches them -------===//
 #include "Launcher.h"
+#include "Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -9,10 +10,6 @@ using namespace mlir;
 using namespace moe;
 using namespace moe::cuda;
 using host::KernelBuilder;
-
-/// Attributes of a kernel that the image repeats.
-static constexpr StringLiteral kSharedBytes = "moe.shared_bytes";
-static constexpr StringLiteral kThreads = "moe.threads";
 
 Value moe::cuda::blocksFor(KernelBuilder &b, Value count, int64_t size) {
   return b.div(b.add(count, size - 1), size);
@@ -74,9 +71,9 @@ void Launcher::launch(std::string name, Grid grid, int64_t threads,
     emitLaunch();
 }
 
-gpu::GPUFuncOp Launcher::getKernel(
-    const std::string &name, int64_t threads, TypeRange types,
-    function_ref<void(ThreadBuilder &, ValueRange)> emit) {
+gpu::GPUFuncOp
+Launcher::getKernel(const std::string &name, int64_t threads, TypeRange types,
+                    function_ref<void(ThreadBuilder &, ValueRange)> emit) {
   auto [it, isNew] = functions.try_emplace(name);
   if (!isNew)
     return it->second;
@@ -93,7 +90,6 @@ gpu::GPUFuncOp Launcher::getKernel(
   ThreadBuilder thread(loc, builder, threads);
   emit(thread, function.getArguments());
   gpu::ReturnOp::create(thread);
-  function->setAttr(kThreads, builder.getI64IntegerAttr(threads));
   function->setAttr(kSharedBytes,
                     builder.getI64IntegerAttr(thread.sharedBytes()));
   return function;
@@ -122,8 +118,8 @@ Value Launcher::getTable(ThreadBuilder &thread, StringRef name,
     auto type = LLVM::LLVMArrayType::get(shape.getElementType(),
                                          shape.getNumElements());
     it->second = LLVM::GlobalOp::create(
-        builder, b.getLoc(), type, /*isConstant=*/true,
-        LLVM::Linkage::Internal, name, values, /*alignment=*/16, kGlobal);
+        builder, b.getLoc(), type, /*isConstant=*/true, LLVM::Linkage::Internal,
+        name, values, /*alignment=*/16, kGlobal);
   }
   return LLVM::AddressOfOp::create(thread, it->second);
 }
