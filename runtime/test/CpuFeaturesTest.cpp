@@ -1,9 +1,9 @@
 //===- CpuFeaturesTest.cpp - what the processor says, asked in two ways ---===//
-#include "../drivers/cpu/CpuFeatures.h"
+#include "native/CpuFeatures.h"
 
 #include <gtest/gtest.h>
 
-using namespace moert::cpu;
+using namespace moert;
 
 namespace {
 

@@ -1,9 +1,9 @@
 //===- CpuDriver.cpp - runs native code on this machine's processors ------===//
-#include "CodeImage.h"
-#include "CpuFeatures.h"
 #include "ParallelFor.h"
 #include "base/Memory.h"
 #include "base/Threads.h"
+#include "native/CodeImage.h"
+#include "native/CpuFeatures.h"
 #include <cstdio>
 #include <cstring>
 
@@ -45,35 +45,8 @@ static moert_status_t open(const moert_device_options_t *options,
 
 static void close(moert_device_t *device) { delete device; }
 
-#if defined(__x86_64__)
-static constexpr char hostArchitecture[] = "x86_64";
-#else
-static constexpr char hostArchitecture[] = "aarch64";
-#endif
-
 static moert_status_t check(const moert_code_t *code) {
-  return guarded([&]() -> Status {
-    std::string_view triple = code->triple ? code->triple : "";
-    std::string_view architecture = triple.substr(0, triple.find('-'));
-    if (!architecture.empty() && architecture != hostArchitecture)
-      return makeStatus(MOERT_INCOMPATIBLE, code->origin, ": is compiled for ",
-                        architecture, ", this machine is ", hostArchitecture);
-    std::string missing;
-    for (uint64_t i = 0; i < code->feature_count; ++i) {
-      const char *name = code->features[i];
-      Feature feature = lookUpFeature(name);
-      if (feature == Feature::Present)
-        continue;
-      missing += (missing.empty() ? "" : ", ") + std::string(name);
-      if (feature == Feature::Unknown)
-        missing += " (unknown to this runtime)";
-    }
-    if (!missing.empty())
-      return makeStatus(
-          MOERT_INCOMPATIBLE, code->origin,
-          ": needs processor features that this machine lacks: ", missing);
-    return Status();
-  });
+  return guarded([&] { return checkProcessor(*code); });
 }
 
 static moert_status_t load(moert_device_t *, const moert_code_t *code,
@@ -151,6 +124,7 @@ extern "C" const moert_driver_t *moert_driver_cpu(void) {
                                         release,
                                         forward,
                                         /*use=*/nullptr,
-                                        /*enough_rows=*/0};
+                                        /*enough_rows=*/0,
+                                        /*copy=*/nullptr};
   return &driver;
 }

@@ -112,6 +112,7 @@ extern "C" const moert_driver_t *moert_driver_lpu(void) {
                                         release,
                                         forward,
                                         use,
-                                        /*enough_rows=*/1};
+                                        /*enough_rows=*/1,
+                                        /*copy=*/nullptr};
   return &driver;
 }

@@ -89,6 +89,7 @@ extern "C" const moert_driver_t *moert_driver_null(void) {
                                         release,
                                         forward,
                                         /*use=*/nullptr,
-                                        /*enough_rows=*/0};
+                                        /*enough_rows=*/0,
+                                        /*copy=*/nullptr};
   return &driver;
 }

@@ -1,13 +1,12 @@
 //===- CudaApi.h - what we call of the CUDA driver API ----------*- C++ -*-===//
 //
-// Our own words for the part of the driver API that the GPU drivers use, so that
-// nothing of CUDA is needed to build. Names of functions are those that libcuda
-// exports (cuMemAlloc_v2), numbers are those of the API; C declarations in other
-// places call some of these functions without the suffix.
+// Our own words for the part of the driver API that the GPU drivers use, so
+// that nothing of CUDA is needed to build. Names of functions are those that
+// libcuda exports (cuMemAlloc_v2), numbers are those of the API.
 //
-// A table of pointers is either found in a real libcuda (drivers/cuda) or made by
-// somebody who does the same on the host (drivers/gpu-emulator). A shared object
-// that exports all of MOERT_CUDA_FUNCTIONS, and maybe some of
+// A table of pointers is either found in a real libcuda (drivers/cuda) or made
+// by somebody who does the same on the host (drivers/gpu-emulator). A shared
+// object that exports all of MOERT_CUDA_FUNCTIONS, and maybe some of
 // MOERT_CUDA_EXTENSIONS, passes for a libcuda.
 //===----------------------------------------------------------------------===//
 #ifndef MOERT_GPU_CUDAAPI_H
@@ -165,8 +164,8 @@ inline constexpr unsigned CuMemHostRegisterReadOnly = 8;
   F(moert_emulator_load_image, CuResult,                                       \
     (CuModule * module, const moert_gpu_image_t *image, char *log,             \
      size_t size))                                                             \
-  /* What went wrong in the last kernel that failed: the kernel, the block, the \
-   * thread, what it did. Null: nothing yet. Lives until the next call. */     \
+  /* What went wrong in the last kernel that failed: the kernel, the block,   \
+   * the thread, what it did. Null: nothing yet. Lives until the next call. */ \
   F(moert_emulator_failure, const char *, (void))                              \
   /* How many threads may run blocks from now on. */                           \
   F(moert_emulator_set_threads, void, (int32_t threads))

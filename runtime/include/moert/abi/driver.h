@@ -25,6 +25,13 @@ typedef struct moert_executable_t moert_executable_t; /* loaded code, the driver
 typedef struct moert_device_options_t {
   uint32_t size;
   int32_t threads; /* at least 1 */
+  /* A caller that was built against an older header ends before these. */
+  int32_t exact;     /* 1: results must have the bits of all other targets */
+  int32_t prefetch;  /* moert_prefetch_t: guesses of experts, to the device */
+  /* Most bytes of experts in memory of the device: MOERT_BUDGET_AUTO: what is free,
+   * MOERT_BUDGET_ALL: all, or it is a failure. Of devices with memory of their own. */
+  int64_t expert_bytes;
+  const char *cache_policy; /* which expert leaves; NULL: the module's */
 } moert_device_options_t;
 
 /* What a module's code needs, from its metadata. */
@@ -60,6 +67,15 @@ typedef struct moert_device_use_t {
   uint64_t predicted_cycles; /* that the compiler said they would take */
   const moert_unit_use_t *units; /* [unit_count]; lives until the next forward */
   uint64_t unit_count;
+  /* Of a device with memory of its own; 0 on others. Runtimes that are older end
+   * before these fields. */
+  uint64_t memory_bytes;     /* that the executable's parameters take there */
+  int64_t expert_capacity;   /* experts that fit there, if not all of them do */
+  int64_t expert_hits;       /* wanted by a batch in a layer, and there */
+  int64_t expert_misses;     /* wanted and not (or not wholly) there */
+  int64_t prefetch_useful;   /* guessed, copied, and wanted before they left */
+  int64_t prefetch_wasted;   /* guessed, copied, and not */
+  uint64_t expert_bytes;     /* copied there, of experts */
 } moert_device_use_t;
 
 typedef struct moert_driver_t {
@@ -76,18 +92,26 @@ typedef struct moert_driver_t {
   moert_status_t (*load)(moert_device_t *device, const moert_code_t *code,
                          moert_executable_t **out_executable);
   void (*unload)(moert_device_t *device, moert_executable_t *executable);
-  /* Memory that forward can use for KV and workspace: zeroed, 64-byte aligned. */
+  /* Memory that forward can use for KV and workspace: zeroed, 64-byte aligned. It is
+   * the host's unless `copy` says otherwise. */
   moert_status_t (*allocate)(moert_device_t *device, uint64_t bytes, void **out_memory);
   void (*release)(moert_device_t *device, void *memory, uint64_t bytes);
-  /* Runs one batch and waits for it. `trace` is called as in the module ABI, or NULL. */
+  /* Runs one batch and waits for it. All arrays of `args` but the KV states and the
+   * workspace lie in memory of the host, parameters too: what lies at an address that
+   * a forward named does not change while the executable is loaded. `trace` is
+   * called as in the module ABI, or NULL. */
   moert_status_t (*forward)(moert_device_t *device, moert_executable_t *executable,
                             const moert_abi_forward_t *args,
                             void (*trace)(void *host, int64_t op), void *host);
-  /* What the executable has done so far. NULL: the device counts no cycles. */
+  /* What the executable has done so far. NULL: the device counts nothing. */
   moert_status_t (*use)(moert_device_t *device, const moert_executable_t *executable,
                         moert_device_use_t *out_use);
   /* Rows from which on a longer batch only takes longer; 0: there are none. */
   int64_t enough_rows;
+  /* Set if memory of `allocate` is the device's own, which the host cannot touch:
+   * copies there (`to_device` 1) or back (0), and waits. */
+  moert_status_t (*copy)(moert_device_t *device, void *to, const void *from,
+                         uint64_t bytes, int32_t to_device);
 } moert_driver_t;
 
 MOERT_ABI_ASSERT(offsetof(moert_driver_t, name) == 8);

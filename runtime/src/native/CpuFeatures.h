@@ -1,11 +1,11 @@
 //===- CpuFeatures.h - what this processor can execute ----------*- C++ -*-===//
-#ifndef MOERT_DRIVERS_CPU_CPUFEATURES_H
-#define MOERT_DRIVERS_CPU_CPUFEATURES_H
+#ifndef MOERT_NATIVE_CPUFEATURES_H
+#define MOERT_NATIVE_CPUFEATURES_H
 
 #include <string>
 #include <string_view>
 
-namespace moert::cpu {
+namespace moert {
 
 enum class Feature { Present, Absent, Unknown };
 
@@ -16,6 +16,6 @@ Feature lookUpFeature(std::string_view name);
 /// "AMD EPYC"; empty when the processor does not say.
 std::string processorName();
 
-} // namespace moert::cpu
+} // namespace moert
 
-#endif // MOERT_DRIVERS_CPU_CPUFEATURES_H
+#endif // MOERT_NATIVE_CPUFEATURES_H

@@ -1,12 +1,12 @@
 //===- CodeImage.h - a shared object that is loaded from memory -*- C++ -*-===//
-#ifndef MOERT_DRIVERS_CPU_CODEIMAGE_H
-#define MOERT_DRIVERS_CPU_CODEIMAGE_H
+#ifndef MOERT_NATIVE_CODEIMAGE_H
+#define MOERT_NATIVE_CODEIMAGE_H
 
 #include "base/Status.h"
 #include "moert/abi/driver.h"
 #include <memory>
 
-namespace moert::cpu {
+namespace moert {
 
 /// The code of one module in this process.
 class CodeImage {
@@ -19,6 +19,8 @@ public:
   CodeImage &operator=(const CodeImage &) = delete;
 
   moert_abi_forward_fn_t forward() const { return entry; }
+  /// What the code exports by that name besides; null if nothing.
+  const void *find(const char *symbol) const;
 
 private:
   CodeImage(int fd, void *handle, moert_abi_forward_fn_t entry)
@@ -31,6 +33,9 @@ private:
 /// Whether the bytes are a whole shared object for this machine.
 Status checkElf(const moert_code_t &code);
 
-} // namespace moert::cpu
+/// Whether this machine's processors have what the code was compiled for.
+Status checkProcessor(const moert_code_t &code);
 
-#endif // MOERT_DRIVERS_CPU_CODEIMAGE_H
+} // namespace moert
+
+#endif // MOERT_NATIVE_CODEIMAGE_H

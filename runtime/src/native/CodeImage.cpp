@@ -1,7 +1,8 @@
 //===- CodeImage.cpp - a shared object that is loaded from memory ---------===//
-#include "CodeImage.h"
+#include "native/CodeImage.h"
 
 #include "base/File.h"
+#include "native/CpuFeatures.h"
 #include <cerrno>
 #include <cstring>
 #include <dlfcn.h>
@@ -10,17 +11,41 @@
 #include <unistd.h>
 
 using namespace moert;
-using namespace moert::cpu;
 
 #if defined(__x86_64__)
 static constexpr uint16_t hostMachine = EM_X86_64;
+static constexpr char hostArchitecture[] = "x86_64";
 #elif defined(__aarch64__)
 static constexpr uint16_t hostMachine = EM_AARCH64;
+static constexpr char hostArchitecture[] = "aarch64";
 #else
-#error "the cpu driver does not know this processor's ELF machine number"
+#error "the runtime does not know this processor's ELF machine number"
 #endif
 
-Status moert::cpu::checkElf(const moert_code_t &code) {
+Status moert::checkProcessor(const moert_code_t &code) {
+  std::string_view triple = code.triple ? code.triple : "";
+  std::string_view architecture = triple.substr(0, triple.find('-'));
+  if (!architecture.empty() && architecture != hostArchitecture)
+    return makeStatus(MOERT_INCOMPATIBLE, code.origin, ": is compiled for ",
+                      architecture, ", this machine is ", hostArchitecture);
+  std::string missing;
+  for (uint64_t i = 0; i < code.feature_count; ++i) {
+    const char *name = code.features[i];
+    Feature feature = lookUpFeature(name);
+    if (feature == Feature::Present)
+      continue;
+    missing += (missing.empty() ? "" : ", ") + std::string(name);
+    if (feature == Feature::Unknown)
+      missing += " (unknown to this runtime)";
+  }
+  if (!missing.empty())
+    return makeStatus(
+        MOERT_INCOMPATIBLE, code.origin,
+        ": needs processor features that this machine lacks: ", missing);
+  return Status();
+}
+
+Status moert::checkElf(const moert_code_t &code) {
   auto damaged = [&](const auto &...parts) {
     return makeStatus(MOERT_DATA_LOSS, code.origin, ": code ", parts...);
   };
@@ -119,6 +144,10 @@ Status CodeImage::load(const moert_code_t &code,
                       code.entry);
   *out = std::move(image);
   return Status();
+}
+
+const void *CodeImage::find(const char *symbol) const {
+  return ::dlsym(handle, symbol);
 }
 
 CodeImage::~CodeImage() {

@@ -1,11 +1,11 @@
 //===- CpuFeatures.cpp - what this processor can execute ------------------===//
-#include "CpuFeatures.h"
+#include "native/CpuFeatures.h"
 
 #include <cstdint>
 #include <cstring>
 #include <iterator>
 
-using namespace moert::cpu;
+using namespace moert;
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -158,14 +158,14 @@ static bool has(const Entry &entry) {
          (saved & entry.state) == entry.state;
 }
 
-Feature moert::cpu::lookUpFeature(std::string_view name) {
+Feature moert::lookUpFeature(std::string_view name) {
   for (const Entry &entry : entries)
     if (name == entry.name)
       return has(entry) ? Feature::Present : Feature::Absent;
   return Feature::Unknown;
 }
 
-std::string moert::cpu::processorName() {
+std::string moert::processorName() {
   char name[49] = {};
   for (unsigned i = 0; i < 3; ++i) {
     unsigned words[4];
@@ -182,7 +182,7 @@ std::string moert::cpu::processorName() {
 
 #else
 
-Feature moert::cpu::lookUpFeature(std::string_view) { return Feature::Unknown; }
-std::string moert::cpu::processorName() { return ""; }
+Feature moert::lookUpFeature(std::string_view) { return Feature::Unknown; }
+std::string moert::processorName() { return ""; }
 
 #endif
