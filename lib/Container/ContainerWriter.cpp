@@ -149,7 +149,9 @@ llvm::Error moe::writeContainer(const ContainerInput &input, StringRef path) {
   // Metadata holds checksums of the weights, so it comes after them; so does all
   // that a lesson changes.
   std::vector<uint64_t> checksums;
-  if (llvm::Error error = writeWeights(input, *writer, checksums))
+  if (!input.hasWeights) // not 0, for which a FlatBuffer has no room
+    checksums.assign(input.plan->getParameters().size(), ~uint64_t(0));
+  else if (llvm::Error error = writeWeights(input, *writer, checksums))
     return error;
   llvm::Expected<CodeObject> code = writeCode(input, *writer);
   if (!code)

@@ -201,6 +201,14 @@ struct Flags {
       cl::cat(making),
       cl::value_desc("bool"),
       cl::desc("Put the model's IR into the module, for people")};
+  cl::opt<std::string> noWeights{
+      "no-weights",
+      cl::ValueOptional,
+      cl::ZeroOrMore,
+      cl::cat(making),
+      cl::value_desc("bool"),
+      cl::desc("Leave the weights out, and read none; moe-fill puts random ones "
+               "in, to measure speed")};
   cl::list<std::string> compileTo{"compile-to", cl::cat(watching),
                                   cl::value_desc("phase"), cl::desc(stopHelp)};
   cl::list<std::string> dumpPhase{
@@ -226,6 +234,10 @@ Error Flags::apply(CompileCommand &command) {
     return error;
   if (Error error = getSwitch(emitIr, command.emitIr))
     return error;
+  bool omitsWeights = false;
+  if (Error error = getSwitch(noWeights, omitsWeights))
+    return error;
+  command.hasWeights = !omitsWeights;
   if (Error error = getSwitch(timing, command.timing))
     return error;
   if (Error error = getSwitch(verifyEach, command.verifyEach))
@@ -290,6 +302,20 @@ static Error verifyQuantizing(const Flags &flags,
   if (!command.report.empty() && command.lastPhase != Phase::Container)
     return createStringError("--quant-report: there is none without a module, "
                              "and --compile-to makes IR");
+  return Error::success();
+}
+
+/// Nobody reads weights for a module without.
+static Error verifyWithoutWeights(const Flags &flags,
+                                  const CompileCommand &command) {
+  if (command.hasWeights)
+    return Error::success();
+  for (const cl::opt<std::string> *flag :
+       {&flags.bits, &flags.calibrate, &flags.report, &flags.exitCalibrate,
+        &flags.exitCertificate})
+    if (flag->getNumOccurrences())
+      return createStringError("--no-weights: leaves no weights for --" +
+                               flag->ArgStr);
   return Error::success();
 }
 
@@ -406,6 +432,8 @@ Error moe::parseCommandLine(int argc, char **argv, const Registry &registry,
   if (Error error = resolveOutput(command))
     return error;
   if (Error error = verifyQuantizing(flags, command))
+    return error;
+  if (Error error = verifyWithoutWeights(flags, command))
     return error;
   if (Error error = verifyLpu(flags, command))
     return error;

@@ -32,6 +32,7 @@ struct CompileCommand {
   ExitTrust exits;
   int64_t threads = 0;        ///< that encode; 0: one for each processor
   bool emitIr = false;
+  bool hasWeights = true;     ///< false: moe-fill makes some
   bool timing = false;
   bool verifyEach = true;
 };

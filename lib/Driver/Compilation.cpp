@@ -375,6 +375,13 @@ llvm::Error Compilation::writeModule(TimingScope &scope) {
     progress.setBytes(done, total);
   };
   input.hasIr = command.emitIr;
+  if (!command.hasWeights) {
+    input.hasWeights = false;
+    if (llvm::Error error = writeContainer(input, command.output))
+      return error;
+    printSummary(command.output, summary);
+    return llvm::Error::success();
+  }
   auto coded = encodeWeights(command, registry, model, plan, calibration.get(),
                              progress);
   if (!coded)

@@ -48,7 +48,8 @@ Module::Module(const std::string &path, For purpose) : path(path), info() {
 const moert_tokenizer_t *Module::tokenizer() const {
   const moert_tokenizer_t *tokenizer = nullptr;
   moert_status_t status = moert_module_tokenizer(get(), &tokenizer);
-  if (moert_status_code(status) == MOERT_NOT_FOUND) {
+  moert_status_code_t code = moert_status_code(status);
+  if (code == MOERT_NOT_FOUND || code == MOERT_UNAVAILABLE) {
     moert_status_free(status);
     return nullptr;
   }
@@ -56,11 +57,20 @@ const moert_tokenizer_t *Module::tokenizer() const {
   return tokenizer;
 }
 
+void Module::failWithoutTokenizer() const {
+  const moert_tokenizer_t *none = nullptr;
+  moert_status_t status = moert_module_tokenizer(get(), &none);
+  if (moert_status_code(status) == MOERT_UNAVAILABLE)
+    check(status, path);
+  moert_status_free(status);
+  fail(path, "has no tokenizer, so it cannot read text; use --tokens");
+}
+
 std::vector<int32_t> Module::encode(const std::string &text,
                                     bool asPrompt) const {
   const moert_tokenizer_t *tokens = tokenizer();
-  if (!tokens)
-    fail(path, "has no tokenizer, so it cannot read text; use --tokens");
+  if (!tokens) // which of the two: a runtime without any says so itself
+    failWithoutTokenizer();
   int32_t *ids = nullptr;
   size_t count = 0;
   check(moert_tokenizer_encode(tokens, text.data(), text.size(), &ids, &count),

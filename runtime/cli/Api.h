@@ -46,7 +46,7 @@ public:
 
   moert_module_t *get() const { return module.get(); }
   bool isEos(int32_t id) const { return moert_module_is_eos(get(), id); }
-  /// Null if the module has none.
+  /// Null if the module has none, or the runtime reads none.
   const moert_tokenizer_t *tokenizer() const;
   /// Ids of a text whose origin failures name; with a BOS in front if
   /// `asPrompt` and the module wants one.
@@ -54,6 +54,8 @@ public:
   Decoder makeDecoder(bool skipSpecial) const;
 
 private:
+  [[noreturn]] void failWithoutTokenizer() const;
+
   Handle<moert_module_t, moert_module_close> module;
 };
 

@@ -32,6 +32,8 @@ struct ContainerInput {
   std::function<llvm::Expected<CodeObject>()> code;
   std::string tokenizerJson; ///< empty: the module has none
   bool hasIr = false;        ///< section IR: text of the model's module
+  /// False: section WEIGHTS is left out, and checksums of parameters mean nothing.
+  bool hasWeights = true;
   int32_t bosToken = -1;
   bool addBos = false;
   std::vector<int32_t> eosTokens;

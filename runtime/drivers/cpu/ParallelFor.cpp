@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 #include "ParallelFor.h"
 
+#include "base/OpenMP.h"
 #include <algorithm>
-#include <omp.h>
 
 using namespace moert;
 

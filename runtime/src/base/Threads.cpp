@@ -1,11 +1,11 @@
 //===- Threads.cpp - how many threads this process may use ----------------===//
 #include "base/Threads.h"
 
+#include "base/OpenMP.h"
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <mutex>
-#include <omp.h>
 
 using namespace moert;
 
@@ -53,6 +53,10 @@ Status moert::chooseThreads(int requested, int *out) {
     return makeStatus(MOERT_OUT_OF_RANGE, requested,
                       " threads requested, must be between 0 and ", most);
   tuneWaiting();
+#ifdef _OPENMP
   *out = requested ? requested : availableThreads();
+#else
+  *out = 1;
+#endif
   return Status();
 }

@@ -1,5 +1,6 @@
 //===- Bandwidth.cpp - how fast this machine reads its memory -------------===//
 #include "base/Memory.h"
+#include "base/OpenMP.h"
 #include "base/Options.h"
 #include "base/Threads.h"
 #include "measure/Median.h"
@@ -7,7 +8,6 @@
 #include <atomic>
 #include <cstring>
 #include <memory>
-#include <omp.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
