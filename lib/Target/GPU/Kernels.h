@@ -98,6 +98,26 @@ void launchQuantize(Launcher &l, int64_t rotation, mlir::Value input,
 void launchDequantize(Launcher &l, int64_t rotation, const QuantizedRows &rows,
                       mlir::Value result);
 
+// Norm.cpp: norms together with what is around them, row by row; equal bits
+
+/// Buffers that are null are left out.
+struct NormSteps {
+  NormKind kind = NormKind::Rms;
+  double epsilon = 0;
+  int64_t groups = 1;
+  mlir::Value input, addend, sum; ///< sum = input + addend: both or none
+  mlir::Value scale;
+  mlir::Value result;                     ///< the norm of input, or of sum
+  int64_t rotation = 0;
+  const QuantizedRows *levels = nullptr; ///< of the norm; needs 1 group
+};
+void launchNormSteps(Launcher &l, const NormSteps &steps);
+/// The norm (kept in `result` unless that is null) and its levels.
+void launchNormQuantize(Launcher &l, NormKind kind, double epsilon,
+                        int64_t groups, mlir::Value input, mlir::Value scale,
+                        mlir::Value result, int64_t rotation,
+                        const QuantizedRows &rows);
+
 // Attention.cpp
 
 /// input <?xDxf32>, positions <?xi32>, table <?x(2F)xf32>, result
@@ -191,6 +211,12 @@ void launchStoredExpertLinears(Launcher &l, const Rows &rows,
 void launchActivate(Launcher &l, Activation activation, mlir::Value gated,
                     mlir::Value upped, mlir::Value count,
                     const Assignments *assignments);
+/// The same rows' levels, rotated by blocks of `rotation` unless that is 0; `gated`
+/// stays what it was.
+void launchActivateQuantize(Launcher &l, Activation activation,
+                            mlir::Value gated, mlir::Value upped,
+                            mlir::Value count, const Assignments *assignments,
+                            int64_t rotation, const QuantizedRows &rows);
 /// share[r] = sigmoid(gate . input[r]); gate <1xDxT>, share <?x1xf32>
 void launchShare(Launcher &l, mlir::Value input, mlir::Value gate,
                  mlir::Value share);
