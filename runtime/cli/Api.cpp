@@ -30,7 +30,8 @@ std::string_view Decoder::finish() {
 
 //===-- Module ------------------------------------------------------------===//
 
-Module::Module(const std::string &path, For purpose) : path(path), info() {
+Module::Module(const std::string &path, For purpose, const std::string &driver)
+    : path(path), info() {
   moert_module_t *opened = nullptr;
   if (purpose == For::Inspection) {
     check(moert_module_open_for_inspection(path.c_str(), &opened), path);
@@ -38,6 +39,8 @@ Module::Module(const std::string &path, For purpose) : path(path), info() {
     moert_module_options_t options;
     moert_module_options_init(&options);
     options.skip_weight_checksums = purpose == For::RunningUnverified;
+    if (!driver.empty())
+      options.driver = driver.c_str();
     check(moert_module_open(path.c_str(), &options, &opened), path);
   }
   module.reset(opened);

@@ -39,7 +39,8 @@ private:
 class Module {
 public:
   enum class For { Running, RunningUnverified, Inspection };
-  Module(const std::string &path, For purpose);
+  /// `driver` will run it; empty: the one that it names.
+  Module(const std::string &path, For purpose, const std::string &driver = "");
 
   const std::string path;
   moert_module_info_t info;

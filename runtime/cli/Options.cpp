@@ -48,6 +48,8 @@ private:
   void addOtherModes();
   void addRun();
   void addOutput();
+  CLI::Option *budget(const char *name, MemoryBudget &value,
+                      const char *meaning);
   void addOffload();
   void addExits();
 
@@ -66,7 +68,7 @@ private:
   Options options;
   std::vector<Entry> entries;
   bool inspect = false, bench = false, listDevices = false;
-  bool noVerify = false, exact = false;
+  bool noVerify = false;
 };
 
 /// "--seed" of "-s,--seed".
@@ -325,9 +327,18 @@ void Parser::addRun() {
   note(number<int64_t>("-c,--ctx-size", options.context, 1, INT32_MAX,
                        "Positions per sequence (the module's context)"),
        group, running);
-  note(flag("--exact", exact,
-            "Compute in the order that all targets share, where the module "
-            "has one"),
+  note(flag("--exact", options.exact,
+            "Compute in the order that all targets share, even where the "
+            "device is faster with another"),
+       group, running);
+  note(taking("--device", "NAME",
+              "Driver of --list-devices that runs the module (the one that it "
+              "was compiled for)",
+              [this](const std::string &v) {
+                if (v.empty()) // would mean that it is not given
+                  fail(commandLine, "--device is '' when it should be a name");
+                options.device = v;
+              }),
        group, running);
   note(flag("--no-verify", noVerify, "Do not check the weights' checksums"),
        group, running);
@@ -346,17 +357,26 @@ void Parser::addOutput() {
        group, tracing);
 }
 
+CLI::Option *Parser::budget(const char *name, MemoryBudget &value,
+                            const char *meaning) {
+  return taking(name, "SIZE|N%|auto|all", meaning,
+                [this, name, &value](const std::string &v) {
+                  value = parseBudget(name, v);
+                  // The others are true of a module whose experts stay, too.
+                  if (value.kind >= MemoryBudget::Bytes)
+                    options.offloadFlags.push_back(name);
+                });
+}
+
 void Parser::addOffload() {
   const char *group = "Experts on disk, early exits";
-  note(taking("--memory-budget", "SIZE|N%|auto|all",
+  note(budget("--memory-budget", options.memoryBudget,
               "Memory for experts, like 8G, or a share of all; auto: all if "
-              "they fit into memory, else what does (auto)",
-              [this](const std::string &v) {
-                options.memoryBudget = parseBudget("--memory-budget", v);
-                // The others are true of a module whose experts stay, too.
-                if (options.memoryBudget.kind >= MemoryBudget::Bytes)
-                  options.offloadFlags.push_back("--memory-budget");
-              }),
+              "they fit into memory, else what does (auto)"),
+       group, running);
+  note(budget("--device-memory", options.deviceMemory,
+              "The same of a device that has memory of its own; auto: all if "
+              "they fit into what is free there, else what does (auto)"),
        group, running);
   note(taking("--prefetch", "auto|on|off",
               "Fetch experts that the module guesses; auto: as long as that is "

@@ -35,8 +35,10 @@ struct Options {
   std::string trace; ///< file; empty: none
   int32_t threads = 0;
   int64_t context = 0; ///< 0: the module's
+  bool exact = false;
+  std::string device; ///< driver; empty: the module's
 
-  MemoryBudget memoryBudget;
+  MemoryBudget memoryBudget, deviceMemory;
   std::string cachePolicy; ///< "lru", "belady:FILE"; empty: the module's
   enum class Prefetch { Auto, On, Off } prefetch = Prefetch::Auto;
   std::string recordRouting; ///< file; empty: none

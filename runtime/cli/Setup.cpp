@@ -19,7 +19,7 @@ Module::For Setup::purpose() const {
 }
 
 Setup::Setup(const Options &options)
-    : options(options), module(options.module, purpose()),
+    : options(options), module(options.module, purpose(), options.device),
       context(options.context ? options.context : module.info.context) {
   checkFlags();
   checkExitFlags();
@@ -106,8 +106,7 @@ RowBatch Setup::makeBatch(bool whole) const {
 //===-- Sessions ----------------------------------------------------------===//
 
 /// What the runtime calls the budget.
-int64_t Setup::budgetBytes() const {
-  const MemoryBudget &budget = options.memoryBudget;
+int64_t Setup::budgetBytes(const MemoryBudget &budget) const {
   const double all = double(module.info.fetched_experts) *
                      double(module.info.fetched_expert_bytes);
   switch (budget.kind) {
@@ -136,7 +135,11 @@ void Setup::makeSession(const ExitChoice &choice) {
   wanted.threads = options.threads;
   wanted.context = capacity;
   wanted.sequences = sequences;
-  wanted.memory_budget = budgetBytes();
+  wanted.exact = options.exact;
+  if (!options.device.empty())
+    wanted.driver = options.device.c_str();
+  wanted.memory_budget = budgetBytes(options.memoryBudget);
+  wanted.device_memory = budgetBytes(options.deviceMemory);
   if (!options.cachePolicy.empty())
     wanted.cache_policy = options.cachePolicy.c_str();
   wanted.prefetch = int32_t(options.prefetch);
@@ -277,6 +280,16 @@ Json moert::cli::statsOf(const Session &session, const Runner *runner) {
     result["stall_seconds"] = stats.stall_seconds;
     result["link_seconds"] = stats.link_seconds;
     result["expert_reader"] = stats.expert_reader;
+  }
+  if (stats.device_weight_bytes > 0)
+    result["device_weight_bytes"] = stats.device_weight_bytes;
+  if (stats.device_expert_capacity > 0) {
+    result["device_expert_capacity"] = stats.device_expert_capacity;
+    result["device_expert_hits"] = stats.device_expert_hits;
+    result["device_expert_misses"] = stats.device_expert_misses;
+    result["device_expert_bytes"] = stats.device_expert_bytes;
+    result["device_prefetch_useful"] = stats.device_prefetch_useful;
+    result["device_prefetch_wasted"] = stats.device_prefetch_wasted;
   }
   if (stats.device_rows > 0) {
     result["device_clock_hz"] = stats.device_clock_hz;

@@ -60,7 +60,7 @@ private:
   bool dropsCertificate() const;
   Json certificate() const;
   void makeSession(const ExitChoice &choice);
-  int64_t budgetBytes() const;
+  int64_t budgetBytes(const MemoryBudget &budget) const;
 
   std::unique_ptr<Session> running;
   std::shared_ptr<DraftSwitch> drafting; ///< of the runs of that session

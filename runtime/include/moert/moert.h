@@ -36,6 +36,7 @@ typedef struct moert_module_t moert_module_t;
 typedef struct moert_module_options_t {
   uint32_t size;
   uint32_t skip_weight_checksums; /* 1: trust the weights, open at once */
+  const char *driver; /* that will run it; NULL: the one that the module names */
 } moert_module_options_t;
 MOERT_API void moert_module_options_init(moert_module_options_t *options);
 
@@ -184,6 +185,12 @@ typedef struct moert_session_options_t {
   int32_t exits;            /* moert_exits_t */
   /* Least score at every exit in place of the module's; NaN: the module's. */
   double exit_threshold;
+  /* 1: results have the bits of all other targets, even where the device is faster
+   * with others. */
+  int32_t exact;
+  /* Most bytes of experts in memory of a device that has its own: MOERT_BUDGET_AUTO:
+   * what is free, MOERT_BUDGET_ALL: all, or the session fails. */
+  int64_t device_memory;
 } moert_session_options_t;
 typedef enum moert_exits_e {
   MOERT_EXITS_ON = 0, /* tokens leave where the module has exits */
@@ -287,6 +294,12 @@ typedef struct moert_session_stats_t {
   /* [device_unit_count]; lives until the next call with the session. */
   const moert_session_unit_t *device_units;
   int64_t device_unit_count;
+  /* Of a device with memory of its own; all 0 on others. Of its experts as above, 0
+   * when they are all there. */
+  uint64_t device_weight_bytes; /* that weights take there */
+  int64_t device_expert_capacity, device_expert_hits, device_expert_misses;
+  int64_t device_prefetch_useful, device_prefetch_wasted;
+  uint64_t device_expert_bytes; /* copied there, of experts */
 } moert_session_stats_t;
 /* How many tokens left at each exit: counts [exits + 1], the last one through
  * all layers. */

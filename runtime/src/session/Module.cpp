@@ -116,7 +116,8 @@ moert_status_t moert_module_open(const char *path,
     module->checksExperts = read.checkWeights && module->metadata().schedule();
     const moert_driver_t *driver;
     MOERT_RETURN_IF_ERROR(
-        findDriver(module->metadata().target()->driver()->str(),
+        findDriver(chosen.driver ? chosen.driver
+                                 : module->metadata().target()->driver()->str(),
                    module->origin(), &driver));
     MOERT_RETURN_IF_ERROR(checkRunnable(*module, *driver));
     *outModule = module.release();

@@ -25,6 +25,25 @@ Status DeviceMemory::allocate(const moert_driver_t &driver,
   return Status();
 }
 
+Status DeviceMemory::allocateForHost(const moert_driver_t &driver,
+                                     moert_device_t *device, uint64_t bytes,
+                                     DeviceMemory *out) {
+  if (!driver.copy)
+    return allocate(driver, device, bytes, out);
+  DeviceMemory result;
+  MOERT_RETURN_IF_ERROR(allocateHostMemory(bytes, &result.memory));
+  result.size = bytes;
+  *out = std::move(result);
+  return Status();
+}
+
+DeviceMemory::~DeviceMemory() {
+  if (memory && driver)
+    driver->release(device, memory, size);
+  else
+    releaseHostMemory(memory, size);
+}
+
 //===----------------------------------------------------------------------===//
 // Starting
 //===----------------------------------------------------------------------===//
@@ -83,9 +102,24 @@ Status moert_session_t::openDevice() {
   options.driver = nullptr; // the caller's text need not live
   MOERT_RETURN_IF_ERROR(findDriver(name, module.origin(), &driver));
   MOERT_RETURN_IF_ERROR(checkRunnable(module, *driver));
-  moert_device_options_t deviceOptions = {sizeof(deviceOptions),
-                                          options.threads};
-  MOERT_RETURN_IF_ERROR(Status(driver->open(&deviceOptions, &device)));
+  if (options.device_memory != MOERT_BUDGET_AUTO && !driver->copy)
+    return makeStatus(MOERT_INVALID_ARGUMENT, module.origin(),
+                      ": device memory of ", options.device_memory,
+                      " bytes for experts, driver ", driver->name,
+                      " has no memory of its own");
+  const std::string policy = cachePolicy.substr(0, cachePolicy.find(':'));
+  moert_device_options_t deviceOptions = {};
+  deviceOptions.size = sizeof(deviceOptions);
+  deviceOptions.threads = options.threads;
+  deviceOptions.exact = options.exact;
+  deviceOptions.prefetch = options.prefetch;
+  deviceOptions.expert_bytes = options.device_memory;
+  if (!policy.empty())
+    deviceOptions.cache_policy = policy.c_str();
+  Status opened(driver->open(&deviceOptions, &device));
+  if (opened)
+    return makeStatus(opened.code(), module.origin(), ": driver ", driver->name,
+                      ": ", opened.message());
   if (driver->enough_rows)
     options.batch_rows = std::min(options.batch_rows, driver->enough_rows);
   moert_code_t code = module.code();
@@ -150,7 +184,8 @@ Status moert_session_t::makeRopeTable(const fb::RopeTable &rope,
     return makeStatus(MOERT_RESOURCE_EXHAUSTED, module.origin(),
                       ": rope table does not fit 64 bits");
   DeviceMemory table;
-  MOERT_RETURN_IF_ERROR(DeviceMemory::allocate(*driver, device, bytes, &table));
+  MOERT_RETURN_IF_ERROR(
+      DeviceMemory::allocateForHost(*driver, device, bytes, &table));
   std::vector<double> values(frequencies.begin(), frequencies.end());
   fillRopeTable(values, rope.gain(), capacity,
                 reinterpret_cast<float *>(table.data()));
@@ -164,8 +199,9 @@ Status moert_session_t::placeInMemory() {
   MOERT_RETURN_IF_ERROR(module.verifyExperts());
   std::span<const std::byte> mapped =
       module.container->section(MOERT_SECTION_WEIGHTS);
-  MOERT_RETURN_IF_ERROR(
-      copyWeights(module, *driver, device, options.threads, &weights));
+  if (!driver->copy) // else the device has a copy
+    MOERT_RETURN_IF_ERROR(
+        copyWeights(module, *driver, device, options.threads, &weights));
   const void *data = weights.data() ? weights.data()
                                     : static_cast<const void *>(mapped.data());
   size_t index = 0;
@@ -180,9 +216,11 @@ Status moert_session_t::placeInMemory() {
 /// What experts may take of what this process can still use: the states and the
 /// workspace are promised already, but not yet written; a 16th is left to
 /// others.
-static uint64_t availableForExperts(uint64_t promised) {
+uint64_t moert_session_t::availableForExperts(uint64_t promised) const {
   uint64_t available = availableHostMemory();
   available -= available / 16;
+  if (!driver->copy)
+    promised += stats.kv_bytes + stats.workspace_bytes;
   return available - std::min(available, promised);
 }
 
@@ -193,8 +231,7 @@ Status moert_session_t::placeOffloaded(int64_t capacity) {
   // By now more than those weights may be taken, and the pool must fit.
   if (options.memory_budget == MOERT_BUDGET_AUTO)
     capacity = std::clamp(
-        int64_t(availableForExperts(stats.kv_bytes + stats.workspace_bytes) /
-                table.entryBytes),
+        int64_t(availableForExperts(0) / table.entryBytes),
         table.chosen, capacity);
   MOERT_RETURN_IF_ERROR(
       Offload::create(module, table, capacity, options, &parameters, &offload));
@@ -215,8 +252,7 @@ Status moert_session_t::placeParameters() {
   if (module.container->mappedFile() || options.memory_budget > 0)
     MOERT_RETURN_IF_ERROR(chooseCapacity(
         ExpertTable(module.metadata()), options.memory_budget,
-        availableForExperts(stats.kv_bytes + stats.workspace_bytes +
-                            denseBytes(module.metadata())),
+        availableForExperts(denseBytes(module.metadata())),
         module.origin(), &wanted));
   return wanted < 0 ? placeInMemory() : placeOffloaded(wanted);
 }
@@ -246,6 +282,11 @@ Status moert_session_t::start(const moert_session_options_t &requested) {
   MOERT_RETURN_IF_ERROR(resolveOptions());
   MOERT_RETURN_IF_ERROR(resolveExperts());
   MOERT_RETURN_IF_ERROR(resolveExits());
+  if (options.device_memory < MOERT_BUDGET_ALL)
+    return makeStatus(MOERT_INVALID_ARGUMENT, module.origin(),
+                      ": device memory of ", options.device_memory,
+                      " bytes for experts, must be at least ",
+                      MOERT_BUDGET_ALL);
   MOERT_RETURN_IF_ERROR(openDevice());
   MOERT_RETURN_IF_ERROR(allocateStates());
   MOERT_RETURN_IF_ERROR(allocateWorkspace());
@@ -391,6 +432,13 @@ Status moert_session_t::getStats(moert_session_stats_t *out) const {
                      use.units[i].available_cycles});
   out->device_units = units.data();
   out->device_unit_count = int64_t(units.size());
+  out->device_weight_bytes = use.memory_bytes;
+  out->device_expert_capacity = use.expert_capacity;
+  out->device_expert_hits = use.expert_hits;
+  out->device_expert_misses = use.expert_misses;
+  out->device_prefetch_useful = use.prefetch_useful;
+  out->device_prefetch_wasted = use.prefetch_wasted;
+  out->device_expert_bytes = use.expert_bytes;
   return Status();
 }
 

@@ -17,7 +17,7 @@ class Offload;
 class RoutingRecorder;
 class Trace;
 
-/// Memory of a device that is given back in the end.
+/// Memory of a device, or of the host, that is given back in the end.
 class DeviceMemory {
 public:
   DeviceMemory() = default;
@@ -29,18 +29,19 @@ public:
     std::swap(size, other.size);
     return *this;
   }
-  ~DeviceMemory() {
-    if (memory)
-      driver->release(device, memory, size);
-  }
+  ~DeviceMemory();
   static Status allocate(const moert_driver_t &driver, moert_device_t *device,
                          uint64_t bytes, DeviceMemory *out);
+  /// The same that the host can touch, for what forward takes from there.
+  static Status allocateForHost(const moert_driver_t &driver,
+                                moert_device_t *device, uint64_t bytes,
+                                DeviceMemory *out);
 
   char *data() const { return static_cast<char *>(memory); }
   uint64_t bytes() const { return size; }
 
 private:
-  const moert_driver_t *driver = nullptr;
+  const moert_driver_t *driver = nullptr; ///< null: it is the host's
   moert_device_t *device = nullptr;
   void *memory = nullptr;
   uint64_t size = 0;
@@ -78,6 +79,7 @@ private:
   moert::Status placeParameters();
   moert::Status placeInMemory();
   moert::Status placeOffloaded(int64_t capacity);
+  uint64_t availableForExperts(uint64_t promised) const;
   moert::Status makeRopeTable(const moert::fb::RopeTable &rope,
                               const void **out);
   moert::Status runForward(const moert_abi_forward_t &args);

@@ -94,8 +94,8 @@ Status moert::copyDenseWeights(const moert_module_t &module,
                                const moert_driver_t &driver,
                                moert_device_t *device, DeviceMemory *out,
                                std::vector<const void *> *cells) {
-  Status status = DeviceMemory::allocate(driver, device,
-                                         denseBytes(module.metadata()), out);
+  Status status = DeviceMemory::allocateForHost(
+      driver, device, denseBytes(module.metadata()), out);
   if (status)
     return makeStatus(status.code(), module.origin(),
                       ": weights that are not experts: ", status.message());

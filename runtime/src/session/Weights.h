@@ -16,8 +16,8 @@ Status copyWeights(const moert_module_t &module, const moert_driver_t &driver,
 /// Bytes of all weights but experts, each aligned.
 uint64_t denseBytes(const fb::Module &module);
 
-/// Copies these out of the file, whatever becomes of it later, and points their
-/// cells (in the module's order) there.
+/// Copies these out of the file to where forward takes them from, whatever
+/// becomes of it later, and points their cells (in the module's order) there.
 Status copyDenseWeights(const moert_module_t &module,
                         const moert_driver_t &driver, moert_device_t *device,
                         DeviceMemory *out, std::vector<const void *> *cells);
