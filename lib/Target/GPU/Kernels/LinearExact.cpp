@@ -41,7 +41,7 @@ private:
   void emitTile(LinearWork &work, Value firstRow);
   SmallVector<Value> emitChunk(ThreadBuilder &t, Value chunk, Value slot,
                                ValueRange sums);
-  void emitStep(ThreadBuilder &t, Value feature, Value slot,
+  void emitStep(ThreadBuilder &t, Value weightPlace, Value inputPlace,
                 MutableArrayRef<Value> sums);
   Value sumOf(ThreadBuilder &t, ArrayRef<Value> sums);
 
@@ -94,23 +94,20 @@ ExactLinear::ExactLinear(const LinearCall &call, int64_t together)
                 /*swizzled=*/false};
 }
 
-/// Features [feature, feature + 16) of all rows, of which this thread has some.
-void ExactLinear::emitStep(ThreadBuilder &t, Value feature, Value slot,
-                           MutableArrayRef<Value> sums) {
-  int64_t size = shape.elementBytes();
-  Value column = t.add(feature, t.mul(lane, chains));
-  Value at = t.add(
-      slot, t.add(t.mul(output, weightChunk.stride), t.mul(column, size)));
-  Value place = t.at(memory, t.getI8Type(), at);
+/// Sixteen features of all rows, of which this thread has some, given where its
+/// first weight and its first number of the first row lie.
+void ExactLinear::emitStep(ThreadBuilder &t, Value weightPlace,
+                           Value inputPlace, MutableArrayRef<Value> sums) {
   SmallVector<Value> weights =
       widenRaw(t, shape.element,
-               loadRaw(t, shape.element, place, chains, chains * size));
+               loadRaw(t, shape.element, weightPlace, chains,
+                       chains * shape.elementBytes()));
   Type f32 = t.getF32Type();
   for (int64_t row = 0; row < together; ++row) {
-    Value from = t.add(t.mul(column, sizeof(float)), row * inputChunk.stride);
-    Value x = t.at(inputs, t.getI8Type(), t.add(slot, from));
+    Value place = t.at(inputPlace, t.getI8Type(), row * inputChunk.stride);
     SmallVector<Value> numbers = widenRaw(
-        t, f32, loadRaw(t, f32, x, chains, chains * int64_t(sizeof(float))));
+        t, f32,
+        loadRaw(t, f32, place, chains, chains * int64_t(sizeof(float))));
     for (int64_t i = 0; i < chains; ++i) {
       Value &sum = sums[row * chains + i];
       sum = t.fma(numbers[i], weights[i], sum);
@@ -124,11 +121,20 @@ SmallVector<Value> ExactLinear::emitChunk(ThreadBuilder &t, Value index,
   // Zeros behind the last step would turn a sum of -0 into 0.
   if (features % chunk)
     end = t.min(end, t.sub(t.i32(features), t.mul(index, chunk)));
+  Type byte = t.getI8Type(), f32 = t.getF32Type();
+  Value first = t.mul(lane, chains);
+  Value weights = t.at(t.at(memory, byte, slot), byte,
+                       t.add(t.mul(output, weightChunk.stride),
+                             t.mul(first, shape.elementBytes())));
+  Value numbers = t.at(t.at(inputs, byte, slot), f32, first);
   return t.loop(t.i32(0), end, t.i32(unrolled * kSumLanes), sums,
                 [&](Value feature, ValueRange carried) {
                   SmallVector<Value> next(carried);
+                  Value weightPlace = t.at(weights, shape.element, feature);
+                  Value inputPlace = t.at(numbers, f32, feature);
                   for (int64_t i = 0; i < unrolled; ++i)
-                    emitStep(t, t.add(feature, i * kSumLanes), slot, next);
+                    emitStep(t, t.at(weightPlace, shape.element, i * kSumLanes),
+                             t.at(inputPlace, f32, i * kSumLanes), next);
                   return next;
                 });
 }

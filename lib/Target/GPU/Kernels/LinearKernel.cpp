@@ -76,8 +76,10 @@ void LinearWork::run(ValueRange arguments, int64_t panel, int64_t rowTile,
     chooseMap(arguments.drop_front(2), panel);
     return emit(*this);
   }
-  // There may be more blocks than experts that are ready.
+  // There may be more blocks than experts that are ready. Both loads are on
+  // their way together.
   Value count = t.load(t.getI32Type(), arguments[4], 0);
+  expert = t.load(t.getI32Type(), arguments[3], t.blockY());
   t.when(t.less(t.blockY(), count), [&] {
     int64_t fixed = shape.gathers ? 6 : 5;
     if (shape.gathers)
@@ -123,7 +125,6 @@ void LinearWork::chooseMap(ValueRange maps, int64_t panel) {
 /// assignments.
 void LinearWork::chooseExpert(ValueRange arguments) {
   Type i32 = t.getI32Type();
-  Value expert = t.load(i32, arguments[3], t.blockY());
   begin = t.load(i32, arguments[2], expert);
   end = t.load(i32, arguments[2], t.add(expert, 1));
   Value address = t.load(t.getI64Type(), arguments[1], expert);

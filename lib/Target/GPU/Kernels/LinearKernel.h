@@ -80,7 +80,7 @@ private:
   Value isThere(Value row, Value output);
 
   Value input, weights, bias, result, outputs, offset;
-  Value begin, end, rowOf;
+  Value expert, begin, end, rowOf;
 };
 
 /// Loads `count` numbers from an address, as they are: in words of 32 bits if
