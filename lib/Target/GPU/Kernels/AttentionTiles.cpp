@@ -280,26 +280,28 @@ struct TileBlock {
   SmallVector<Value> step(Value base, ValueRange state) const {
     auto weights = scores();
     SmallVector<Value> next(state.begin(), state.end());
+    Value own = b.add(base, b.mul(place.column, 2));
     for (int64_t row = 0; row < 2; ++row) {
-      SmallVector<Value> seen;
+      Value end = b.sub(last[row], own), begin = b.sub(first[row], own);
       Value maximum = next[row];
       for (auto [i, four] : llvm::enumerate(weights))
         for (int64_t j = 0; j < 2; ++j) {
-          Value position =
-              b.add(b.add(base, b.mul(place.column, 2)), i * 8 + j);
-          seen.push_back(b.both(b.less(position, last[row]),
-                                b.lessOrEqual(first[row], position)));
+          Value position = b.i32(i * 8 + j);
+          Value seen = b.both(b.less(position, end),
+                              b.lessOrEqual(begin, position));
           Value &s = four[2 * row + j];
-          s = b.select(seen.back(), s, b.f32(kHidden));
+          s = b.select(seen, s, b.f32(kHidden));
           maximum = b.fmax(s, maximum);
         }
       maximum = b.maxOver(maximum, 4);
       Value keep = exp2(b, b.fsub(next[row], maximum));
       Value sum = b.fmul(next[2 + row], keep);
-      for (auto [i, four] : llvm::enumerate(weights))
+      // A hidden position weighs 2^-126 against the largest that is seen, and so does
+      // what was added before a row saw anything.
+      for (auto &four : weights)
         for (int64_t j = 0; j < 2; ++j) {
           Value &p = four[2 * row + j];
-          p = b.select(seen[2 * i + j], exp2(b, b.fsub(p, maximum)), b.f32(0));
+          p = exp2(b, b.fsub(p, maximum));
           sum = b.fadd(sum, p);
         }
       next[row] = maximum;
