@@ -71,6 +71,25 @@ struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
       llvm::cl::desc("Positions that there is room for in the LPU's memory "
                      "(1024, and never more than the model has)"),
       llvm::cl::value_desc("number"), llvm::cl::init("")};
+
+  Option<std::string> gpuArch{
+      *this, "gpu-arch",
+      llvm::cl::desc("What --target=gpu makes kernels for (sm_80): a GPU such as "
+                     "sm_90, the emulator, or both"),
+      llvm::cl::value_desc("sm_90,emulator"), llvm::cl::init("")};
+  Option<std::string> gpuPtx{
+      *this, "gpu-ptx", llvm::cl::desc("Write the kernels of the GPU as PTX"),
+      llvm::cl::value_desc("file"), llvm::cl::init("")};
+  Option<std::string> gpuReport{
+      *this, "gpu-report",
+      llvm::cl::desc("Write registers, shared memory and occupancy of each "
+                     "kernel of the GPU as JSON; needs ptxas"),
+      llvm::cl::value_desc("file"), llvm::cl::init("")};
+  Option<std::string> ptxas{
+      *this, "ptxas",
+      llvm::cl::desc("Assembler for the GPU, or none, which leaves it to the "
+                     "GPU's driver (MOE_PTXAS, else that of a CUDA toolkit)"),
+      llvm::cl::value_desc("file|none"), llvm::cl::init("")};
   Option<std::string> predictor{
       *this, "predictor",
       llvm::cl::desc("Who guesses the experts of later layers (none)"),
@@ -157,7 +176,8 @@ struct CompileOptions : mlir::PassPipelineOptions<CompileOptions> {
 
   /// The part that backends see.
   TargetOptions getTargetOptions() const {
-    return {cpu, features, lpuMachine, lpuContext, lpuReport, lpuChips};
+    return {cpu,      features, lpuMachine, lpuContext, lpuReport,
+            lpuChips, gpuArch,  gpuPtx,     gpuReport,  ptxas};
   }
 };
 

@@ -18,6 +18,8 @@ struct TargetOptions {
   /// --lpu-machine, --lpu-context, --lpu-report, --lpu-chips, as given; empty:
   /// not given.
   std::string lpuMachine, lpuContext, lpuReport, lpuChips;
+  /// --gpu-arch, --gpu-ptx, --gpu-report, --ptxas, likewise.
+  std::string gpuArch, gpuPtx, gpuReport, ptxas;
 };
 
 /// What a backend hands to the container.
@@ -43,9 +45,11 @@ public:
   virtual bool fetchesExperts() const { return false; }
   /// Whether rows of its code may leave behind some of the layers.
   virtual bool leavesEarly() const { return false; }
-  /// Says before any work what cannot be met; by default, all that only LPUs
-  /// have.
-  virtual llvm::Error verifyOptions(const TargetOptions &options) const;
+  /// Says before any work what cannot be met; by default, all that only LPUs and
+  /// GPUs have.
+  virtual llvm::Error verifyOptions(const TargetOptions &options) const {
+    return refuseFlagsOfOthers(options, "");
+  }
   /// Dialects that the backend's passes create.
   virtual void registerDialects(mlir::DialectRegistry &registry) const = 0;
   /// Puts the backend's own passes at moe-opt's disposal.
@@ -56,20 +60,34 @@ public:
   /// Code from the lowered module.
   virtual llvm::Expected<CodeObject>
   serialize(mlir::ModuleOp module, const TargetOptions &options) const = 0;
+
+protected:
+  /// Fails if a flag is given that only another kind of device ("LPU", "GPU") has
+  /// a use for.
+  llvm::Error refuseFlagsOfOthers(const TargetOptions &options,
+                                  llvm::StringRef device) const;
 };
 
 inline llvm::Error
-TargetBackend::verifyOptions(const TargetOptions &options) const {
-  llvm::StringRef flag = !options.lpuMachine.empty()   ? "--lpu-machine"
-                         : !options.lpuContext.empty() ? "--lpu-context"
-                         : !options.lpuReport.empty()  ? "--lpu-report"
-                         : !options.lpuChips.empty()   ? "--lpu-chips"
-                                                       : "";
-  if (flag.empty())
-    return llvm::Error::success();
-  return llvm::createStringError("--target=" + getName() +
-                                 ": compiles for no LPU, so " + flag +
-                                 " has no use");
+TargetBackend::refuseFlagsOfOthers(const TargetOptions &options,
+                                   llvm::StringRef device) const {
+  const struct {
+    llvm::StringRef device, flag;
+    const std::string &value;
+  } flags[] = {{"LPU", "--lpu-machine", options.lpuMachine},
+               {"LPU", "--lpu-context", options.lpuContext},
+               {"LPU", "--lpu-report", options.lpuReport},
+               {"LPU", "--lpu-chips", options.lpuChips},
+               {"GPU", "--gpu-arch", options.gpuArch},
+               {"GPU", "--gpu-ptx", options.gpuPtx},
+               {"GPU", "--gpu-report", options.gpuReport},
+               {"GPU", "--ptxas", options.ptxas}};
+  for (const auto &known : flags)
+    if (known.device != device && !known.value.empty())
+      return llvm::createStringError(
+          "--target=" + getName() + ": compiles for no " + known.device +
+          ", so " + known.flag + " has no use");
+  return llvm::Error::success();
 }
 
 } // namespace moe

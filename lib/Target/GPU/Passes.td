@@ -52,6 +52,24 @@ def LowerLaunchesPass : Pass<"moe-gpu-lower-launches", "::mlir::ModuleOp"> {
     "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect"];
 }
 
+def LowerKernelsPass : Pass<"moe-gpu-lower-kernels", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "turn kernels into what LLVM takes for NVIDIA's GPUs";
+  let description = [{
+    Brings kernels, whose loops are branches already, into the llvm and nvvm
+    dialects. Each float operation becomes one instruction that rounds as IEEE
+    754 says; functions that a GPU only approximates are refused. Kernels must
+    say with `known_block_size` how many threads a block has, and get `nvvm.reqntid`.
+
+    ```mlir
+    %root = math.sqrt %x : f32
+    // becomes
+    %root = llvm.intr.sqrt(%x) : (f32) -> f32
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"];
+}
+
 def EmulatePass : Pass<"moe-gpu-emulate", "::mlir::ModuleOp"> {
   let summary = "write kernels a second time, as code of the host";
   let description = [{
@@ -74,7 +92,7 @@ def EmulatePass : Pass<"moe-gpu-emulate", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
   let options = [
-    Option<"kernel", "kernel", "std::string", "",
+    Option<"kernel", "kernel", "std::string", "\"\"",
            "Name of the only kernel that goes wrong; empty: each does">,
     Option<"dropBarrier", "drop-barrier", "int64_t", "-1",
            "Number of the barrier that is left out; -1: none">,
@@ -82,4 +100,21 @@ def EmulatePass : Pass<"moe-gpu-emulate", "::mlir::ModuleOp"> {
            "Number of the access that goes to its neighbour; -1: none">,
     Option<"dropWait", "drop-wait", "int64_t", "-1",
            "Number of the wait for copies that is left out; -1: none">];
+}
+
+def EmitPtxPass : Pass<"moe-gpu-emit-ptx", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "print kernels as PTX";
+  let description = [{
+    Prints the PTX of kernels in the llvm and nvvm dialects, which stay as they
+    are. A product and a sum are never fused, and nothing is approximated.
+
+    ```mlir
+    %s = llvm.fadd %a, %b : f32   // add.rn.f32
+    ```
+  }];
+  let options = [
+    Option<"arch", "arch", "std::string", "\"sm_80\"",
+           "Kind of GPU, as in --gpu-arch of moe-compile">,
+    Option<"output", "output", "std::string", "\"-\"",
+           "File for the PTX; -: standard output">];
 }

@@ -55,6 +55,8 @@ public:
   }
 
   llvm::Error verifyOptions(const TargetOptions &options) const override {
+    if (llvm::Error error = refuseFlagsOfOthers(options, "LPU"))
+      return error;
     return LPUOptions::parse(options).takeError();
   }
 
