@@ -2,8 +2,8 @@
 # Builds the runtime with a C++20 compiler and nothing else: no CMake, no flatc,
 # no Oniguruma, no ICU. For machines that only run modules.
 #   build-runtime.sh [-o OUT] [--cts]
-# Makes OUT/moe-run and OUT/moe-fill (OUT is build-runtime without -o), with --cts
-# also OUT/moert_cts. Without a tokenizer, moe-run takes --tokens and no text, and
+# Makes OUT/moe-run, OUT/moe-fill and OUT/gpu-limits (OUT is build-runtime without
+# -o), with --cts also OUT/moert_cts. Without a tokenizer, moe-run takes --tokens and no text, and
 # has no driver for the LPU. CXX names the compiler (g++), CXXFLAGS adds to its
 # flags, JOBS says how many run at once.
 #
@@ -114,7 +114,7 @@ mapfile -t sources < <(
   find "${folders[@]}" -name '*.cpp' ! -path '*/test/*'
   find runtime/cli runtime/fill -name '*.cpp'
 )
-mains=(tools/moe-run/moe-run.cpp tools/moe-fill/moe-fill.cpp)
+mains=(tools/moe-run/moe-run.cpp tools/moe-fill/moe-fill.cpp benchmarks/gpu_limits.cpp)
 suite=()
 if [[ $cts == 1 ]]; then
   for folder in "${folders[@]}"; do
@@ -141,6 +141,7 @@ compile() {
 }
 export -f compile
 if ! cmp -s "$out/flags" "$out/flags.same"; then cp "$out/flags" "$out/flags.same"; fi
+# shellcheck disable=SC2016 # the inner shell expands
 printf '%s\0' "${sources[@]}" "${mains[@]}" "${suite[@]}" |
   xargs -0 -P "$jobs" -I{} bash -c 'compile "$1"' - {}
 
@@ -148,7 +149,8 @@ objects() { for source in "$@"; do echo "$out/objects/${source//\//_}.o"; done; 
 mapfile -t common < <(objects "${sources[@]}")
 for main in "${mains[@]}"; do
   mapfile -t object < <(objects "$main")
-  $cxx "${object[@]}" "${common[@]}" "${link[@]}" -o "$out/$(basename "$main" .cpp)"
+  name=$(basename "$main" .cpp)
+  $cxx "${object[@]}" "${common[@]}" "${link[@]}" -o "$out/${name//_/-}"
 done
 if [[ $cts == 1 ]]; then
   mapfile -t object < <(objects "${suite[@]}")

@@ -26,6 +26,7 @@ public:
   }
 
   Status read();
+  uint64_t weightBytes() const;
   Status write(const std::string &path);
 
 private:
@@ -78,9 +79,14 @@ Status Filler::read() {
     return makeStatus(MOERT_INVALID_ARGUMENT, origin,
                       ": has exits, whose thresholds are of weights that it "
                       "does not have");
+  return Status();
+}
+
+uint64_t Filler::weightBytes() const {
+  uint64_t end = 0;
   for (const fb::Parameter *parameter : *module->parameters())
-    bufferSize = std::max(bufferSize, parameter->size());
-  return bufferSize ? allocateHostMemory(bufferSize, &buffer) : Status();
+    end = std::max(end, parameter->offset() + parameter->size());
+  return end;
 }
 
 /// The field is in the buffer whatever its value is: the compiler writes one that
@@ -141,6 +147,10 @@ Status Filler::copySection(const moert_container_section_t &section,
 }
 
 Status Filler::write(const std::string &path) {
+  for (const fb::Parameter *parameter : *module->parameters())
+    bufferSize = std::max(bufferSize, parameter->size());
+  MOERT_RETURN_IF_ERROR(
+      allocateHostMemory(std::max<uint64_t>(bufferSize, 1), &buffer));
   std::unique_ptr<ContainerWriter> writer;
   MOERT_RETURN_IF_ERROR(ContainerWriter::create(path, &writer));
   // Weights first: they change the metadata.
@@ -157,4 +167,12 @@ moert::fillModule(const std::string &module, const std::string &path,
   Filler filler(module, seed, progress);
   MOERT_RETURN_IF_ERROR(filler.read());
   return filler.write(path);
+}
+
+Status moert::missingWeights(const std::string &module, uint64_t *bytes) {
+  std::function<void(uint64_t, uint64_t)> nobody;
+  Filler filler(module, 0, nobody);
+  MOERT_RETURN_IF_ERROR(filler.read());
+  *bytes = filler.weightBytes();
+  return Status();
 }

@@ -17,6 +17,9 @@ Status fillModule(const std::string &module, const std::string &path,
                   uint64_t seed,
                   const std::function<void(uint64_t, uint64_t)> &progress);
 
+/// Bytes of the weights that such a module would get.
+Status missingWeights(const std::string &module, uint64_t *bytes);
+
 } // namespace moert
 
 #endif // MOERT_FILL_FILL_H

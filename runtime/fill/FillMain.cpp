@@ -16,9 +16,11 @@ static const char help[] =
     "models that are not at hand: what it says is noise.\n"
     "\n"
     "Usage: moe-fill MODULE -o OUTPUT [--seed S]\n"
+    "       moe-fill MODULE --size\n"
     "\n"
     "  -o,--output FILE  The module with weights\n"
     "  --seed S          Which weights; the same everywhere (0)\n"
+    "  --size            Print how many bytes the weights would have\n"
     "  -h,--help         Print this help and exit\n"
     "  --version         Print the version and exit\n";
 
@@ -26,6 +28,7 @@ namespace {
 struct Command {
   std::string module, output;
   uint64_t seed = 0;
+  bool asksSize = false;
 };
 } // namespace
 
@@ -36,6 +39,10 @@ static Status parse(int argc, char **argv, Command *command) {
   for (int i = 1; i < argc; ++i) {
     std::string argument = argv[i];
     bool isOutput = argument == "-o" || argument == "--output";
+    if (argument == "--size") {
+      command->asksSize = true;
+      continue;
+    }
     if (isOutput || argument == "--seed") {
       if (++i == argc)
         return fail(argument, " needs a value");
@@ -56,8 +63,9 @@ static Status parse(int argc, char **argv, Command *command) {
       command->module = argument;
     }
   }
-  if (command->module.empty() || command->output.empty())
-    return fail("a module and -o are needed (see --help)");
+  if (command->module.empty() ||
+      command->output.empty() != command->asksSize)
+    return fail("a module and one of -o and --size are needed (see --help)");
   return Status();
 }
 
@@ -72,6 +80,12 @@ int moert::fillMain(int argc, char **argv) {
   Status done(guarded([&]() -> Status {
     Command command;
     MOERT_RETURN_IF_ERROR(parse(argc, argv, &command));
+    if (command.asksSize) {
+      uint64_t bytes = 0;
+      MOERT_RETURN_IF_ERROR(missingWeights(command.module, &bytes));
+      std::printf("%llu\n", static_cast<unsigned long long>(bytes));
+      return Status();
+    }
     return fillModule(command.module, command.output, command.seed,
                       [&](uint64_t made, uint64_t all) {
                         if (shows)
