@@ -209,16 +209,21 @@ Value ThreadBuilder::sqrt(Value a) { return math::SqrtOp::create(*this, a); }
 Value ThreadBuilder::roundEven(Value a) {
   return math::RoundEvenOp::create(*this, a);
 }
+/// The type of `value`, with elements of another type.
+static Type withElement(Value value, Type element) {
+  auto shape = dyn_cast<VectorType>(value.getType());
+  return shape ? VectorType::get(shape.getShape(), element) : element;
+}
 Value ThreadBuilder::toFloat(Value integer) {
-  return arith::SIToFPOp::create(*this, getF32Type(), integer);
+  Type type = withElement(integer, getF32Type());
+  return arith::SIToFPOp::create(*this, type, integer);
 }
 Value ThreadBuilder::toInt(Value number) {
-  return arith::FPToSIOp::create(*this, getI32Type(), number);
+  Type type = withElement(number, getI32Type());
+  return arith::FPToSIOp::create(*this, type, number);
 }
 Value ThreadBuilder::widen(Value number) {
-  Type type = getF32Type();
-  if (auto shape = dyn_cast<VectorType>(number.getType()))
-    type = VectorType::get(shape.getShape(), type);
+  Type type = withElement(number, getF32Type());
   return number.getType() == type
              ? number
              : arith::ExtFOp::create(*this, type, number).getResult();
