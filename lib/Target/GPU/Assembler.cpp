@@ -147,7 +147,9 @@ Assembler::assemble(StringRef ptx, const Architecture &architecture) const {
     return said.takeError();
   if (status != 0) {
     // Its words name a file that nobody knows.
-    std::string words = firstLine(*said).str();
+    StringRef line = firstLine(*said);
+    line.consume_front("ptxas ");
+    std::string words = line.str();
     if (size_t at = words.find(input.path.c_str()); at != std::string::npos)
       words.replace(at, input.path.size(), "the kernels");
     return llvm::createStringError(

@@ -57,8 +57,9 @@ private:
   LogicalResult setBlockSize(LLVM::LLVMFuncOp function) {
     if (!function->hasAttr(NVVM::NVVMDialect::getKernelFuncAttrName()))
       return success();
-    auto sizes = function->getAttrOfType<DenseI32ArrayAttr>(
-        gpu::GPUDialect::KnownBlockSizeAttrHelper(&getContext()).getName());
+    // The conversion makes a bound of the size.
+    auto sizes = dyn_cast_or_null<DenseI32ArrayAttr>(
+        function->removeAttr(NVVM::NVVMDialect::getMaxntidAttrName()));
     if (!sizes || sizes.size() != 3 || sizes[1] != 1 || sizes[2] != 1)
       return function.emitOpError(
           "does not say with known_block_size how many threads a block has");
