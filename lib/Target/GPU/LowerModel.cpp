@@ -96,9 +96,20 @@ private:
   }
 
   void lowerOp(AddOp op) {
+    if (auto norm = follows<NormOp>(op, op.getResult()))
+      return lowerNorm(norm, op);
     beginOperation(op, "");
     launchAdd(launcher, bufferOf(op.getLhs()), bufferOf(op.getRhs()),
               result(op.getResult(), rowsOf(op.getLhs())));
+  }
+
+  /// The operation right behind `op` if it is an OpT that takes `value` first
+  /// and runs when `op` does.
+  template <typename OpT> OpT follows(Operation *op, Value value) {
+    auto next = dyn_cast_or_null<OpT>(op->getNextNode());
+    bool fits = next && next->getOperand(0) == value &&
+                guessing.contains(next) == guessing.contains(op);
+    return fits ? next : OpT();
   }
 
   void lowerOp(ClampOp op) {
@@ -109,18 +120,52 @@ private:
   }
 
   void lowerOp(NormOp op) {
+    if (!fused.contains(op))
+      lowerNorm(op, {});
+  }
+
+  /// A norm, with the sum that it is of and the levels that it becomes where
+  /// these stand beside it: a row stays in a block.
+  void lowerNorm(NormOp op, AddOp add) {
+    auto quantize = op.getGroups() == 1
+                        ? follows<QuantizeOp>(op, op.getResult())
+                        : QuantizeOp();
     beginOperation(op, op.getScale());
-    launchNorm(launcher, op.getKind(), op.getEpsilon().convertToDouble(),
-               op.getGroups(), bufferOf(op.getInput()),
-               weight(op.getScaleAttr()),
-               result(op.getResult(), rowsOf(op.getInput())));
+    NormSteps steps;
+    steps.kind = op.getKind();
+    steps.epsilon = op.getEpsilon().convertToDouble();
+    steps.groups = op.getGroups();
+    Value rows = rowsOf(add ? add.getLhs() : op.getInput());
+    if (add) {
+      steps.input = bufferOf(add.getLhs());
+      steps.addend = bufferOf(add.getRhs());
+      steps.sum = result(add.getResult(), rows);
+    } else {
+      steps.input = bufferOf(op.getInput());
+    }
+    steps.scale = weight(op.getScaleAttr());
+    if (!quantize || !op.getResult().hasOneUse())
+      steps.result = result(op.getResult(), rows);
+    if (quantize) {
+      steps.rotation = getRotation(quantize);
+      defineQuantized(quantize.getResult(), rows);
+      steps.levels = &quantized.at(quantize.getResult()).parts;
+      fused.insert(quantize);
+    }
+    fused.insert(op);
+    launchNormSteps(launcher, steps);
+  }
+
+  int64_t getRotation(QuantizeOp op) {
+    return op.getArrivedRotated() ? 0 : rotationOf(op.getResult());
   }
 
   void lowerOp(QuantizeOp op) {
+    if (fused.contains(op))
+      return;
     beginOperation(op, "");
-    int64_t rotation = op.getArrivedRotated() ? 0 : rotationOf(op.getResult());
     defineQuantized(op.getResult(), rowsOf(op.getInput()));
-    launchQuantize(launcher, rotation, bufferOf(op.getInput()),
+    launchQuantize(launcher, getRotation(op), bufferOf(op.getInput()),
                    quantized.at(op.getResult()).parts);
   }
 
@@ -191,8 +236,7 @@ private:
   }
 
   /// Room for rows as levels, freed behind the operation.
-  QuantizedRows quantizedScratch(Value rows, int64_t perRow,
-                                 int64_t features) {
+  QuantizedRows quantizedScratch(Value rows, int64_t perRow, int64_t features) {
     SmallVector<Value> parts;
     addQuantizedScratch(parts, rows, perRow, features);
     return {parts[0], parts[1], parts[2]};
@@ -208,13 +252,10 @@ private:
     Value gated = scratch(rows.count, 1, gate.rows, f32);
     Value upped = scratch(rows.count, 1, gate.rows, f32);
     linears(rows, {{gate, {}, gated}, {up, {}, upped}});
-    launchActivate(launcher, op.getActivation(), gated, upped, rows.count,
-                   nullptr);
     Rows inner{gated, {}, rows.count};
-    if (down.isStored()) {
+    if (down.isStored())
       inner.levels = quantizedScratch(rows.count, 1, gate.rows);
-      launchQuantize(launcher, downRotation(op), gated, inner.levels);
-    }
+    activate(op, gated, upped, inner, nullptr);
     Value output = result(op.getResult(), rows.count);
     linears(inner, LinearMap{down, {}, output});
     if (!op.getSharedGateAttr())
@@ -226,8 +267,18 @@ private:
     launchScaleRows(launcher, share, output);
   }
 
-  template <typename OpT> int64_t downRotation(OpT op) {
-    return weightOf(op.getDownAttr()).getColumnRotation().value_or(0);
+  /// What goes into the last matrix of a network: elements, or levels if
+  /// `inner` has room for them.
+  template <typename OpT>
+  void activate(OpT op, Value gated, Value upped, const Rows &inner,
+                const Assignments *assignments) {
+    if (!inner.levels.levels)
+      return launchActivate(launcher, op.getActivation(), gated, upped,
+                            inner.count, assignments);
+    int64_t rotation =
+        weightOf(op.getDownAttr()).getColumnRotation().value_or(0);
+    launchActivateQuantize(launcher, op.getActivation(), gated, upped,
+                           inner.count, assignments, rotation, inner.levels);
   }
 
   //===--- Attention ------------------------------------------------------===//
@@ -336,12 +387,8 @@ private:
       expertLinears(input, assignments,
                     {{net.gate, {}, gated}, {net.up, {}, upped}});
       Value count = b.mul(rows, chosen);
-      launchActivate(launcher, op.getActivation(), gated, upped, count,
-                     &assignments);
       Rows inner{gated, levels, count};
-      // Rows of other waves become levels once more, the same ones.
-      if (net.down.isStored())
-        launchQuantize(launcher, downRotation(op), gated, levels);
+      activate(op, gated, upped, inner, &assignments);
       Assignments own = assignments;
       own.rowOf = {};
       expertLinears(inner, own, LinearMap{net.down, {}, parts});
@@ -402,8 +449,7 @@ private:
     GuessShape shape{int64_t(op.getCount()), int64_t(op.getChosen()),
                      op.getCalibration()[0], op.getCalibration()[1]};
     int64_t experts = host::columnsOf(scores);
-    int64_t sorted =
-        std::min(experts, std::max(shape.count, shape.chosen + 1));
+    int64_t sorted = std::min(experts, std::max(shape.count, shape.chosen + 1));
     Type f32 = b.getF32Type();
     Value ids = result(op.getExperts(), rows);
     Value confidence = result(op.getConfidence(), rows);
@@ -486,7 +532,7 @@ private:
   }
 
   Launcher launcher;
-  llvm::SmallPtrSet<Operation *, 8> fused; ///< linears that are lowered already
+  llvm::SmallPtrSet<Operation *, 8> fused; ///< what is lowered already
   Value onDevice; ///< the parameters' addresses, as kernels find them
 };
 
