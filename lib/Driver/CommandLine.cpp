@@ -338,6 +338,32 @@ static Error verifyLpu(const Flags &flags, const CompileCommand &command) {
   return Error::success();
 }
 
+/// So must what is asked about the GPU.
+static Error verifyGpu(const Flags &flags, const CompileCommand &command) {
+  const CompileOptions &options = command.options;
+  for (StringRef name : {"gpu-arch", "gpu-ptx", "gpu-report", "ptxas"})
+    if (flags.pipeline.isEmpty(name))
+      return createStringError("--" + name + ": needs a value");
+  std::vector<std::string> taken = {command.output, command.report,
+                                    command.scheduleReport,
+                                    command.exits.report};
+  for (const auto &[name, file] :
+       {std::pair<StringRef, StringRef>("--gpu-ptx", options.gpuPtx.getValue()),
+        {"--gpu-report", options.gpuReport.getValue()}}) {
+    if (file.empty())
+      continue;
+    for (const std::string &other : taken)
+      if (!other.empty() && followLinks(file) == followLinks(other))
+        return createStringError(name + ": '" + file +
+                                 "' is written by another flag, too");
+    if (command.lastPhase != Phase::Container)
+      return createStringError(name + ": there is none without a module, and "
+                                      "--compile-to makes IR");
+    taken.push_back(file.str());
+  }
+  return Error::success();
+}
+
 /// So must what is asked about fetches.
 static Error verifyScheduling(const Flags &flags,
                               const CompileCommand &command) {
@@ -436,6 +462,8 @@ Error moe::parseCommandLine(int argc, char **argv, const Registry &registry,
   if (Error error = verifyWithoutWeights(flags, command))
     return error;
   if (Error error = verifyLpu(flags, command))
+    return error;
+  if (Error error = verifyGpu(flags, command))
     return error;
   if (Error error = verifyScheduling(flags, command))
     return error;

@@ -286,7 +286,9 @@ llvm::Error Compilation::findModel() {
                                    " has no function @forward");
   for (StringRef path :
        {command.output, command.report, command.scheduleReport,
-        command.exits.report, command.options.lpuReport.getValue()})
+        command.exits.report, command.options.lpuReport.getValue(),
+        command.options.gpuPtx.getValue(),
+        command.options.gpuReport.getValue()})
     if (llvm::Error error = verifyNoWeightsAt(path, model))
       return error;
   if (exits)
@@ -528,7 +530,9 @@ llvm::Error moe::compile(const CompileCommand &command,
     return error;
   for (const std::string &report :
        {command.report, command.scheduleReport, command.exits.report,
-        command.options.lpuReport.getValue()})
+        command.options.lpuReport.getValue(),
+        command.options.gpuPtx.getValue(),
+        command.options.gpuReport.getValue()})
     if (!report.empty())
       if (llvm::Error error = verifyOutput(report, command))
         return error;

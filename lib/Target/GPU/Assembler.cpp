@@ -38,9 +38,11 @@ llvm::Expected<std::optional<Assembler>> Assembler::find(StringRef named) {
     return std::nullopt;
   if (!program.empty()) {
     auto found = llvm::sys::findProgramByName(program);
-    if (!found)
+    std::error_code code =
+        found ? fs::access(*found, fs::AccessMode::Execute) : found.getError();
+    if (code)
       return llvm::createStringError(from + ": cannot run '" + program +
-                                     "': " + lower(found.getError()));
+                                     "': " + lower(code));
     return Assembler(*found);
   }
   if (auto found = llvm::sys::findProgramByName("ptxas"))
