@@ -100,12 +100,17 @@ void launchDequantize(Launcher &l, int64_t rotation, const QuantizedRows &rows,
 
 // Norm.cpp: norms together with what is around them, row by row; equal bits
 
+/// The parts of rows, as launchCombine takes them.
+struct Combination {
+  mlir::Value ofRow, weights, parts;
+};
 /// Buffers that are null are left out.
 struct NormSteps {
   NormKind kind = NormKind::Rms;
   double epsilon = 0;
   int64_t groups = 1;
   mlir::Value input, addend, sum; ///< sum = input + addend: both or none
+  Combination combined; ///< in the place of an addend: what launchCombine computes
   mlir::Value scale;
   mlir::Value result;                     ///< the norm of input, or of sum
   int64_t rotation = 0;

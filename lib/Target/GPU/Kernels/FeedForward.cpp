@@ -133,11 +133,12 @@ void moe::cuda::launchActivateQuantize(Launcher &l, Activation activation,
   l.launch(name, blocks.grid, getLevelThreads(columns), args,
            [&](ThreadBuilder &t, ValueRange args) {
              Value scratch = t.shared(getLevelFloats(columns) * sizeof(float));
+             Rotation rotator(l, t, rotation);
              blocks.forRows(t, args, [&](Value row, Value) {
                Value first = rowStart(t, row, columns);
                RowSource gate{args[0], first}, up{args[1], first};
-               emitLevels(l, t, rotation, columns, {args[2], args[3], args[4]},
-                          row, scratch, [&](Value column, int64_t pack) {
+               emitLevels(t, rotator, columns, {args[2], args[3], args[4]}, row,
+                          scratch, [&](Value column, int64_t pack) {
                             Value g = gate.load(t, column, pack);
                             Value u = up.load(t, column, pack);
                             return t.fmul(activated(t, activation, g), u);
@@ -207,34 +208,40 @@ void moe::cuda::launchScaleRows(Launcher &l, Value share, Value result) {
 // The parts of a row
 //===----------------------------------------------------------------------===//
 
+Value moe::cuda::combine(ThreadBuilder &t, const Combination &from,
+                         int64_t chosen, Value row, Value column,
+                         int64_t columns, int64_t pack) {
+  Value first = rowStart(t, row, chosen);
+  Type type = packOf(t, t.getF32Type(), pack);
+  auto add = [&](Value sum, Value j) {
+    Value assignment = t.load(t.getI32Type(), from.ofRow, j);
+    Value w = t.load(t.getF32Type(), from.weights, j);
+    Value at = t.add(rowStart(t, assignment, columns), t.wide(column));
+    return t.fma(splat(t, w, pack), t.load(type, from.parts, at), sum);
+  };
+  Value sum = splat(t, t.f32(0), pack);
+  if (chosen <= 16) {
+    for (int64_t j = 0; j < chosen; ++j)
+      sum = add(sum, t.add(first, j));
+    return sum;
+  }
+  return t
+      .loop(t.i32(0), t.i32(chosen), t.i32(1), sum,
+            [&](Value j, ValueRange carried) -> SmallVector<Value> {
+              return {add(carried.front(), t.add(first, t.wide(j)))};
+            })
+      .front();
+}
+
 void moe::cuda::launchCombine(Launcher &l, Value ofRow, Value weights,
                               Value parts, Value result) {
   int64_t columns = columnsOf(result), chosen = columnsOf(ofRow);
-  launchPacks(
-      l, "combine", result, {ofRow, weights, parts, result},
-      [&](ThreadBuilder &t, ValueRange args, Value row, Value column,
-          int64_t pack) {
-        Value first = rowStart(t, row, chosen);
-        Type type = packOf(t, t.getF32Type(), pack);
-        auto add = [&](Value sum, Value j) {
-          Value assignment = t.load(t.getI32Type(), args[0], j);
-          Value w = t.load(t.getF32Type(), args[1], j);
-          Value at = t.add(rowStart(t, assignment, columns), t.wide(column));
-          return t.fma(splat(t, w, pack), t.load(type, args[2], at), sum);
-        };
-        Value sum = splat(t, t.f32(0), pack);
-        if (chosen <= 16) {
-          for (int64_t j = 0; j < chosen; ++j)
-            sum = add(sum, t.add(first, j));
-        } else {
-          sum = t.loop(t.i32(0), t.i32(chosen), t.i32(1), sum,
-                       [&](Value j, ValueRange carried) -> SmallVector<Value> {
-                         return {add(carried.front(),
-                                     t.add(first, t.wide(j)))};
-                       })
-                    .front();
-        }
-        t.store(sum, args[3], t.add(rowStart(t, row, columns),
-                                    t.wide(column)));
-      });
+  launchPacks(l, "combine", result, {ofRow, weights, parts, result},
+              [&](ThreadBuilder &t, ValueRange args, Value row, Value column,
+                  int64_t pack) {
+                Value sum = combine(t, {args[0], args[1], args[2]}, chosen, row,
+                                    column, columns, pack);
+                t.store(sum, args[3],
+                        t.add(rowStart(t, row, columns), t.wide(column)));
+              });
 }

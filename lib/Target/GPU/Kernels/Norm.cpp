@@ -125,6 +125,10 @@ static void launchSmallNorm(Launcher &l, NormKind kind, double epsilon,
            });
 }
 
+static bool addsUp(const NormSteps &steps) {
+  return steps.addend || steps.combined.parts;
+}
+
 //===----------------------------------------------------------------------===//
 // Large groups: a block each
 //===----------------------------------------------------------------------===//
@@ -148,20 +152,23 @@ public:
     bool fits = size <= kRowCapacity && floats >= size;
     if (fits || steps.levels)
       scratch = t.shared(floats * sizeof(float));
+    Rotation rotation(l, t, steps.rotation);
+    // What is needed after the sums comes while the row does.
+    rotation.prefetchSigns();
     readRow(fits);
     t.barrier();
     Statistics known = measure();
     auto normed = [&](Value column, int64_t pack) {
-      Type type = packOf(t, elementOf(steps.scale), pack);
-      Value w = t.widen(t.loadConstant(type, scale, column));
+      Value w = nearScale
+                    ? t.load(packOf(t, t.getF32Type(), pack), nearScale, column)
+                    : scaleAt(column, pack);
       Value y = norm.apply(row.load(t, column, pack), known, w);
       if (result)
         t.store(y, result, t.add(first, t.wide(column)));
       return y;
     };
     if (steps.levels)
-      return emitLevels(l, t, steps.rotation, size, levels, t.blockX(), scratch,
-                        normed);
+      return emitLevels(t, rotation, size, levels, t.blockX(), scratch, normed);
     int64_t pack = getPack(size);
     forPacks(t, size, pack, [&](Value column) { normed(column, pack); });
   }
@@ -175,7 +182,10 @@ private:
     };
     input = next();
     addend = next(bool(steps.addend));
-    sum = next(bool(steps.addend));
+    bool isCombined = bool(steps.combined.parts);
+    for (Value *part : {&combined.ofRow, &combined.weights, &combined.parts})
+      *part = next(isCombined);
+    sum = next(addsUp(steps));
     scale = next();
     result = next(bool(steps.result));
     if (steps.levels)
@@ -183,23 +193,36 @@ private:
         *part = next();
   }
 
+  Value scaleAt(Value column, int64_t pack) {
+    Type type = packOf(t, elementOf(steps.scale), pack);
+    return t.widen(t.loadConstant(type, scale, column));
+  }
+
   /// Adds what is to be added, and brings the row to where it is read from.
   void readRow(bool fits) {
     int64_t pack = getPack(size);
     Type type = packOf(t, t.getF32Type(), pack);
-    if (fits || addend)
+    if (2 * size <= kRowCapacity)
+      nearScale = t.shared(size * sizeof(float));
+    if (fits || sum)
       forPacks(t, size, pack, [&](Value column) {
         Value at = t.add(first, t.wide(column));
         Value x = t.load(type, input, at);
-        if (addend) {
-          x = t.fadd(x, t.load(type, addend, at));
+        if (sum) {
+          x = t.fadd(x, addend ? t.load(type, addend, at)
+                               : combine(t, combined, chosen(), t.blockX(),
+                                         column, columns, pack));
           t.store(x, sum, at);
         }
         if (fits)
           t.store(x, scratch, column);
+        if (nearScale)
+          t.store(scaleAt(column, pack), nearScale, column);
       });
-    row = fits ? RowSource{scratch, {}} : RowSource{addend ? sum : input, first};
+    row = fits ? RowSource{scratch, {}} : RowSource{sum ? sum : input, first};
   }
+
+  int64_t chosen() const { return columnsOf(steps.combined.ofRow); }
 
   /// By the first warp; all get to know it.
   Statistics measure() {
@@ -230,8 +253,9 @@ private:
   int64_t columns, size;
   GroupNorm norm;
   Value input, addend, sum, scale, result;
+  Combination combined;
   QuantizedRows levels;
-  Value first, scratch;
+  Value first, scratch, nearScale;
   RowSource row;
 };
 
@@ -239,11 +263,21 @@ private:
 
 void moe::cuda::launchNormSteps(Launcher &l, const NormSteps &steps) {
   assert((steps.groups == 1 || !steps.levels) && "levels are of whole rows");
+  int64_t size = columnsOf(steps.input) / steps.groups;
+  assert((steps.groups == 1 || !steps.combined.parts) && "parts are of rows");
+  if (size <= kHalfWarpFeatures && !addsUp(steps) && !steps.levels)
+    return launchSmallNorm(l, steps.kind, steps.epsilon, steps.groups,
+                           steps.input, steps.scale, steps.result);
   std::string name = "norm_" + nameOfNorm(steps.kind, steps.epsilon);
   SmallVector<Value> args = {steps.input};
-  if (steps.addend) {
+  if (addsUp(steps)) {
     name += "_added";
-    args.append({steps.addend, steps.sum});
+    if (steps.addend)
+      args.push_back(steps.addend);
+    else
+      args.append({steps.combined.ofRow, steps.combined.weights,
+                   steps.combined.parts});
+    args.push_back(steps.sum);
   }
   args.push_back(steps.scale);
   if (steps.result) {
@@ -255,7 +289,6 @@ void moe::cuda::launchNormSteps(Launcher &l, const NormSteps &steps) {
     args.append(
         {steps.levels->levels, steps.levels->scales, steps.levels->sums});
   }
-  int64_t size = columnsOf(steps.input) / steps.groups;
   int64_t threads = steps.levels ? getLevelThreads(size)
                                  : getRowThreads(size / getPack(size));
   Grid grid{l.host().rowsOf(steps.input), l.host().index(steps.groups)};
@@ -271,8 +304,6 @@ void moe::cuda::launchNormSteps(Launcher &l, const NormSteps &steps) {
 void moe::cuda::launchNorm(Launcher &l, NormKind kind, double epsilon,
                            int64_t groups, Value input, Value scale,
                            Value result) {
-  if (columnsOf(input) / groups <= kHalfWarpFeatures)
-    return launchSmallNorm(l, kind, epsilon, groups, input, scale, result);
   NormSteps steps;
   steps.kind = kind;
   steps.epsilon = epsilon;

@@ -19,8 +19,9 @@ void moe::cuda::launchQuantize(Launcher &l, int64_t rotation, Value input,
              Value row = t.blockX();
              Value scratch = t.shared(getLevelFloats(features) * sizeof(float));
              RowSource source{args[0], rowStart(t, row, features)};
-             emitLevels(l, t, rotation, features, {args[1], args[2], args[3]},
-                        row, scratch, [&](Value column, int64_t pack) {
+             Rotation rotator(l, t, rotation);
+             emitLevels(t, rotator, features, {args[1], args[2], args[3]}, row,
+                        scratch, [&](Value column, int64_t pack) {
                           return source.load(t, column, pack);
                         });
            });

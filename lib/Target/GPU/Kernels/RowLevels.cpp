@@ -19,19 +19,32 @@ Rotation::Rotation(Launcher &l, ThreadBuilder &t, int64_t block)
   if (block == 0)
     return;
   assert(block <= kLargestRotation && "does not fit a block's memory");
-  // A pack may hold more than one block.
   std::vector<float> values;
-  for (int64_t i = 0; i < std::max<int64_t>(block, 4); ++i)
+  for (int64_t i = 0; i < signCount(); ++i)
     values.push_back(getRotationSign(i % block));
   auto type = RankedTensorType::get({int64_t(values.size())}, t.getF32Type());
   signs = l.getTable(t, "signs_" + std::to_string(block),
                      DenseElementsAttr::get(type, ArrayRef<float>(values)));
 }
 
+void Rotation::prefetchSigns() {
+  if (block == 0)
+    return;
+  Value near = t.shared(signCount() * sizeof(float));
+  forPacks(t, signCount(), 4, [&](Value place) {
+    Type type = packOf(t, t.getF32Type(), 4);
+    t.store(t.loadConstant(type, signs, place), near, place);
+  });
+  signs = near;
+  areNear = true;
+}
+
 Value Rotation::withSigns(Value x, Value column, int64_t pack) {
-  Value inside = t.bitAnd(column, std::max<int64_t>(block, 4) - 1);
+  Value inside = t.bitAnd(column, signCount() - 1);
   Type type = packOf(t, t.getF32Type(), pack);
-  return t.fmul(x, t.loadConstant(type, signs, inside));
+  Value sign = areNear ? t.load(type, signs, inside)
+                       : t.loadConstant(type, signs, inside);
+  return t.fmul(x, sign);
 }
 
 Value Rotation::scaled(Value x) {
@@ -137,10 +150,10 @@ namespace {
 /// Levels, scale and sums of one row.
 class LevelWriter {
 public:
-  LevelWriter(ThreadBuilder &t, Rotation &rotation, bool isRotated,
-              int64_t features, const QuantizedRows &to, Value row,
-              Value scratch, PackSource source)
-      : t(t), rotation(rotation), isRotated(isRotated), features(features),
+  LevelWriter(ThreadBuilder &t, Rotation &rotation, int64_t features,
+              const QuantizedRows &to, Value row, Value scratch,
+              PackSource source)
+      : t(t), rotation(rotation), features(features),
         columns(CodeAttr::getPaddedColumns(features)),
         chunk(getChunk(features)), to(to), row(row), scratch(scratch),
         source(source) {}
@@ -180,7 +193,7 @@ private:
     int64_t there = std::min(chunk, features - begin);
     rotation.transform(scratch, there, [&](Value column, int64_t pack) {
       Value x = source(t.add(column, begin), pack);
-      return isRotated ? rotation.withSigns(x, column, pack) : x;
+      return rotation.isThere() ? rotation.withSigns(x, column, pack) : x;
     });
     forEach(t, widthOf(begin) - there, [&](Value i) {
       t.store(t.f32(0), scratch, t.add(i, there));
@@ -250,7 +263,6 @@ private:
 
   ThreadBuilder &t;
   Rotation &rotation;
-  bool isRotated;
   int64_t features, columns, chunk;
   const QuantizedRows &to;
   Value row, scratch;
@@ -260,10 +272,8 @@ private:
 
 } // namespace
 
-void moe::cuda::emitLevels(Launcher &l, ThreadBuilder &t, int64_t rotation,
+void moe::cuda::emitLevels(ThreadBuilder &t, Rotation &rotation,
                            int64_t features, const QuantizedRows &to,
                            Value row, Value scratch, PackSource source) {
-  Rotation rotator(l, t, rotation);
-  LevelWriter(t, rotator, rotation != 0, features, to, row, scratch, source)
-      .write();
+  LevelWriter(t, rotation, features, to, row, scratch, source).write();
 }

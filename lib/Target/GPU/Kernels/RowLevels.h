@@ -17,6 +17,10 @@ public:
   /// A block of 0 is none.
   Rotation(Launcher &l, ThreadBuilder &t, int64_t block);
 
+  bool isThere() const { return block != 0; }
+  /// Brings the signs to shared memory, for whoever must wait before they are
+  /// needed. A barrier must follow.
+  void prefetchSigns();
   /// A pack times the signs of its columns.
   mlir::Value withSigns(mlir::Value x, mlir::Value column, int64_t pack);
   /// row = H source / sqrt(block) for `columns` columns; `row` is shared memory, in
@@ -25,6 +29,8 @@ public:
   void transform(mlir::Value row, int64_t columns, PackSource source);
 
 private:
+  /// A pack may hold more than one block.
+  int64_t signCount() const { return std::max<int64_t>(block, 4); }
   void withinWarp(llvm::MutableArrayRef<mlir::Value> x);
   void acrossWarps(mlir::Value row, int64_t columns, int64_t distance,
                    int64_t radix, bool isLast);
@@ -33,6 +39,7 @@ private:
   ThreadBuilder &t;
   int64_t block;
   mlir::Value signs;
+  bool areNear = false;
 };
 
 /// Blocks of a rotation that kernels can treat.
@@ -46,9 +53,9 @@ int64_t getLevelThreads(int64_t features);
 /// Rotates and quantises one row: all threads of a block. `to` are the kernel's
 /// addresses, `row` is the number of the row there (i32), `scratch` shared memory, in
 /// which the source of a pack may lie at its column if the whole row fits.
-void emitLevels(Launcher &l, ThreadBuilder &t, int64_t rotation,
-                int64_t features, const QuantizedRows &to, mlir::Value row,
-                mlir::Value scratch, PackSource source);
+void emitLevels(ThreadBuilder &t, Rotation &rotation, int64_t features,
+                const QuantizedRows &to, mlir::Value row, mlir::Value scratch,
+                PackSource source);
 /// Whether a whole row fits.
 bool fitsLevels(int64_t features);
 

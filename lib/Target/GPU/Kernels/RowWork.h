@@ -73,6 +73,12 @@ mlir::Value sumInOrder(ThreadBuilder &t, int64_t columns,
 /// The sum of f32 in shared memory one after the other, in each thread.
 mlir::Value sumAscending(ThreadBuilder &t, mlir::Value shared, int64_t count);
 
+/// A pack of the sum of a row's parts, in the order of experts: buffers of a kernel,
+/// rows of `columns` features.
+mlir::Value combine(ThreadBuilder &t, const Combination &parts, int64_t chosen,
+                    mlir::Value row, mlir::Value column, int64_t columns,
+                    int64_t pack);
+
 /// The largest i32 (or f32, without NaN) of all threads of the block, in each of
 /// them. `slots` is shared memory of a number for each warp, used once. Barrier.
 mlir::Value maxOfBlock(ThreadBuilder &t, mlir::Value value, mlir::Value slots);
