@@ -19,7 +19,8 @@ static const char *verbOf(int32_t kind) {
   }
 }
 
-/// What the address of an access must be a multiple of, if nothing else is said.
+/// What the address of an access must be a multiple of, if nothing else is
+/// said.
 static uint64_t naturalAlignment(int64_t bytes) {
   return std::min<uint64_t>(uint64_t(bytes) & -uint64_t(bytes), 16);
 }
@@ -118,10 +119,10 @@ void Block::checkRaces(uintptr_t address, int64_t bytes, int32_t kind,
     return;
   record(Fault::Other, byThread, site,
          textOf(verbOf(kind), " ", bytes, " bytes at ",
-                isShared ? textOf("offset ", shared.getOffset(address),
-                                  " of shared memory")
-                         : textOf("address ",
-                                  reinterpret_cast<void *>(address)),
+                isShared
+                    ? textOf("offset ", shared.getOffset(address),
+                             " of shared memory")
+                    : textOf("address ", reinterpret_cast<void *>(address)),
                 " that thread ", conflict.thread, " of block ",
                 conflict.block % launch->blocksX, ",",
                 conflict.block / launch->blocksX,

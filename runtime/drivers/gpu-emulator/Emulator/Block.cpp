@@ -7,12 +7,10 @@ using namespace moert;
 using namespace moert::emulator;
 
 /// Lanes above this one.
-static uint32_t lanesAbove(uint32_t lane) {
-  return ~uint32_t(1) << lane;
-}
+static uint32_t lanesAbove(uint32_t lane) { return ~uint32_t(1) << lane; }
 
-/// The lifetime of a fibre: it runs one thread after another for as long as there are
-/// any to begin.
+/// The lifetime of a fibre: it runs one thread after another for as long as
+/// there are any to begin.
 void Block::live(void *argument) {
   Block &b = *static_cast<Block *>(argument);
   Stack *self = b.starting;
@@ -73,8 +71,8 @@ void Block::leave() {
     copies[thread].clear();
 }
 
-/// Chooses the thread that runs next: of the same warp, else of the next one. False
-/// if none can run.
+/// Chooses the thread that runs next: of the same warp, else of the next one.
+/// False if none can run.
 bool Block::choose() {
   uint32_t lanes = warp->ready;
   if (!lanes) {

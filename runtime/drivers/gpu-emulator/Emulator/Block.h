@@ -1,10 +1,10 @@
 //===- Block.h - runs one block of threads after another --------*- C++ -*-===//
 //
-// A thread of the GPU runs on a stack of its own until it must wait for others; then
-// the next one that can run goes on, of the same warp if there is any. Which one
-// is a matter of their numbers alone, so a kernel does the same each time.
-// A thread that ends leaves its stack to the next one that starts: a kernel without
-// barriers never switches.
+// A thread of the GPU runs on a stack of its own until it must wait for others;
+// then the next one that can run goes on, of the same warp if there is any.
+// Which one is a matter of their numbers alone, so a kernel does the same each
+// time. A thread that ends leaves its stack to the next one that starts: a
+// kernel without barriers never switches.
 //===----------------------------------------------------------------------===//
 #ifndef MOERT_DRIVERS_EMULATOR_BLOCK_H
 #define MOERT_DRIVERS_EMULATOR_BLOCK_H
@@ -29,7 +29,7 @@ struct Warp {
   uint32_t ready = 0;      ///< lanes that can run or begin
   uint32_t left = 0;       ///< lanes that have returned
   uint32_t collecting = 0; ///< lanes that wait for other lanes of the warp
-  uint32_t atBarrier = 0;  ///< lanes that wait at a barrier, all at the same one
+  uint32_t atBarrier = 0; ///< lanes that wait at a barrier, all at the same one
   int32_t barrier = 0;
   moert_emulator_site_t barrierSite = 0;
   /// Whether collecting lanes want different things; if not they want firstKey.
@@ -76,8 +76,8 @@ private:
   // Collectives.cpp
   void barrier(int32_t id, int32_t count, Site site);
   void release(Barrier &barrier);
-  /// Waits until all lanes of the mask want the same. True for the one that comes
-  /// last, who has to serve all and then to call finish.
+  /// Waits until all lanes of the mask want the same. True for the one that
+  /// comes last, who has to serve all and then to call finish.
   bool collect(Together what, uint32_t mode, uint32_t mask, Site site);
   void finish(uint32_t mask);
   bool allWant(uint64_t wanted, uint32_t mask) const;
@@ -146,9 +146,10 @@ private:
   const MemoryMap &memory;
 
   Stacks stacks;
-  Fibre outside;            ///< who called run
+  Fibre outside;             ///< who called run
   Stack *starting = nullptr; ///< that is being switched to for a new thread
-  std::vector<Stack *> stackOf; ///< of each thread; null before and after its life
+  std::vector<Stack *>
+      stackOf; ///< of each thread; null before and after its life
   std::vector<Warp> warps;
   Barrier barriers[16];
   std::vector<Copies> copies; ///< of each thread

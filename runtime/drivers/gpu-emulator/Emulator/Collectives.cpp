@@ -1,9 +1,10 @@
 //===- Collectives.cpp - what threads do together -------------------------===//
 //
-// As the PTX ISA says of shfl.sync, vote.sync and bar.warp.sync: a lane waits until
-// all lanes of its mask have come to an instruction of the same kind with the same
-// mask. mma.sync, ldmatrix and barriers are `aligned`: all lanes of the warp must
-// come to the very same instruction. A lane that has left never comes.
+// As the PTX ISA says of shfl.sync, vote.sync and bar.warp.sync: a lane waits
+// until all lanes of its mask have come to an instruction of the same kind with
+// the same mask. mma.sync, ldmatrix and barriers are `aligned`: all lanes of
+// the warp must come to the very same instruction. A lane that has left never
+// comes.
 //===----------------------------------------------------------------------===//
 #include "Block.h"
 
@@ -83,8 +84,9 @@ void Block::shuffle(int32_t mode, uint32_t mask) {
     }
     if (!(mask >> from & 1))
       failAs(Fault::Other, warpIndex * warpSize + l, w.site[l],
-             "a shuffle reads lane ", from, ", which is not one of the lanes 0x",
-             std::hex, mask, " that take part");
+             "a shuffle reads lane ", from,
+             ", which is not one of the lanes 0x", std::hex, mask,
+             " that take part");
     w.result[l] = w.value[from];
   }
 }

@@ -23,8 +23,8 @@ public:
   void add(const Copy &copy) { copies.push_back({copy, group}); }
   /// Closes the group that is open, which may be empty.
   void commit() { ++group; }
-  /// The next copy that must arrive so that at most `groups` closed groups are on
-  /// their way; null: none.
+  /// The next copy that must arrive so that at most `groups` closed groups are
+  /// on their way; null: none.
   const Copy *takeArrival(int64_t groups) {
     if (arrived == copies.size()) {
       copies.clear();

@@ -6,8 +6,9 @@
 
 namespace moert::emulator {
 
-/// Runs one launch at a time; one thread calls. Blocks run at the same time on up
-/// to `threads` threads, or, where races are looked for, one after the other.
+/// Runs one launch at a time; one thread calls. Blocks run at the same time on
+/// up to `threads` threads, or, where races are looked for, one after the
+/// other.
 class Emulator {
 public:
   explicit Emulator(int32_t threads = 1, bool checksRaces = false);
@@ -17,10 +18,10 @@ public:
   /// What kernels may touch.
   MemoryMap &getMemory() { return memory; }
 
-  /// Runs all blocks. After a failure, which names the kernel, the block, the thread
-  /// and the instruction, memory holds what was written before.
-  Status run(const moert_gpu_kernel_t &kernel, int64_t blocksX,
-             int64_t blocksY, void *const *parameters);
+  /// Runs all blocks. After a failure, which names the kernel, the block, the
+  /// thread and the instruction, memory holds what was written before.
+  Status run(const moert_gpu_kernel_t &kernel, int64_t blocksX, int64_t blocksY,
+             void *const *parameters);
   /// What kind of failure the last run was.
   Fault getFault() const { return fault; }
 

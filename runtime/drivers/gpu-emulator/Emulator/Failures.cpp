@@ -102,11 +102,13 @@ void Block::stalledAtBarrier(uint32_t which) {
   if (w.atBarrier == allLanes) {
     // Somebody of another warp.
     auto isHere = [&](const Warp &other) {
-      return other.atBarrier && other.barrier == w.barrier;
+      return other.atBarrier == allLanes && other.barrier == w.barrier;
     };
-    auto other = std::find_if_not(warps.begin(), warps.begin() + warpCount,
-                                  isHere);
+    auto other =
+        std::find_if_not(warps.begin(), warps.begin() + warpCount, isHere);
     missing = static_cast<uint32_t>(other - warps.begin()) * warpSize;
+    if (missing < threads && other->atBarrier && other->barrier == w.barrier)
+      missing += std::countr_one(other->atBarrier);
   }
   std::string text = textOf("barrier ", w.barrier, " of ", barrier.expected,
                             " threads has ", barrier.waiting);

@@ -1,9 +1,9 @@
 //===- Fibre.cpp - from one stack to another ------------------------------===//
 //
-// A switch saves the registers that a called function must keep, on the stack that
-// it leaves, and takes them from the stack that it enters. It jumps instead of
-// returning: the processor's guess of where a return leads is always wrong here.
-// The state of the floating-point unit is the same in all fibres.
+// A switch saves the registers that a called function must keep, on the stack
+// that it leaves, and takes them from the stack that it enters. It jumps
+// instead of returning: the processor's guess of where a return leads is always
+// wrong here. The state of the floating-point unit is the same in all fibres.
 //===----------------------------------------------------------------------===//
 #include "Fibre.h"
 
@@ -73,7 +73,8 @@ asm(".text\n"
     "  callq *%r12\n"
     "  ud2\n");
 
-/// Registers as a switch leaves them: r15, r14, r13, r12, rbx, rbp, the address.
+/// Registers as a switch leaves them: r15, r14, r13, r12, rbx, rbp, the
+/// address.
 static void makePlace(Fibre &fibre, void *low, size_t bytes,
                       void (*entry)(void *), void *argument) {
   auto top = (reinterpret_cast<uintptr_t>(low) + bytes) & ~uintptr_t(15);

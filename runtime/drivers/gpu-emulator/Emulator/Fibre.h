@@ -1,8 +1,8 @@
 //===- Fibre.h - stacks, and how to go from one to another ------*- C++ -*-===//
 //
 // A fibre is a stack and the place where it stopped. Whoever switches says to
-// which; nothing else ever interrupts a fibre, and fibres stay on the thread of the
-// operating system that they began on.
+// which; nothing else ever interrupts a fibre, and fibres stay on the thread of
+// the operating system that they began on.
 //===----------------------------------------------------------------------===//
 #ifndef MOERT_DRIVERS_EMULATOR_FIBRE_H
 #define MOERT_DRIVERS_EMULATOR_FIBRE_H
@@ -43,8 +43,8 @@ struct Fibre {
 #endif
 };
 
-/// The first switch to `fibre` calls entry(argument) on the stack that begins at
-/// `low`. entry never returns.
+/// The first switch to `fibre` calls entry(argument) on the stack that begins
+/// at `low`. entry never returns.
 void prepare(Fibre &fibre, void *low, size_t bytes, void (*entry)(void *),
              void *argument);
 

@@ -19,7 +19,7 @@ inline constexpr int64_t maxBlocksX = INT32_MAX, maxBlocksY = 65535;
 /// What kernels do that no kernel may do.
 enum class Fault {
   None,
-  Bounds,     ///< an address outside of all memory
+  Bounds, ///< an address outside of all memory
   Misaligned,
   Other
 };

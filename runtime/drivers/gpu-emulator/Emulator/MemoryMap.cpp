@@ -51,9 +51,8 @@ std::string MemoryMap::describe(uintptr_t address) const {
   auto range = below(address);
   auto above =
       std::upper_bound(ranges.begin(), ranges.end(), address, beginsAbove);
-  uint64_t past = range == ranges.end()
-                      ? UINT64_MAX
-                      : address - range->begin - range->bytes;
+  uint64_t past = range == ranges.end() ? UINT64_MAX
+                                        : address - range->begin - range->bytes;
   uint64_t before =
       above == ranges.end() ? UINT64_MAX : uint64_t(above->begin - address);
   if (range != ranges.end() && range->holds(address, 1))

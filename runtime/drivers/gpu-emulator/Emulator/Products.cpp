@@ -1,7 +1,7 @@
 //===- Products.cpp - matrix products of a warp ---------------------------===//
 //
-// Where the elements of fragments lie is section 9.7.14 of the PTX ISA: lane l is
-// number l mod 4 of the group l / 4.
+// Where the elements of fragments lie is section 9.7.14 of the PTX ISA: lane l
+// is number l mod 4 of the group l / 4.
 //===----------------------------------------------------------------------===//
 #include "Products.h"
 
@@ -20,8 +20,8 @@ static float bf16ToFloat(uint32_t bits) {
   return value;
 }
 
-/// The four elements of C and D that a lane has: (row, column) and the one right of
-/// it, and both again eight rows below.
+/// The four elements of C and D that a lane has: (row, column) and the one
+/// right of it, and both again eight rows below.
 template <typename T>
 static void readSums(const Fragments *lanes, T (&sums)[rowsOfD][columnsOfD]) {
   for (uint32_t l = 0; l < lanesOfWarp; ++l) {
@@ -72,8 +72,7 @@ static void widen(const Byte (&from)[rows][depth], int16_t (&to)[rows][depth]) {
       to[row][k] = from[row][k];
 }
 
-template <typename Byte>
-static void multiplyBytes(const Fragments *lanes) {
+template <typename Byte> static void multiplyBytes(const Fragments *lanes) {
   constexpr uint32_t depth = 32;
   int8_t aBytes[rowsOfD][depth];
   Byte bBytes[columnsOfD][depth];

@@ -20,10 +20,10 @@ static uint32_t clockOf(uint64_t mark) {
   return uint32_t(mark) & ((uint32_t(1) << clockBits) - 1);
 }
 
-/// Of many accesses that do not race with each other: the last; the last before it
-/// by another warp or block; the last before it by another lane of its warp. Whoever
-/// races with one that is forgotten also races with one of these, but for rare
-/// chains of warp barriers.
+/// Of many accesses that do not race with each other: the last; the last before
+/// it by another warp or block; the last before it by another lane of its warp.
+/// Whoever races with one that is forgotten also races with one of these, but
+/// for rare chains of warp barriers.
 struct Crowd {
   uint64_t last, elsewhere, beside;
 
@@ -51,7 +51,8 @@ struct Races::Cell {
   Crowd atomics, reads;
 };
 
-/// Cells of a page: one for four bytes, or, once somebody touched fewer, for one.
+/// Cells of a page: one for four bytes, or, once somebody touched fewer, for
+/// one.
 struct Races::Page {
   uint64_t launch = 0;
   bool isFine = false;
@@ -214,8 +215,8 @@ bool Races::note(uintptr_t address, int64_t bytes, int32_t kind,
     }
     uintptr_t step = page.isFine ? 1 : 4;
     for (; address < stop; address += step)
-      if (noteCell(page.cells[address % pageBytes / step], kind, self,
-                   isShared, out))
+      if (noteCell(page.cells[address % pageBytes / step], kind, self, isShared,
+                   out))
         return true;
   }
   return false;

@@ -2,9 +2,9 @@
 //
 // Two accesses of the same byte race when at least one writes, not both are
 // atomic, and neither happens before the other. Within a block only barriers
-// order, of the block or of a warp; nothing orders two blocks of one launch. So each
-// thread has a clock, each knows up to which time of which other thread it is behind
-// (a vector clock), and each byte remembers who touched it when.
+// order, of the block or of a warp; nothing orders two blocks of one launch. So
+// each thread has a clock, each knows up to which time of which other thread it
+// is behind (a vector clock), and each byte remembers who touched it when.
 //===----------------------------------------------------------------------===//
 #ifndef MOERT_DRIVERS_EMULATOR_RACES_H
 #define MOERT_DRIVERS_EMULATOR_RACES_H
@@ -34,7 +34,8 @@ public:
     uint32_t block, thread;
     bool hasWritten;
   };
-  /// Remembers an access by `thread` of the block; true if it races with an earlier one.
+  /// Remembers an access by `thread` of the block; true if it races with an
+  /// earlier one.
   bool note(uintptr_t address, int64_t bytes, int32_t kind, uint32_t thread,
             bool isShared, Conflict *out);
 
@@ -65,7 +66,8 @@ private:
   std::vector<uint32_t> rows;
   std::vector<uint32_t> rowEpochs;
   uint32_t epoch = 1;
-  std::vector<uint32_t> meeting, joined; ///< threads that meet; what all know then
+  std::vector<uint32_t> meeting,
+      joined; ///< threads that meet; what all know then
   std::unordered_map<uintptr_t, std::unique_ptr<Page>> pages;
 };
 

@@ -8,9 +8,10 @@
 
 namespace moert::emulator {
 
-/// The dynamic shared memory of the block that runs. Knows of each byte whether it
-/// has been written, and whether a copy is on its way to it. Before and behind lies
-/// a margin, so that an access that misses it is known for what it is.
+/// The dynamic shared memory of the block that runs. Knows of each byte whether
+/// it has been written, and whether a copy is on its way to it. Before and
+/// behind lies a margin, so that an access that misses it is known for what it
+/// is.
 class SharedMemory {
 public:
   SharedMemory() = default;
@@ -42,12 +43,16 @@ public:
   bool isWritten(int64_t offset, int64_t count) const {
     return isAll(offset, count, written);
   }
-  bool isCopiedTo(int64_t offset) const { return states[offset] == written + 1; }
+  bool isCopiedTo(int64_t offset) const {
+    return states[offset] == written + 1;
+  }
   /// Whether a copy is on its way to any of the bytes.
   bool awaitsCopy(int64_t offset, int64_t count) const;
   /// The first of these bytes that has not been written.
   int64_t findUnwritten(int64_t offset, int64_t count) const;
-  void setWritten(int64_t offset, int64_t count) { set(offset, count, written); }
+  void setWritten(int64_t offset, int64_t count) {
+    set(offset, count, written);
+  }
   void setCopiedTo(int64_t offset, int64_t count) {
     set(offset, count, written + 1);
   }
@@ -109,8 +114,8 @@ private:
   char *memory = nullptr;
   uint8_t *states = nullptr; ///< [maxSharedBytes]
   uint32_t bytes = 0;
-  /// What a written byte is marked with, and, plus 1, one that a copy is on its way
-  /// to. Each block has another number, so that forgetting costs nothing.
+  /// What a written byte is marked with, and, plus 1, one that a copy is on its
+  /// way to. Each block has another number, so that forgetting costs nothing.
   uint8_t written = 2;
 };
 

@@ -32,13 +32,13 @@ Status Stacks::grow() {
   for (size_t i = 0; i < regionStacks; ++i) {
     char *low = static_cast<char *>(memory) + i * stride;
     if (::mprotect(low, guard, PROT_NONE) != 0)
-      return makeStatus(MOERT_RESOURCE_EXHAUSTED,
-                        "cannot protect a stack of the emulator: ",
-                        errnoText(errno));
+      return makeStatus(
+          MOERT_RESOURCE_EXHAUSTED,
+          "cannot protect a stack of the emulator: ", errnoText(errno));
     auto stack = std::make_unique<Stack>();
     stack->low = low + guard;
-    // Tops at different offsets within a page: otherwise the hot ends of all stacks
-    // would meet in the same few lines of the cache.
+    // Tops at different offsets within a page: otherwise the hot ends of all
+    // stacks would meet in the same few lines of the cache.
     stack->bytes = stackBytes - all.size() % 31 * 128;
     prepare(stack->fibre, stack->low, stack->bytes, entry, argument);
     all.push_back(std::move(stack));

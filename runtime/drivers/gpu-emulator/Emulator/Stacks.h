@@ -16,8 +16,8 @@ struct Stack {
 };
 
 /// Stacks of one thread of the operating system, made when first needed and
-/// kept. Below each lies a page that nobody may touch. A stack is free when its fibre
-/// waits for work.
+/// kept. Below each lies a page that nobody may touch. A stack is free when its
+/// fibre waits for work.
 class Stacks {
 public:
   Stacks() = default;

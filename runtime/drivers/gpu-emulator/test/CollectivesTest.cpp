@@ -109,8 +109,10 @@ TEST_F(EmulatorTest, ShufflesAsPtxSays) {
   auto exchange = shuffled(emulator, MOERT_EMULATOR_SHUFFLE_XOR, 9, 31);
   auto index = shuffled(emulator, MOERT_EMULATOR_SHUFFLE_INDEX, 7, 31);
   // Segments of eight lanes: c holds the mask of their number above bit 8.
-  auto inEights = shuffled(emulator, MOERT_EMULATOR_SHUFFLE_INDEX, 2, 0x1807 | 31);
-  auto downEights = shuffled(emulator, MOERT_EMULATOR_SHUFFLE_DOWN, 3, 0x1807 | 31);
+  auto inEights =
+      shuffled(emulator, MOERT_EMULATOR_SHUFFLE_INDEX, 2, 0x1807 | 31);
+  auto downEights =
+      shuffled(emulator, MOERT_EMULATOR_SHUFFLE_DOWN, 3, 0x1807 | 31);
   auto upEights = shuffled(emulator, MOERT_EMULATOR_SHUFFLE_UP, 3, 0x1800);
   for (uint32_t l = 0; l < 32; ++l) {
     EXPECT_EQ(up[l], 100 + (l < 3 ? l : l - 3));
@@ -134,8 +136,9 @@ TEST_F(EmulatorTest, HalvesOfAWarpMeetOnTheirOwn) {
         if (lane >= 16)
           votes = e->ballot(e, mask, lane % 5 == 0, 3);
         e->sync_warp(e, all, 4);
-        votes += e->shuffle(e, MOERT_EMULATOR_SHUFFLE_XOR, mask, thread, 1, 31,
-                            5) << 16;
+        votes +=
+            e->shuffle(e, MOERT_EMULATOR_SHUFFLE_XOR, mask, thread, 1, 31, 5)
+            << 16;
         store(e, parameter<uint32_t *>(p, 0) + thread, votes);
       },
       64, 0, 1, out.data()));
@@ -199,9 +202,10 @@ TEST_F(EmulatorTest, RefusesKernelsThatNoDeviceRuns) {
   EXPECT_STREQ(run(nothing, 48, 0, 1).message(),
                "kernel sample has blocks of 48 threads: must be a multiple of "
                "32 up to 1024");
-  EXPECT_STREQ(run(nothing, 1056, 0, 1).message(),
-               "kernel sample has blocks of 1056 threads: must be a multiple of "
-               "32 up to 1024");
+  EXPECT_STREQ(
+      run(nothing, 1056, 0, 1).message(),
+      "kernel sample has blocks of 1056 threads: must be a multiple of "
+      "32 up to 1024");
   EXPECT_STREQ(run(nothing, 32, 200000, 1).message(),
                "kernel sample needs 200000 bytes of shared memory, a block has "
                "166912");
