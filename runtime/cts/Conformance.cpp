@@ -1,6 +1,7 @@
 //===- Conformance.cpp - promises about devices and memory ----------------===//
 #include "Subject.h"
 
+#include <algorithm>
 #include <cstring>
 
 using namespace moert;
@@ -39,6 +40,30 @@ static Outcome checkOpenTwice(const Subject &subject) {
   return {};
 }
 
+/// Looks whether all bytes are zero, and makes them others, so that a second use
+/// of the memory would show.
+static Outcome takeBytes(Device &device, void *memory, uint64_t bytes,
+                         bool *zero) {
+  const moert_driver_t &driver = *device.driver;
+  std::vector<char> before(bytes, 1), after(bytes, 1);
+  if (driver.copy) {
+    CTS_CHECK(expectOk("copy", driver.copy(device.device, before.data(), memory,
+                                           bytes, /*to_device=*/0)));
+    CTS_CHECK(expectOk("copy", driver.copy(device.device, memory, after.data(),
+                                           bytes, /*to_device=*/1)));
+    std::fill(after.begin(), after.end(), 0);
+    CTS_CHECK(expectOk("copy", driver.copy(device.device, after.data(), memory,
+                                           bytes, /*to_device=*/0)));
+  } else {
+    std::memcpy(before.data(), memory, bytes);
+    std::memset(memory, 1, bytes);
+  }
+  *zero = std::count(before.begin(), before.end(), 0) == int64_t(bytes);
+  CTS_REQUIRE(std::count(after.begin(), after.end(), 1) == int64_t(bytes),
+              std::to_string(bytes) + " bytes do not come back");
+  return {};
+}
+
 static Outcome checkMemory(const Subject &subject) {
   Device device;
   CTS_CHECK(device.open(subject, 1));
@@ -50,14 +75,13 @@ static Outcome checkMemory(const Subject &subject) {
     bool aligned =
         memory &&
         reinterpret_cast<uintptr_t>(memory) % MOERT_ABI_ALIGNMENT == 0;
-    bool zero = true;
-    char *begin = static_cast<char *>(memory);
-    for (uint64_t i = 0; aligned && i < bytes; ++i) {
-      zero &= begin[i] == 0;
-      begin[i] = 1; // so that a second use would show
-    }
+    bool zero = false;
+    Outcome touched;
+    if (aligned)
+      touched = takeBytes(device, memory, bytes, &zero);
     device.driver->release(device.device, memory, bytes);
     CTS_REQUIRE(aligned, std::to_string(bytes) + " bytes are not aligned");
+    CTS_CHECK(touched);
     CTS_REQUIRE(zero, std::to_string(bytes) + " bytes are not zero");
   }
   return {};
@@ -113,6 +137,9 @@ moert_code_t moert::cts::codeOf(const std::vector<char> &bytes,
   code.bytes = bytes.data();
   code.size = bytes.size();
   code.entry = entry;
+  const std::vector<uint64_t> &metadata = metadataOf(entry);
+  code.metadata = metadata.data();
+  code.metadata_size = metadata.size() * sizeof(uint64_t);
   code.triple = "";
   code.origin = "cts";
   return code;

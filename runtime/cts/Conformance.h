@@ -37,7 +37,8 @@
 //                         key = x in the layers behind; logits[v] = bias[v] +
 //                         (v + 1) x; 32 bytes of workspace for each row; with
 //                         token 3 in the last row it fails behind the second
-//                         layer with 8; without `exits` it returns 1
+//                         layer with 8, where it can look; without `exits` it
+//                         returns 1
 //   conformance_parks     the same, but rows that are gone are parked
 //
 //===----------------------------------------------------------------------===//

@@ -1,6 +1,7 @@
 //===- ConformanceTest.cpp - every property on every driver ---------------===//
 #include "Conformance.h"
 #include "base/Status.h"
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <gtest/gtest.h>
@@ -82,8 +83,9 @@ TEST_P(Conformance, Holds) {
 
 INSTANTIATE_TEST_SUITE_P(Drivers, Conformance, testing::ValuesIn(allCases()),
                          [](const testing::TestParamInfo<Case> &info) {
-                           return std::string(info.param.driver->name) + "_" +
-                                  info.param.property.name;
+                           std::string name = info.param.driver->name;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name + "_" + info.param.property.name;
                          });
 
 /// A line for a driver or property that does not exist would hide nothing but

@@ -157,6 +157,20 @@ Outcome moert::cts::checkTrace(const Subject &subject) {
   return {};
 }
 
+/// Whether the code has an entry that not all code can have.
+static Outcome findEntry(const Subject &subject, const char *entry) {
+  Device device;
+  CTS_CHECK(device.open(subject, 1));
+  if (subject.code.empty())
+    return {};
+  const moert_code_t code = codeOf(subject.code, entry);
+  Status status(
+      device.driver->load(device.device, &code, &device.executable));
+  if (status.code() == MOERT_NOT_FOUND)
+    return {Outcome::Unsupported, status.message()};
+  return {};
+}
+
 /// Runs an entry that takes only `rows` and notes four numbers a row.
 static Outcome runNotes(const Subject &subject, const char *entry,
                         int32_t threads, int64_t rows,
@@ -173,6 +187,7 @@ static Outcome runNotes(const Subject &subject, const char *entry,
 }
 
 Outcome moert::cts::checkParallelCoverage(const Subject &subject) {
+  CTS_CHECK(findEntry(subject, "conformance_parallel"));
   for (int32_t threads : {1, 2, 3, 7})
     for (int64_t rows : {0, 1, 2, 3, 6, 7, 8, 100, 1000}) {
       std::vector<float> notes;
@@ -200,6 +215,7 @@ Outcome moert::cts::checkParallelCoverage(const Subject &subject) {
 }
 
 Outcome moert::cts::checkNestedParallel(const Subject &subject) {
+  CTS_CHECK(findEntry(subject, "conformance_nested"));
   constexpr int64_t rows = 50;
   std::vector<float> notes;
   CTS_CHECK(runNotes(subject, "conformance_nested", 3, rows, &notes));

@@ -69,6 +69,10 @@ public:
 /// Conformance code with an entry; the features and triple are empty.
 moert_code_t codeOf(const std::vector<char> &bytes, const char *entry);
 
+// Metadata.cpp
+/// Metadata of a module whose code has that entry; lives forever.
+const std::vector<uint64_t> &metadataOf(const std::string &entry);
+
 // Execution.cpp
 Outcome checkLoad(const Subject &subject);
 Outcome checkMissingEntry(const Subject &subject);

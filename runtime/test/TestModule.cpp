@@ -29,16 +29,21 @@ std::vector<char> ModuleSpec::biasBytes() {
   return bytes;
 }
 
-ModuleSpec ModuleSpec::cpu(const std::string &entry) {
-  ModuleSpec spec;
-  spec.backend = spec.driver = "cpu";
-  spec.entry = entry;
+ModuleSpec ModuleSpec::on(const std::string &wanted) const {
+  ModuleSpec spec = *this;
+  spec.backend = spec.driver = wanted;
 #define MOERT_CONFORMANCE_CODE(driver, file)                                   \
-  if (std::string_view(#driver) == "cpu")                                      \
+  if (wanted == #driver)                                                       \
     spec.code = readAll(file);
 #include "ConformanceCode.def"
 #undef MOERT_CONFORMANCE_CODE
   return spec;
+}
+
+ModuleSpec ModuleSpec::cpu(const std::string &entry) {
+  ModuleSpec spec;
+  spec.entry = entry;
+  return spec.on("cpu");
 }
 
 ModuleSpec ModuleSpec::offloaded() {

@@ -105,6 +105,8 @@ struct ModuleSpec {
   static ModuleSpec coded(const Code &code);
   /// A module that the cpu driver runs: conformance code.
   static ModuleSpec cpu(const std::string &entry = "moert_forward_v1");
+  /// The same with the conformance code of another driver.
+  ModuleSpec on(const std::string &driver) const;
   /// A module with 4 experts in each of 2 layers that the cpu driver runs and
   /// that may come and go; both floats of expert e of layer l that count are
   /// 4 l + e + 1.

@@ -16,7 +16,7 @@ static uint64_t roomFor(uint64_t bytes) {
 Status Inputs::bring(Run &run, uint64_t logitBytes, moert_abi_forward_t *out) {
   const moert_abi_forward_t &args = run.args;
   int64_t states = 0; // that the batch uses
-  for (int64_t row = 0; row < args.rows; ++row)
+  for (int64_t row = 0; args.kv && row < args.rows; ++row)
     states = std::max(states, int64_t(args.sequences[row]) + 1);
   struct Array {
     const void *from;
@@ -41,7 +41,7 @@ Status Inputs::bring(Run &run, uint64_t logitBytes, moert_abi_forward_t *out) {
   if (!staged)
     return run.takeFailure();
   for (size_t i = 0; i < std::size(all); ++i)
-    if (all[i].bytes)
+    if (all[i].from)
       std::memcpy(staged + offsets[i], all[i].from, all[i].bytes);
   const CudaApi &api = run.device.api;
   if (bytes)

@@ -58,16 +58,24 @@ Status Parameters::placeExperts(const moert_abi_forward_t &args) {
   const int64_t budget = device.options.expert_bytes;
   uint64_t available = room.available;
   available -= std::min(available, reserveOf(room));
+  uint64_t needed = 0;
+  for (const fb::Parameter *parameter : *module.parameters())
+    needed += isExpert(*parameter) ? map.entryBytes : 0;
   if (budget == MOERT_BUDGET_ALL)
-    available = map.bytes();
+    available = needed;
   else if (budget > 0)
     available = uint64_t(budget);
-  const bool allFit = map.bytes() <= available;
+  const bool allFit = needed <= available;
   if (allFit && !isFetched(args)) {
-    MOERT_RETURN_IF_ERROR(experts.reserve(map.bytes()));
-    for (size_t key = 0; key < map.parameters.size(); ++key)
-      addresses[map.parameters[key]] =
-          pointerTo(experts.address() + key * map.entryBytes);
+    // A layer may have more than one bank: each parameter has its own place.
+    const auto &all = *module.parameters();
+    MOERT_RETURN_IF_ERROR(experts.reserve(needed));
+    CuAddress next = experts.address();
+    for (flatbuffers::uoffset_t i = 0; i < all.size(); ++i)
+      if (isExpert(*all[i])) {
+        addresses[i] = pointerTo(next);
+        next += map.entryBytes;
+      }
     return Status();
   }
   const auto slots =
