@@ -182,7 +182,7 @@ private:
       if (shape.isPairs()) {
         Value word = b.add(b.shr(firstBit(run), 4), -1);
         Value zero = b.i32(0);
-        Value isBefore = b.less(b.bitOr(word, b.mul(step, 8)), zero);
+        Value isBefore = b.both(b.less(word, zero), b.equal(step, zero));
         for (int64_t i = 0; i < wordsOfRun(run); ++i) {
           // What is behind a step is not asked for, before the first are zeros.
           Value at = b.min(b.add(word, i), b.i32(6));
@@ -374,9 +374,11 @@ private:
       inputs.push_back(loadInputs(stage, p));
     for (int64_t which : {0, 1}) {
       multiply(inputs, weights, which, sums);
-      if (shape.hasHalves() || (isGrouped && which == 1))
+      if (shape.hasHalves())
         finishUnit(step, which, sums, floats);
     }
+    if (isGrouped && !shape.hasHalves())
+      finishUnit(step, 0, sums, floats);
     if (isSummed())
       putGroupSums(aheadStep, ahead);
 
