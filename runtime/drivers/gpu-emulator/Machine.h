@@ -89,7 +89,7 @@ public:
   /// that records it.
   gpu::CuResult enqueue(gpu::CuStreamStorage &stream, Action action,
                         WorkRef other = nullptr);
-  /// All that the stream waits for now, as one piece.
+  /// All that the stream has before it, as one piece.
   WorkRef mark(gpu::CuStreamStorage &stream);
   gpu::CuResult launchGraph(const Graph &graph, gpu::CuStreamStorage &stream);
 

@@ -5,8 +5,6 @@
 
 using namespace moert;
 using namespace moert::emulator;
-using testing::HasSubstr;
-using testing::MatchesRegex;
 
 namespace {
 
@@ -24,7 +22,7 @@ protected:
       EXPECT_EQ(status.code(),
                 fault == Fault::Other ? MOERT_INTERNAL : MOERT_OUT_OF_RANGE);
       EXPECT_EQ(emulator.getFault(), fault);
-      EXPECT_THAT(status.message(), MatchesRegex(pattern));
+      expectMatch(status.message(), pattern);
       checkHealth();
     }
   }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <gtest/gtest.h>
+#include <regex>
 
 namespace moert::emulator {
 
@@ -76,6 +77,12 @@ protected:
 
   Emulator emulator;
 };
+
+/// The whole text, against a regular expression.
+inline void expectMatch(const std::string &text, const std::string &pattern) {
+  EXPECT_TRUE(std::regex_match(text, std::regex(pattern)))
+      << text << "\nexpected: " << pattern;
+}
 
 #define EXPECT_OK(expression)                                                  \
   do {                                                                         \

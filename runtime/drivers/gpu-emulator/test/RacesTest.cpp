@@ -1,11 +1,8 @@
 //===- RacesTest.cpp - accesses that nothing orders -----------------------===//
 #include "EmulatorTesting.h"
 
-#include <gmock/gmock.h>
-
 using namespace moert;
 using namespace moert::emulator;
-using testing::MatchesRegex;
 
 namespace {
 
@@ -19,7 +16,7 @@ protected:
                   Parameters... values) {
     Status status = runOn(watched, code, threads, shared, blocks, values...);
     EXPECT_EQ(status.code(), MOERT_INTERNAL);
-    EXPECT_THAT(status.message(), MatchesRegex(pattern));
+    expectMatch(status.message(), pattern);
   }
   template <typename... Parameters>
   void expectNone(moert_emulated_kernel_t code, uint32_t threads,
