@@ -51,27 +51,29 @@ Visible moe::cuda::visibleFrom(ThreadBuilder &b, Value positions, Value row,
   return {b.max(b.i32(0), b.sub(last, window)), last};
 }
 
-Tile moe::cuda::findTile(ThreadBuilder &b, const AttentionShape &shape,
-                         Value start, Value rows, Value sequences,
-                         Value positions) {
-  int64_t size = shape.tileRows();
+Tile Tile::at(ThreadBuilder &b, const AttentionShape &shape, Value start,
+              Value rows) {
+  return {start, b.min(b.add(start, shape.tileRows()), rows)};
+}
+
+Value Tile::isWorth(ThreadBuilder &b, const AttentionShape &shape,
+                    Value sequences) const {
   Type i32 = b.getI32Type();
-  Value end = b.min(b.add(start, size), rows);
-  Value sequence = b.load(i32, sequences, start);
-  Value same = b.i1(true), highest, lowest;
+  int64_t size = shape.tileRows();
+  Value changes = b.i32(0), last = b.sub(end, b.i32(1));
   for (int64_t i = 0; i < size; i += kWarp) {
-    // Lanes past the end look at the last row once more.
-    Value row = b.min(b.add(b.add(start, b.lane()), i), b.sub(end, b.i32(1)));
-    same = b.both(same, b.equal(b.load(i32, sequences, row), sequence));
-    Value position = b.load(i32, positions, row);
-    highest = highest ? b.max(highest, position) : position;
-    lowest = lowest ? b.min(lowest, position) : position;
+    Value row = b.min(b.add(b.add(start, b.lane()), i), last);
+    Value next = b.min(b.add(row, 1), last);
+    Value changed = b.notEqual(b.load(i32, sequences, row),
+                               b.load(i32, sequences, next));
+    // Tiles of less rows than lanes: the lanes beyond see the next tile.
+    if (size < kWarp)
+      changed = b.both(changed, b.less(b.lane(), b.i32(size)));
+    changes = b.add(changes, b.extend(changed, i32, /*isSigned=*/false));
   }
+  Value few = b.lessOrEqual(b.sumInts(changes), b.i32(size / 16));
   Value enough = b.i32(std::min<int64_t>(8, size / 2));
-  Value isOne = b.both(b.equal(b.ballot(same), b.i32(-1)),
-                       b.lessOrEqual(enough, b.sub(end, start)));
-  Value negative = b.maxOver(b.sub(b.i32(0), lowest));
-  return {isOne, b.sub(b.i32(0), negative), b.maxOver(highest)};
+  return b.both(few, b.lessOrEqual(enough, b.sub(end, start)));
 }
 
 //===----------------------------------------------------------------------===//

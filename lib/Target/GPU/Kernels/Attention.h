@@ -65,13 +65,16 @@ struct Visible {
 Visible visibleFrom(ThreadBuilder &b, mlir::Value positions, mlir::Value row,
                     mlir::Value window);
 
-/// Rows of the batch from `start` on that one block of tiles may work on.
+/// Rows of the batch that one block of tiles may work on.
 struct Tile {
-  mlir::Value isOne;         ///< i1: they are of one sequence, and enough
-  mlir::Value lowest, highest; ///< positions
+  mlir::Value start, end;
+
+  static Tile at(ThreadBuilder &b, const AttentionShape &shape,
+                 mlir::Value start, mlir::Value rows);
+  /// i1: they are enough, and of few sequences.
+  mlir::Value isWorth(ThreadBuilder &b, const AttentionShape &shape,
+                      mlir::Value sequences) const;
 };
-Tile findTile(ThreadBuilder &b, const AttentionShape &shape, mlir::Value start,
-              mlir::Value rows, mlir::Value sequences, mlir::Value positions);
 
 } // namespace moe::cuda
 

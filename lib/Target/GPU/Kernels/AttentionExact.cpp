@@ -42,35 +42,29 @@ struct ExactHead {
     return b.both(b.less(position, visible.last),
                   b.lessOrEqual(visible.first, position));
   }
-  /// Offset of a position's features. Hidden ones beyond the end are not read.
-  Value offsetOf(Value position) const {
-    Value last = b.sub(visible.last, b.i32(1));
-    return b.mul(b.wide(b.min(position, last)), dim);
-  }
-
-  /// Features `first` + 2 half and the next: zeros beyond the end. `first` is a
-  /// multiple of 4.
-  std::pair<Value, Value> pairOf(Value offset, int64_t first) const {
+  /// Features `first` + 2 half and the next of a position: zeros beyond the end.
+  /// `first` is a multiple of 4.
+  std::pair<Value, Value> pairOf(Value position, int64_t first) const {
     Type f32 = b.getF32Type();
-    Value feature = b.add(b.mul(half, 2), first);
-    if (first + 4 <= dim) {
-      Value pair = b.loadConstant(b.vectorOf(f32, 2), keys,
-                                  b.add(offset, b.wide(feature)), false,
-                                  dim % 2 == 0 ? 8 : 4);
+    Value own = b.mul(half, 2);
+    if (first + 4 <= dim && dim % 2 == 0) {
+      Value pair = b.load(b.vectorOf(f32, 2), b.at(position, f32, own), first);
       return {b.extract(pair, 0), b.extract(pair, 1)};
     }
     auto one = [&](int64_t next) {
-      Value at = b.add(feature, next), last = b.i32(dim - 1);
-      Value number = b.loadConstant(
-          f32, keys, b.add(offset, b.wide(b.min(at, last))));
-      return b.select(b.lessOrEqual(at, last), number, b.f32(0));
+      Value feature = b.add(own, first + next), last = b.i32(dim - 1);
+      Value number = b.load(f32, position, b.min(feature, last));
+      return b.select(b.lessOrEqual(feature, last), number, b.f32(0));
     };
     return {one(0), one(1)};
   }
 
   /// The score of position base + column.
   Value score(Value base) const {
-    Value offset = offsetOf(b.add(base, column));
+    Type f32 = b.getF32Type();
+    Value position =
+        b.at(keys, f32, b.mul(b.wide(b.add(base, column)), dim));
+    Value ownQuery = b.at(query, f32, b.mul(half, 2));
     Value sums[4][2];
     for (int64_t c = 0; c < chunks(); ++c)
       for (int64_t g = 0; g < 4; ++g) {
@@ -80,9 +74,8 @@ struct ExactHead {
             sum = sum ? sum : b.f32(0);
           continue;
         }
-        auto [x, y] = pairOf(offset, first);
-        Value q = b.load(b.vectorOf(b.getF32Type(), 2), query,
-                         b.add(b.mul(half, 2), first));
+        auto [x, y] = pairOf(position, first);
+        Value q = b.load(b.vectorOf(f32, 2), ownQuery, first);
         for (auto [i, key] : {std::pair(0, x), std::pair(1, y)}) {
           Value factor = b.extract(q, i);
           Value &sum = sums[g][i];
@@ -97,28 +90,25 @@ struct ExactHead {
     return b.fadd(pair, b.shuffleXor(pair, 16));
   }
 
-  /// A lane's features of one position, zeros if it is hidden.
-  SmallVector<Value> valuesOf(Value position) const {
+  /// The lane's features of position base + j, zeros if it is hidden. `first` points
+  /// to those of position base.
+  SmallVector<Value> valuesOf(Value first, Value base, int64_t j) const {
     Type f32 = b.getF32Type();
-    Value offset = offsetOf(position), seen = isVisible(position);
+    Value seen = isVisible(b.add(base, j));
     SmallVector<Value> result;
     for (int64_t piece = 0; piece < pieces(); ++piece) {
-      Value at = b.add(offset, b.wide(featureOf(piece)));
+      int64_t next = piece * kWarp * width();
+      Value at = b.at(first, f32, j * dim + next);
+      if (next + kWarp * width() > dim) // lanes without features read one's own
+        at = b.select(b.less(b.lane(), b.i32(dim - next)), at, first);
       Type type = width() > 1 ? Type(b.vectorOf(f32, width())) : f32;
-      Value loaded = b.loadConstant(type, values, at);
+      Value loaded = b.load(type, at, int64_t(0));
       for (int64_t i = 0; i < width(); ++i) {
         Value number = width() > 1 ? b.extract(loaded, i) : loaded;
         result.push_back(b.select(seen, number, b.f32(0)));
       }
     }
     return result;
-  }
-  /// The first feature of a piece, or one that is there.
-  Value featureOf(int64_t piece) const {
-    Value feature = b.add(b.mul(b.lane(), width()), piece * kWarp * width());
-    if ((piece + 1) * kWarp * width() > dim)
-      feature = b.min(feature, b.i32(dim - 1));
-    return feature;
   }
 
   /// state: maximum, sum, then the lane's features of the weighted values.
@@ -134,11 +124,15 @@ struct ExactHead {
     b.syncWarp();
     for (Value sum : state.drop_front(2))
       next.push_back(b.fmul(sum, keep));
+    Type f32 = b.getF32Type();
+    // Lanes beyond the features look at the last one.
+    Value feature = b.min(b.mul(b.lane(), width()), b.i32(dim - width()));
+    Value value = b.at(b.at(values, f32, b.mul(b.wide(base), dim)), f32, feature);
     for (int64_t j = 0; j < kSumLanes; j += 4) {
-      Value four = b.load(b.vectorOf(b.getF32Type(), 4), weights, j);
+      Value four = b.load(b.vectorOf(f32, 4), weights, j);
       for (int64_t i = 0; i < 4; ++i) {
         Value weight = b.extract(four, i);
-        SmallVector<Value> v = valuesOf(b.add(base, j + i));
+        SmallVector<Value> v = valuesOf(value, base, j + i);
         for (auto [sum, number] : llvm::zip_equal(
                  MutableArrayRef<Value>(next).drop_front(2), v))
           sum = b.fma(weight, number, sum);

@@ -94,7 +94,7 @@ static Span rangeOf(ThreadBuilder &b, Visible visible, Value splits,
 
 /// Whether the row is none of a block of tiles.
 static Value isOwn(ThreadBuilder &b, const AttentionShape &shape, Value tiled,
-                   Value row, Value rows, Value sequences, Value positions) {
+                   Value row, Value rows, Value sequences) {
   if (!shape.hasTiles())
     return b.i1(true);
   Value isTiled = b.equal(tiled, b.i32(1));
@@ -102,8 +102,9 @@ static Value isOwn(ThreadBuilder &b, const AttentionShape &shape, Value tiled,
       isTiled, b.getI1Type(),
       [&]() -> SmallVector<Value> {
         Value start = b.mul(b.div(row, shape.tileRows()), shape.tileRows());
-        Tile tile = findTile(b, shape, start, rows, sequences, positions);
-        return {b.bitXor(tile.isOne, b.i1(true))};
+        Value isWorth = Tile::at(b, shape, start, rows)
+                            .isWorth(b, shape, sequences);
+        return {b.bitXor(isWorth, b.i1(true))};
       },
       [&]() -> SmallVector<Value> { return {b.i1(true)}; })[0];
 }
@@ -139,9 +140,12 @@ struct SplitBlock {
     for (int64_t i = 0; i < shape.width(); ++i)
       result.push_back(shape.width() > 1 ? b.extract(loaded, i) : loaded);
   }
+  /// First feature of a piece, behind that of the lane's first one.
+  int64_t offsetOf(int64_t piece) const {
+    return piece * shape.lanes() * shape.width();
+  }
   Value featureOf(int64_t piece) const {
-    return b.add(b.mul(lane, shape.width()),
-                 piece * shape.lanes() * shape.width());
+    return b.add(b.mul(lane, shape.width()), offsetOf(piece));
   }
 
   /// First of the slot's positions in a step.
@@ -153,43 +157,44 @@ struct SplitBlock {
     Value stage = b.bitAnd(step, shape.stages() - 1);
     return b.at(stages, b.getF32Type(), b.mul(stage, shape.stageFloats()));
   }
-  /// Index in a stage of what this thread copies and reads.
-  Value cellOf(int64_t which, int64_t position, int64_t piece) const {
+  /// Where in a stage a thread's copies lie, behind its own first one.
+  int64_t cellOf(int64_t which, int64_t position, int64_t piece) const {
     int64_t number = (which * kStep + position) * shape.pieces() + piece;
-    return b.mul(b.add(b.threadId(), number * kThreads), shape.width());
+    return number * kThreads * shape.width();
+  }
+  Value ownCells(Value step) const {
+    return b.at(stageOf(step), b.getF32Type(),
+                b.mul(b.threadId(), shape.width()));
   }
 
   /// Begins to copy a step. Hidden positions become zeros.
   void copy(Value step) const {
     Type f32 = b.getF32Type();
-    Value base = baseOf(step), stage = stageOf(step);
+    Value base = baseOf(step), cells = ownCells(step);
+    Value first = b.add(b.mul(b.wide(base), shape.dim()), b.wide(featureOf(0)));
+    int64_t bytes = shape.width() * 4;
     for (int64_t position = 0; position < kStep; ++position) {
-      Value at = b.add(base, position);
-      Value seen = b.less(at, range.end);
-      at = b.min(at, b.sub(range.end, b.i32(1)));
-      Value offset = b.mul(b.wide(at), shape.dim());
+      Value seen = b.less(b.add(base, position), range.end);
       for (int64_t piece = 0; piece < shape.pieces(); ++piece) {
-        Value feature = featureOf(piece), isThere = seen;
-        if (!shape.isFull()) {
-          Value isFeature = b.less(feature, b.i32(shape.dim()));
-          isThere = b.both(seen, isFeature);
-          feature = b.select(isFeature, feature, b.i32(0));
-        }
-        int64_t bytes = shape.width() * 4;
+        Value isThere = seen;
+        if (!shape.isFull())
+          isThere =
+              b.both(seen, b.less(featureOf(piece), b.i32(shape.dim())));
+        // Of what is not there nothing is read.
         Value from = b.select(isThere, b.i32(bytes), b.i32(0));
+        int64_t next = position * shape.dim() + offsetOf(piece);
         for (auto [which, state] : {std::pair(0, keys), std::pair(1, values)})
-          b.copyAsync(b.at(stage, f32, cellOf(which, position, piece)),
-                      b.at(state, f32, b.add(offset, b.wide(feature))), bytes,
-                      from);
+          b.copyAsync(b.at(cells, f32, cellOf(which, position, piece)),
+                      b.at(b.at(state, f32, first), f32, next), bytes, from);
       }
     }
     b.commitCopies();
   }
-  SmallVector<Value> loadStage(Value stage, int64_t which,
+  SmallVector<Value> loadCells(Value cells, int64_t which,
                                int64_t position) const {
     SmallVector<Value> result;
     for (int64_t piece = 0; piece < shape.pieces(); ++piece)
-      unpack(b.load(vector(), stage, cellOf(which, position, piece)), result);
+      unpack(b.load(vector(), cells, cellOf(which, position, piece)), result);
     return result;
   }
 
@@ -209,10 +214,10 @@ struct SplitBlock {
   }
 
   /// The lane's share of the scores of a step.
-  SmallVector<Value> partialScores(Value stage) const {
+  SmallVector<Value> partialScores(Value cells) const {
     SmallVector<Value> result(shape.scores(), b.f32(0));
     for (int64_t position = 0; position < kStep; ++position) {
-      SmallVector<Value> key = loadStage(stage, 0, position);
+      SmallVector<Value> key = loadCells(cells, 0, position);
       for (int64_t head = 0; head < shape.blockHeads(); ++head) {
         Value sum;
         for (auto [q, k] : llvm::zip_equal(
@@ -261,14 +266,15 @@ struct SplitBlock {
   /// state: maxima and sums of the lane's own heads, then the weighted values by
   /// head, piece and feature.
   SmallVector<Value> step(Value number, ValueRange state) const {
-    Value stage = stageOf(number), base = baseOf(number);
-    SmallVector<Value> scores = sumOverLanes(partialScores(stage)), next;
+    Value cells = ownCells(number), base = baseOf(number);
+    SmallVector<Value> scores = sumOverLanes(partialScores(cells)), next;
     int64_t own = shape.ownHeads(), each = shape.ownScores() / own;
     SmallVector<Value> sums;
     // Two places, so that all have read one before anybody writes it again.
     int64_t floats = shape.slots() * shape.weightFloats();
     Value place = b.add(b.mul(b.bitAnd(number, 1), floats),
                         b.mul(slot, shape.weightFloats()));
+    place = b.at(weights, b.getF32Type(), place);
     for (int64_t head = 0; head < own; ++head) {
       Value maximum;
       SmallVector<Value> seen;
@@ -297,7 +303,7 @@ struct SplitBlock {
     }
     next.append(sums);
     b.syncWarp();
-    addValues(stage, place, state.drop_front(2 * own), next);
+    addValues(cells, place, state.drop_front(2 * own), next);
     return next;
   }
 
@@ -309,30 +315,28 @@ struct SplitBlock {
     Value isFirst = b.equal(b.bitAnd(lane, shape.copies() - 1), b.i32(0));
     b.when(isFirst, [&] {
       for (auto [i, weight] : llvm::enumerate(own))
-        b.store(weight, weights, b.add(place, b.add(first, i)));
+        b.store(weight, place, b.add(first, i));
       b.when(b.equal(b.bitAnd(first, kStep - 1), b.i32(0)), [&] {
-        b.store(keep, weights,
-                b.add(place, b.add(b.div(first, kStep), shape.scores())));
+        b.store(keep, place, b.add(b.div(first, kStep), shape.scores()));
       });
     });
   }
 
   /// Adds weighted values to the sums of `before`.
-  void addValues(Value stage, Value place, ValueRange before,
+  void addValues(Value cells, Value place, ValueRange before,
                  SmallVectorImpl<Value> &next) const {
     SmallVector<Value> sums;
     for (int64_t head = 0; head < shape.blockHeads(); ++head) {
-      Value keep = b.load(b.getF32Type(), weights,
-                          b.add(place, head + shape.scores()));
+      Value keep = b.load(b.getF32Type(), place, head + shape.scores());
       for (int64_t i = 0; i < ofHead(); ++i)
         sums.push_back(b.fmul(before[head * ofHead() + i], keep));
     }
     SmallVector<SmallVector<Value>> value;
     for (int64_t position = 0; position < kStep; ++position)
-      value.push_back(loadStage(stage, 1, position));
+      value.push_back(loadCells(cells, 1, position));
     for (int64_t head = 0; head < shape.blockHeads(); ++head) {
-      Value four = b.load(b.vectorOf(b.getF32Type(), kStep), weights,
-                          b.add(place, head * kStep));
+      Value four =
+          b.load(b.vectorOf(b.getF32Type(), kStep), place, head * kStep);
       for (int64_t position = 0; position < kStep; ++position) {
         Value weight = b.extract(four, position);
         for (int64_t i = 0; i < ofHead(); ++i) {
@@ -483,8 +487,8 @@ static void emitSplit(ThreadBuilder &b, const SplitShape &shape,
   Value row = b.div(unit, shape.groups()), group = b.rem(unit, shape.groups());
   Visible visible = visibleFrom(b, args.positions, row, args.window);
   Span range = rangeOf(b, visible, args.splits, split);
-  Value own = isOwn(b, shape, args.tiled, row, args.rows, args.sequences,
-                    args.positions);
+  Value own =
+      isOwn(b, shape, args.tiled, row, args.rows, args.sequences);
   b.when(b.both(own, b.less(range.begin, range.end)), [&] {
     Value head = b.mul(group, shape.blockHeads());
     Value sequence = b.load(b.getI32Type(), args.sequences, row);
@@ -537,8 +541,8 @@ static void emitCombine(ThreadBuilder &b, const SplitShape &shape,
   int64_t dim = shape.dim();
   Value row = b.div(b.blockX(), shape.heads);
   Value head = b.rem(b.blockX(), shape.heads);
-  Value own = isOwn(b, shape, args.tiled, row, args.rows, args.sequences,
-                    args.positions);
+  Value own =
+      isOwn(b, shape, args.tiled, row, args.rows, args.sequences);
   b.when(own, [&] {
     Visible visible = visibleFrom(b, args.positions, row, args.window);
     Value size = rangeOf(b, visible, args.splits, b.i32(0)).size;

@@ -1,8 +1,8 @@
 //===- AttentionTiles.cpp - attention of many rows on tensor cores --------===//
 //
-// A block has a tile of 64 (32 with large heads) pairs of a row and a query head, rows of
-// one sequence and heads of one key/value head, 16 pairs to a warp, and goes over the
-// positions by 32 (16). Each f32 becomes two bf16, x = high + low, which together have 16
+// A block has a tile of 64 (32 with large heads) pairs of a row and a query head, heads of
+// one key/value head, 16 pairs to a warp, and goes over the positions by 32 (16), sequence
+// by sequence if its rows are of several. Each f32 becomes two bf16, x = high + low, which together have 16
 // bits; a product is three: high high + high low + low high. Keys and values are copied
 // ahead as they are; each thread turns what it copied itself into halves that all read.
 //
@@ -32,11 +32,17 @@ struct TileShape : AttentionShape {
   /// that does the same.
   bool isSwizzled() const { return padded() % 64 == 0; }
   int64_t pitch() const { return padded() + (isSwizzled() ? 0 : kUnit); }
-  /// Copies of 16 bytes per thread of the keys (or values) of a tile.
+  /// Threads side by side copy the features of a position, by fours.
+  int64_t copiers() const { return llvm::PowerOf2Ceil(dim() / 4); }
+  /// Positions that are copied at once, more than there are with small heads; and how
+  /// often.
+  int64_t atOnce() const { return threads() / copiers(); }
   int64_t copies() const {
-    return llvm::divideCeil(positions() * dim() / 4, threads());
+    return std::max<int64_t>(1, positions() / atOnce());
   }
-  bool isEven() const { return positions() * dim() / 4 % threads() == 0; }
+  bool allCopy() const {
+    return copiers() * 4 == dim() && atOnce() <= positions();
+  }
 
   int64_t queryBytes() const { return threads() * padded() * 2; }
   int64_t halfBytes() const { return positions() * pitch() * 2; }
@@ -111,67 +117,78 @@ struct TileBlock {
 
   //===--- shared memory ------------------------------------------------===//
 
-  /// Byte of unit `unit` of a position's halves.
-  Value unitAt(Value position, Value unit) const {
+  /// Points to unit `unit` of a position, whose number mod 8 is that of `inUnit`.
+  Value unitAt(Value halves, Value position, Value inUnit, Value unit) const {
+    Value row = b.at(halves, b.getI8Type(), b.mul(position, shape.pitch() * 2));
     if (shape.isSwizzled())
-      unit = b.bitXor(unit, b.bitAnd(position, 7));
-    return b.add(b.mul(position, shape.pitch() * 2), b.mul(unit, kUnit * 2));
+      unit = b.bitXor(unit, b.bitAnd(inUnit, 7));
+    return b.at(row, b.getI8Type(), b.mul(unit, kUnit * 2));
   }
 
-  /// Position and feature of a thread's copy, which is of 4 features.
-  std::pair<Value, Value> copyAt(int64_t copy) const {
-    Value number = b.add(b.threadId(), copy * shape.threads());
-    return {b.div(number, shape.dim() / 4),
-            b.mul(b.rem(number, shape.dim() / 4), 4)};
+  /// First position and feature that a thread copies.
+  Value copiedPosition() const {
+    return b.shr(b.threadId(), llvm::Log2_64(shape.copiers()));
   }
-  Value cellOf(int64_t which, int64_t copy) const {
-    int64_t number = which * shape.copies() + copy;
-    return b.mul(b.add(b.threadId(), number * shape.threads()), 4);
+  Value copiedFeature() const {
+    return b.mul(b.bitAnd(b.threadId(), shape.copiers() - 1), 4);
   }
-  /// Leaves out copies beyond the tile.
-  void whenInTile(int64_t copy, function_ref<void()> body) const {
-    if (shape.isEven() || copy + 1 < shape.copies())
+  void ifCopies(function_ref<void()> body) const {
+    if (shape.allCopy())
       return body();
-    Value number = b.add(b.threadId(), copy * shape.threads());
-    b.when(b.less(number, b.i32(shape.positions() * shape.dim() / 4)), body);
+    b.when(b.both(b.less(copiedPosition(), b.i32(shape.positions())),
+                  b.less(copiedFeature(), b.i32(shape.dim()))),
+           body);
+  }
+  Value ownCells() const {
+    return b.at(stages, b.getF32Type(), b.mul(b.threadId(), 4));
+  }
+  int64_t cellOf(int64_t which, int64_t copy) const {
+    return (which * shape.copies() + copy) * shape.threads() * 4;
   }
 
-  /// Begins to copy a tile; what nobody sees becomes zeros.
+  /// Begins to copy a tile; what nobody sees becomes zeros and is not read.
   void copy(Value base) const {
     Type f32 = b.getF32Type();
-    for (int64_t i = 0; i < shape.copies(); ++i)
-      whenInTile(i, [&] {
-        auto [inTile, feature] = copyAt(i);
-        Value position = b.add(base, inTile);
+    ifCopies([&] {
+      Value first = b.add(base, copiedPosition());
+      Value offset = b.add(b.mul(b.wide(first), shape.dim()),
+                           b.wide(copiedFeature()));
+      for (int64_t i = 0; i < shape.copies(); ++i) {
+        Value position = b.add(first, i * shape.atOnce());
         Value from = b.select(b.less(position, end), b.i32(16), b.i32(0));
-        position = b.min(position, b.sub(end, b.i32(1)));
-        Value offset =
-            b.add(b.mul(b.wide(position), shape.dim()), b.wide(feature));
+        int64_t next = i * shape.atOnce() * shape.dim();
         for (auto [which, state] :
              {std::pair(0, keyState), std::pair(1, valueState)})
-          b.copyAsync(b.at(stages, f32, cellOf(which, i)),
-                      b.at(state, f32, offset), 16, from);
-      });
+          b.copyAsync(b.at(ownCells(), f32, cellOf(which, i)),
+                      b.at(b.at(state, f32, offset), f32, next), 16, from);
+      }
+    });
     b.commitCopies();
   }
 
   /// Turns what this thread copied into halves.
   void convert() const {
+    ifCopies([&] {
+      for (auto [which, to] : {std::pair(0, keys), std::pair(1, values)})
+        for (int64_t i = 0; i < shape.copies(); ++i)
+          convert(b.load(b.vectorOf(b.getF32Type(), 4), ownCells(),
+                         cellOf(which, i)),
+                  to, i);
+    });
+  }
+  void convert(Value four, Value to, int64_t copy) const {
     Type i8 = b.getI8Type(), i32 = b.getI32Type();
-    for (auto [which, to] : {std::pair(0, keys), std::pair(1, values)})
-      for (int64_t i = 0; i < shape.copies(); ++i)
-        whenInTile(i, [&, which = which, to = to] {
-          Value four = b.load(b.vectorOf(b.getF32Type(), 4), stages,
-                              cellOf(which, i));
-          Halves front = halvesOf(b, b.extract(four, 0), b.extract(four, 1));
-          Halves back = halvesOf(b, b.extract(four, 2), b.extract(four, 3));
-          auto [position, feature] = copyAt(i);
-          Value at = b.add(unitAt(position, b.shr(feature, 3)),
-                           b.mul(b.bitAnd(feature, 4), 2));
-          store(b.at(to, i8, at), i32, front.high, back.high);
-          store(b.at(to, i8, b.add(at, shape.halfBytes())), i32, front.low,
-                back.low);
-        });
+    Halves front = halvesOf(b, b.extract(four, 0), b.extract(four, 1));
+    Halves back = halvesOf(b, b.extract(four, 2), b.extract(four, 3));
+    Value position = copiedPosition(), feature = copiedFeature();
+    int64_t later = copy * shape.atOnce();
+    // `later` has no bits of the first position: numbers mod 8 are their sum.
+    Value inUnit = b.bitOr(position, b.i32(later));
+    Value at = unitAt(to, position, inUnit, b.shr(feature, 3));
+    at = b.at(at, i8, b.mul(b.bitAnd(feature, 4), 2));
+    at = b.at(at, i8, later * shape.pitch() * 2);
+    store(at, i32, front.high, back.high);
+    store(b.at(at, i8, shape.halfBytes()), i32, front.low, back.low);
   }
   void store(Value pointer, Type type, Value x, Value y) const {
     Value pair = LLVM::PoisonOp::create(b, b.vectorOf(type, 2));
@@ -190,11 +207,20 @@ struct TileBlock {
 
   //===--- fragments ----------------------------------------------------===//
 
-  /// Four matrices of 8 x 8 halves: `low` chooses which half of a number.
-  SmallVector<Value> loadUnits(Value halves, Value position, Value unit,
-                               bool low, bool transposed) const {
-    Value at = b.add(unitAt(position, unit), low ? shape.halfBytes() : 0);
-    return b.loadMatrix(b.at(halves, b.getI8Type(), at), 4, transposed);
+  /// Four matrices of 8 x 8 halves, of 16 positions and 16 features: a lane points to
+  /// position lane mod 8 (+ 8) and unit 0 or 1 of them.
+  SmallVector<Value> loadUnits(Value halves, int64_t position, int64_t feature,
+                               Value isLater, Value isSecond, bool low,
+                               bool transposed) const {
+    Value inUnit = b.bitAnd(b.lane(), 7);
+    // Units change places among 8, so that few addresses are not constant.
+    int64_t unit = feature / kUnit, later = unit / 8 * 8;
+    Value at = unitAt(halves, b.add(b.mul(isLater, 8), inUnit), inUnit,
+                      b.add(isSecond, unit - later));
+    at = b.at(at, b.getI8Type(),
+              position * shape.pitch() * 2 + later * kUnit * 2 +
+                  (low ? shape.halfBytes() : 0));
+    return b.loadMatrix(at, 4, transposed);
   }
   Value laneBit(int64_t bit) const {
     return b.bitAnd(b.shr(b.lane(), bit), 1);
@@ -226,15 +252,18 @@ struct TileBlock {
             LLVM::PoisonOp::create(b, b.vectorOf(b.getI32Type(), 4));
         for (auto [i, halves] : llvm::enumerate(fragment))
           four = b.insert(low ? halves.low : halves.high, four, i);
-        b.store(four, query, queryCell(step, low));
+        b.store(four, ownQuery(), queryCell(step, low));
       }
     }
   }
-  Value queryCell(int64_t step, bool low) const {
-    return b.mul(b.add(b.threadId(), (step * 2 + low) * shape.threads()), 4);
+  Value ownQuery() const {
+    return b.at(query, b.getI32Type(), b.mul(b.threadId(), 4));
+  }
+  int64_t queryCell(int64_t step, bool low) const {
+    return (step * 2 + low) * shape.threads() * 4;
   }
   SmallVector<Value> loadQuery(int64_t step, bool low) const {
-    Value four = b.load(b.vectorOf(b.getI32Type(), 4), query,
+    Value four = b.load(b.vectorOf(b.getI32Type(), 4), ownQuery(),
                         queryCell(step, low));
     SmallVector<Value> result;
     for (int64_t i = 0; i < 4; ++i)
@@ -255,15 +284,15 @@ struct TileBlock {
   SmallVector<SmallVector<Value>> scores() const {
     SmallVector<SmallVector<Value>> sums(
         shape.positions() / 8, SmallVector<Value>(4, b.f32(0)));
-    Value inUnit = b.bitAnd(b.lane(), 7);
     for (int64_t step = 0; step < shape.padded() / 16; ++step) {
       SmallVector<Value> high = loadQuery(step, false);
       SmallVector<Value> low = loadQuery(step, true);
       for (int64_t pair = 0; pair < shape.positions() / 16; ++pair) {
-        Value position = b.add(b.add(b.mul(laneBit(4), 8), inUnit), pair * 16);
-        Value unit = b.add(laneBit(3), step * 2);
-        auto keysHigh = loadUnits(keys, position, unit, false, false);
-        auto keysLow = loadUnits(keys, position, unit, true, false);
+        auto load = [&](bool low) {
+          return loadUnits(keys, pair * 16, step * 16, laneBit(4), laneBit(3),
+                           low, /*transposed=*/false);
+        };
+        SmallVector<Value> keysHigh = load(false), keysLow = load(true);
         for (int64_t i = 0; i < 2; ++i)
           multiply(high, low, ArrayRef<Value>(keysHigh).slice(2 * i, 2),
                    ArrayRef<Value>(keysLow).slice(2 * i, 2),
@@ -316,7 +345,6 @@ struct TileBlock {
 
   void addValues(ArrayRef<SmallVector<Value>> weights,
                  SmallVector<Value> &next) const {
-    Value inUnit = b.bitAnd(b.lane(), 7);
     for (int64_t step = 0; step < shape.positions() / 16; ++step) {
       SmallVector<Value> high, low;
       for (int64_t i = 0; i < 4; ++i) {
@@ -327,10 +355,11 @@ struct TileBlock {
         low.push_back(halves.low);
       }
       for (int64_t pair = 0; pair < shape.padded() / 16; ++pair) {
-        Value position = b.add(b.add(b.mul(laneBit(3), 8), inUnit), step * 16);
-        Value unit = b.add(laneBit(4), pair * 2);
-        auto valuesHigh = loadUnits(values, position, unit, false, true);
-        auto valuesLow = loadUnits(values, position, unit, true, true);
+        auto load = [&](bool low) {
+          return loadUnits(values, step * 16, pair * 16, laneBit(3), laneBit(4),
+                           low, /*transposed=*/true);
+        };
+        SmallVector<Value> valuesHigh = load(false), valuesLow = load(true);
         for (int64_t i = 0; i < 2; ++i) {
           auto at = next.begin() + 4 + (2 * pair + i) * 4;
           SmallVector<Value> sums(at, at + 4);
@@ -344,8 +373,6 @@ struct TileBlock {
 
   SmallVector<Value> run() const {
     copy(begin);
-    if (shape.padded() != shape.dim())
-      clearHalves();
     SmallVector<Value> state(2, b.f32(kHidden));
     state.append(2 + shape.padded() / 2, b.f32(0));
     state = b.loop(begin, end, b.i32(shape.positions()), state,
@@ -368,14 +395,17 @@ struct TileBlock {
   /// Stores what the thread has of one of its two rows.
   void storeRow(int64_t row, ValueRange state, Value result,
                 Value offset) const {
+    Type f32 = b.getF32Type();
+    Value own = b.at(b.at(result, f32, offset), f32, b.mul(place.column, 2));
     for (int64_t i = 0; i < shape.padded() / 8; ++i) {
       Value feature = b.add(b.mul(place.column, 2), i * 8);
       auto write = [&] {
+        Value pair = LLVM::PoisonOp::create(b, b.vectorOf(f32, 2));
         for (int64_t j = 0; j < 2; ++j) {
           Value sum = state[4 + i * 4 + 2 * row + j];
-          b.store(b.fdiv(sum, state[2 + row]), result,
-                  b.add(offset, b.wide(b.add(feature, j))));
+          pair = b.insert(b.fdiv(sum, state[2 + row]), pair, j);
         }
+        b.store(pair, own, i * 8);
       };
       if (i * 8 + 8 <= shape.dim())
         write();
@@ -386,6 +416,92 @@ struct TileBlock {
 };
 
 } // namespace
+
+namespace {
+
+/// Rows of a tile that are of one sequence.
+struct TileRows {
+  Value isFirst; ///< i1: no row of the tile before this one is of its sequence
+  Value lowest, highest; ///< positions
+};
+
+/// The thread's two pairs of a row and a head.
+struct ThreadPairs {
+  Value row[2], isRow[2];
+  SmallVector<Value> offset;
+};
+
+} // namespace
+
+/// Each warp looks at all rows.
+static TileRows rowsOfSequence(ThreadBuilder &b, const TileShape &shape,
+                               const Tile &tile, Value own, Value sequence,
+                               const TileArguments &args) {
+  Type i32 = b.getI32Type();
+  Value before = b.i1(false), highest = b.i32(-1), lowest = b.i32(INT32_MAX);
+  for (int64_t i = 0; i < shape.tileRows(); i += kWarp) {
+    Value row = b.min(b.add(b.add(tile.start, b.lane()), i),
+                      b.sub(tile.end, b.i32(1)));
+    Value isOf = b.equal(b.load(i32, args.sequences, row), sequence);
+    before = b.either(before, b.both(isOf, b.less(row, own)));
+    Value position = b.load(i32, args.positions, row);
+    highest = b.select(isOf, b.max(highest, position), highest);
+    lowest = b.select(isOf, b.min(lowest, position), lowest);
+  }
+  Value negative = b.maxOver(b.sub(b.i32(0), lowest));
+  return {b.equal(b.ballot(before), b.i32(0)), b.sub(b.i32(0), negative),
+          b.maxOver(highest)};
+}
+
+static ThreadPairs pairsOf(ThreadBuilder &b, const TileShape &shape,
+                           const Tile &tile, Value head, Value row) {
+  ThreadPairs pairs;
+  for (int64_t i = 0; i < 2; ++i) {
+    Value pair = b.add(b.add(b.mul(b.warp(), 16), row), i * 8);
+    Value own = b.add(tile.start, b.div(pair, shape.tileHeads()));
+    pairs.isRow[i] = b.less(own, tile.end);
+    pairs.row[i] = b.min(own, b.sub(tile.end, b.i32(1)));
+    Value inGroup = b.rem(pair, shape.tileHeads());
+    Value item = b.add(b.mul(b.wide(pairs.row[i]), shape.heads),
+                       b.wide(b.add(head, inGroup)));
+    pairs.offset.push_back(b.mul(item, shape.dim()));
+  }
+  return pairs;
+}
+
+/// All rows of the tile that are of the sequence of row `own`, if this is the first.
+static void attendSequence(TileBlock block, const Tile &tile,
+                           const ThreadPairs &pairs, Value own, Value head,
+                           const TileArguments &args) {
+  ThreadBuilder &b = block.b;
+  const TileShape &shape = block.shape;
+  Value sequence = b.load(b.getI32Type(), args.sequences, own);
+  TileRows rows = rowsOfSequence(b, shape, tile, own, sequence, args);
+  b.when(rows.isFirst, [&] {
+    auto state = [&](int64_t which) {
+      return headState(b, shape.kv, args.states, args.capacity, args.layer,
+                       sequence, which, b.div(head, shape.group()));
+    };
+    block.keyState = state(0);
+    block.valueState = state(1);
+    Value least = b.sub(b.add(rows.lowest, 1), args.window);
+    block.begin = b.max(b.i32(0), least);
+    block.end = b.add(rows.highest, 1);
+    Value isOf[2];
+    for (int64_t i = 0; i < 2; ++i) {
+      Value of = b.load(b.getI32Type(), args.sequences, pairs.row[i]);
+      isOf[i] = b.both(pairs.isRow[i], b.equal(of, sequence));
+      Visible visible =
+          visibleFrom(b, args.positions, pairs.row[i], args.window);
+      block.first[i] = visible.first;
+      block.last[i] = b.select(isOf[i], visible.last, b.i32(0));
+    }
+    SmallVector<Value> sums = block.run();
+    for (int64_t i = 0; i < 2; ++i)
+      b.when(isOf[i],
+             [&] { block.storeRow(i, sums, args.result, pairs.offset[i]); });
+  });
+}
 
 static void emitTiles(ThreadBuilder &b, const TileShape &shape,
                       const TileArguments &args) {
@@ -398,40 +514,20 @@ static void emitTiles(ThreadBuilder &b, const TileShape &shape,
   Value tiles = b.div(b.add(args.rows, shape.tileRows() - 1), shape.tileRows());
   Value group = b.rem(b.blockX(), groups);
   Value number = b.sub(b.sub(tiles, b.i32(1)), b.div(b.blockX(), groups));
-  Value start = b.mul(number, shape.tileRows());
-  Tile tile = findTile(b, shape, start, args.rows, args.sequences,
-                       args.positions);
-  b.when(tile.isOne, [&] {
-    Value head = b.mul(group, shape.tileHeads());
-    Value sequence = b.load(b.getI32Type(), args.sequences, start);
-    auto state = [&](int64_t which) {
-      return headState(b, shape.kv, args.states, args.capacity, args.layer,
-                       sequence, which, b.div(head, shape.group()));
-    };
+  Tile tile =
+      Tile::at(b, shape, b.mul(number, shape.tileRows()), args.rows);
+  b.when(tile.isWorth(b, shape, args.sequences), [&] {
     Place place{b.shr(b.lane(), 2), b.bitAnd(b.lane(), 3)};
-    Value least = b.sub(b.add(tile.lowest, 1), args.window);
-    TileBlock block{b,      shape,    query,    keys,
-                    values, stages,   state(0), state(1),
-                    b.max(b.i32(0), least), b.add(tile.highest, 1), place,
-                    {},     {}};
-    SmallVector<Value> offsets, isRow;
-    for (int64_t i = 0; i < 2; ++i) {
-      Value pair = b.add(b.add(b.mul(b.warp(), 16), place.row), i * 8);
-      Value row = b.add(start, b.div(pair, shape.tileHeads()));
-      isRow.push_back(b.less(row, args.rows));
-      row = b.min(row, b.sub(args.rows, b.i32(1)));
-      Visible visible = visibleFrom(b, args.positions, row, args.window);
-      block.first[i] = visible.first;
-      block.last[i] = visible.last;
-      Value own = b.add(head, b.rem(pair, shape.tileHeads()));
-      Value item = b.add(b.mul(b.wide(row), shape.heads), b.wide(own));
-      offsets.push_back(b.mul(item, shape.dim()));
-    }
-    block.storeQuery(args.queries, offsets, args.scale);
-    SmallVector<Value> sums = block.run();
-    for (int64_t i = 0; i < 2; ++i)
-      b.when(isRow[i],
-             [&] { block.storeRow(i, sums, args.result, offsets[i]); });
+    TileBlock block{b,  shape, query, keys, values, stages, {},
+                    {}, {},    {},    place, {},    {}};
+    Value head = b.mul(group, shape.tileHeads());
+    ThreadPairs pairs = pairsOf(b, shape, tile, head, place.row);
+    block.storeQuery(args.queries, pairs.offset, args.scale);
+    if (shape.padded() != shape.dim())
+      block.clearHalves();
+    b.loop(tile.start, tile.end, b.i32(1), [&](Value row) {
+      attendSequence(block, tile, pairs, row, head, args);
+    });
   });
 }
 
