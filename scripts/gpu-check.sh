@@ -83,7 +83,7 @@ checks() { # DIR NAME "FLAGS of moe-compile" "FLAGS of moe-run on the GPU"
   # shellcheck disable=SC2086 # flags are words
   "$(tool moe-compile)" "$root/models/tiny-moe" $flags -o "$cpu" >/dev/null
   # shellcheck disable=SC2086
-  "$(tool moe-compile)" "$root/models/tiny-moe" --target=gpu "--gpu-arch=$arch,emulator" \
+  "$(tool moe-compile)" "$root/models/tiny-moe" --target=gpu "--gpu-arch=$arch" \
     $flags -o "$dir/modules/$name.moe" >/dev/null
   prompt=$("$(tool moe-run)" "$cpu" -p "Story: Once upon a time" -n 1 --json | field prompt_tokens)
   long=$("$(tool moe-run)" "$cpu" -p "$(head -c 700 "$root/models/tiny-moe/goldens/heldout.txt")" \
@@ -125,7 +125,7 @@ models() { # DIR
     matches "$name" || continue
     echo "compiling $name" >&2
     python3 "$root/benchmarks/gpu_shapes.py" "$1/hollow" "$shape" "{\"layers\": $layers}" >/dev/null
-    "$(tool moe-compile)" "$1/hollow" --target=gpu "--gpu-arch=$arch" --no-weights \
+    "$(tool moe-compile)" "$1/hollow" --target=gpu "--gpu-arch=${arch%,emulator}" --no-weights \
       "--quantize=$scheme" -o "$1/modules/$name.hollow" >/dev/null
     rm -rf "$1/hollow"
   done <<-END
@@ -138,7 +138,7 @@ models() { # DIR
 }
 
 conformance() { # DIR: the code that the suite runs on each driver
-  sed -n 's/^MOERT_CONFORMANCE_CODE(\([a-z_]*\), "\(.*\)")$/\1 \2/p' \
+  sed -n 's/^MOERT_CONFORMANCE_CODE(\([a-z_-]*\), "\(.*\)")$/\1 \2/p' \
     "${MOE_BUILD:-$root/build}/runtime/cts/ConformanceCode.def" |
     while read -r name file; do cp "$file" "$1/conformance/$name.so"; done
 }
@@ -191,6 +191,7 @@ build() { # DIR
 }
 
 if [[ -n $bundle ]]; then
+  arch=$arch,emulator
   pack "$bundle"
   exit 0
 fi
@@ -202,6 +203,7 @@ out=$(cd "$out" && pwd)
 scratch=${scratch:-$out}
 home=$root
 if [[ ! -f $root/checks.tsv ]]; then # a build tree: its own programs
+  [[ $device == cuda ]] || arch=emulator
   home=$out/bundle
   mkdir -p "$home/modules"
   all_checks "$home" >"$home/checks.tsv"
@@ -253,7 +255,7 @@ run_conformance() {
     ! grep -q SKIPPED "$log" && grep -q '\[ *PASSED *\] [1-9]' "$log"; then
     report conformance pass "$(since "$start")" "$(sed -n 's/.*\[ *PASSED *\] //p' "$log")"
   else
-    detail=$(grep -m1 -A1 -E 'Failure|SKIPPED' "$log" | tr '\n' ' ')
+    detail=$(grep -m1 -A1 -E 'Failure|SKIPPED' "$log" | tr '\n' ' ' || true)
     report conformance fail "$(since "$start")" "${detail:-see conformance.log}"
   fi
 }

@@ -1,0 +1,233 @@
+#!/usr/bin/python3
+"""What the kernels of a model cost on a GPU, on paper.
+
+  gpu_roofline.py [--model olmoe|mixtral] [--phase decode|prefill] [--rows N]
+      [--context N] [--device h200|h100]          the tables, or one
+  gpu_roofline.py --page docs/GPU.md [--write]    whether the page has these tables
+  gpu_roofline.py --report FILE                   moe-compile --gpu-report as a table
+
+For each kernel: bytes that have to come from or go to the device's memory at least
+once, flops (a multiply-add is two; integer ones count as well), the time that each
+of the two takes at the device's limits, and which is longer. Nothing is added for
+launches, waves that do not fill the device, or instructions that are neither loads
+nor products.
+"""
+import argparse
+import json
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from gpu_shapes import SHAPES
+
+# Copy bandwidth and bf16 products of a large matrix, measured with other programs;
+# s8 has twice the rate of bf16 on the data sheet. `vector` is what 32-bit float units
+# do, from the data sheet.
+DEVICES = {"h200": {"bytes": 4.3e12, "bf16": 790e12, "s8": 1580e12, "vector": 60e12},
+           "h100": {"bytes": 3.0e12, "bf16": 790e12, "s8": 1580e12, "vector": 60e12}}
+# Of a weight, with its scales: 7 bits for two, and f16 for each row and 1024 columns
+# or more of it.
+STORAGES = {"q35": 3.5, "bf16": 16.0}
+SCALE_WEIGHTS = 1024
+F32, I8, BF16 = 4, 1, 2
+
+
+class Model:
+    def __init__(self, name, storage):
+        self.__dict__.update(SHAPES[name])
+        self.name, self.storage = name, storage
+        self.query, self.key = self.heads * self.head_dim, self.kv_heads * self.head_dim
+
+    def matrix(self, rows, columns):
+        """Bytes of a matrix as it is stored."""
+        bits = STORAGES[self.storage] * rows * columns
+        if self.storage == "q35":
+            together = 1
+            while together < 16 and together * columns < SCALE_WEIGHTS:
+                together *= 2
+            bits += 16 * rows / together
+        return bits / 8
+
+
+class Table:
+    """Kernels of one forward; a kernel of a layer counts `layers` times."""
+
+    def __init__(self, model, rows, context, device):
+        self.model, self.rows, self.context = model, rows, context
+        self.device = DEVICES[device]
+        self.lines = []
+
+    def add(self, name, times, bytes_, flops, unit):
+        self.lines.append((name, times, bytes_, flops, bytes_ / self.device["bytes"], flops / self.device[unit], unit))
+
+    # Products of `rows` rows and a matrix; few rows on the vector units.
+    def linear(self, name, times, maps, columns, rows, matrices=1, dense=False):
+        m = self.model
+        stored = not dense and m.storage == "q35"
+        weights = sum(m.matrix(n, columns) if not dense else BF16 * n * columns for n in maps) * matrices
+        outputs = sum(maps)
+        # Quantised rows: levels, and sums of each 32 of them.
+        activations = rows * columns * (I8 + 4 / 32 if stored else F32) + rows * outputs * F32
+        few = rows / matrices <= 8
+        # A row of f32 is two of bf16 to a tensor core.
+        products = 1 if stored or few else 2
+        unit = ("vector" if not stored else "s8") if few else "s8" if stored else "bf16"
+        self.add(name, times, weights + activations, 2 * products * rows * columns * outputs, unit)
+
+    def attention(self):
+        m, r = self.model, self.rows
+        seen = r * self.context if r == 1 else r * (r + 1) // 2
+        kv = 2 * F32 * m.key * (self.context if r == 1 else r)
+        flops = 4 * m.head_dim * m.heads * seen
+        if r == 1:
+            # A block has a part of the positions of one key/value head.
+            parts = m.kv_heads * -(-132 // m.kv_heads)
+            partial = F32 * parts * (m.head_dim + 2) * m.heads // m.kv_heads
+            self.add("attention, splits", m.layers, kv + F32 * m.query + partial, flops, "vector")
+            self.add("attention, sum of splits", m.layers, partial + F32 * m.query, 0, "vector")
+        else: # each of f32's products is three of bf16's
+            self.add("attention, tiles", m.layers, kv + 2 * F32 * r * m.query, 3 * flops, "bf16")
+
+    def build(self):
+        m, r, layers = self.model, self.rows, self.model.layers
+        h, w = m.hidden, m.expert_width
+        quantised = m.storage == "q35"
+        row = r * h * F32
+        as_input = r * h * (I8 + 4 / 32) if quantised else row
+        assigned = r * m.top_k
+        # Experts that a batch meets, if each is as likely as the others.
+        met = m.experts * (1 - (1 - m.top_k / m.experts) ** r)
+        # With the residual, which it adds.
+        self.add("norm; levels", 2 * layers, 3 * row + as_input, 8 * r * h, "vector")
+        self.linear("queries, keys, values", layers, [m.query, m.key, m.key], h, r)
+        if m.family == "olmoe":
+            self.add("norms of queries and keys", 2 * layers, 2 * r * m.query * F32, 8 * r * m.query, "vector")
+        self.add("rotary positions", 2 * layers, r * (m.query + m.key) * F32, 6 * r * (m.query + m.key), "vector")
+        self.add("keys and values to the state", layers, 4 * r * m.key * F32, 0, "vector")
+        self.attention()
+        self.add("levels of the heads' output", layers * quantised, r * m.query * (F32 + I8), 8 * r * m.query, "vector")
+        self.linear("output of attention", layers, [h], m.query, r)
+        self.linear("router", layers, [m.experts], h, r, dense=True)
+        self.add("choice of experts", layers, r * m.experts * F32 + assigned * 8, 20 * r * m.experts, "vector")
+        self.add("assignments by expert", layers, assigned * 28, 0, "vector")
+        self.linear("experts, gate and up", layers, [w, w], h, assigned, met)
+        self.add("activation; levels", layers,
+                 assigned * w * (2 * F32 + (I8 if quantised else F32)), 20 * assigned * w, "vector")
+        self.linear("experts, down", layers, [h], w, assigned, met)
+        self.add("sum of experts", layers, assigned * h * F32 + row, 2 * assigned * h, "vector")
+        self.add("residual; rows that are wanted; norm", 3, 3 * row, 2 * r * h, "vector")
+        self.linear("head", 1, [m.vocab], h, 1)
+        return self
+
+    def totals(self):
+        """Bytes, flops, seconds."""
+        return (sum(l[1] * l[2] for l in self.lines), sum(l[1] * l[3] for l in self.lines),
+                sum(l[1] * max(l[4], l[5]) for l in self.lines))
+
+
+def number(value):
+    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size * 0.9995:
+            return "%.3g %s" % (value / size, unit)
+    return "%.0f" % value
+
+
+def micro(seconds):
+    value = seconds * 1e6
+    return "<0.01" if value < 0.005 else "%.2f" % value if value < 9.995 else "%.1f" % value if value < 99.95 else \
+        "%.0f" % value
+
+
+UNITS = {"vector": "f32 units", "s8": "s8 products", "bf16": "bf16 products"}
+
+
+def bound_of(line):
+    return "bytes" if line[4] >= line[5] else UNITS[line[6]]
+
+
+def table(model, phase, rows, context, device):
+    """Both storages side by side; flops are those of the model."""
+    rows = rows or (1 if phase == "decode" else 512)
+    tables = [Table(Model(model, s), rows, context, device).build() for s in STORAGES]
+    yield "%s, %s:" % (model, "decode of one row at %d positions" % context if rows == 1 else
+                       "prefill of %d rows" % rows)
+    yield ""
+    yield "| kernel | times | %s |" % " | ".join("%s: bytes | flops | us | bound" % s for s in STORAGES)
+    yield "| --- | ---: |" + " ---: | ---: | ---: | --- |" * len(STORAGES)
+    for lines in zip(*(t.lines for t in tables)):
+        cells = ["%s | %s | %s | %s" % (number(l[2]), number(l[3]), micro(max(l[4], l[5])), bound_of(l)) if l[1]
+                 else "| | |" for l in lines]
+        yield "| %s | %d | %s |" % (lines[0][0], max(l[1] for l in lines), " | ".join(cells))
+    cells = []
+    for t in tables:
+        bytes_, flops, seconds = t.totals()
+        cells.append("%s | %s | **%s** | %s tokens/s" % (number(bytes_), number(flops), micro(seconds),
+                                                        number(rows / seconds)))
+    yield "| **all** | %d | %s |" % (max(sum(l[1] for l in t.lines) for t in tables), " | ".join(cells))
+
+
+def occupancy(path):
+    """The table of a file of moe-compile --gpu-report."""
+    with open(path, encoding="utf-8") as file:
+        kernels = json.load(file)["kernels"]
+    devices = [key for key in kernels[0] if key.startswith("sm_")]
+    yield "| kernel | threads | %s |" % " | ".join("%s: registers | shared bytes | blocks | warps" % d for d in devices)
+    yield "| --- | ---: |" + " ---: | ---: | ---: | ---: |" * len(devices)
+    for kernel in sorted(kernels, key=lambda k: k["name"]):
+        cells = ["%d | %d | %d | %.0f %%" % (kernel[d]["registers"], kernel[d]["shared_bytes"], kernel[d]["blocks"],
+                                             100 * kernel[d]["occupancy"]) for d in devices]
+        yield "| `%s` | %d | %s |" % (kernel["name"], kernel["threads"], " | ".join(cells))
+
+
+CHOICES = [(m, p) for p in ("decode", "prefill") for m in SHAPES]
+
+
+def page_tables():
+    for model, phase in CHOICES:
+        yield "\n".join(table(model, phase, None, 1024, "h200"))
+
+
+BEGIN, END = "<!-- benchmarks/gpu_roofline.py -->", "<!-- end -->"
+
+
+def check_page(path, write):
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    wanted = "%s\n%s\n%s" % (BEGIN, "\n\n".join(page_tables()), END)
+    found = re.search(re.escape(BEGIN) + ".*?" + re.escape(END), text, re.S)
+    if not found:
+        sys.exit("%s: has no place '%s'" % (path, BEGIN))
+    if found.group(0) == wanted:
+        print("%s: %d tables are as computed" % (path, len(CHOICES)))
+        return
+    if not write:
+        sys.exit("%s: tables are not as computed; gpu_roofline.py --page %s --write" % (path, path))
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace(found.group(0), wanted))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model", choices=sorted(SHAPES))
+    parser.add_argument("--phase", choices=["decode", "prefill"])
+    parser.add_argument("--rows", type=int)
+    parser.add_argument("--context", type=int, default=1024)
+    parser.add_argument("--device", choices=sorted(DEVICES), default="h200")
+    parser.add_argument("--report")
+    parser.add_argument("--page")
+    parser.add_argument("--write", action="store_true")
+    a = parser.parse_args()
+    if a.page:
+        check_page(a.page, a.write)
+        return
+    if a.report:
+        print("\n".join(occupancy(a.report)))
+        return
+    for model, phase in CHOICES:
+        if a.model in (None, model) and a.phase in (None, phase):
+            print("\n".join(table(model, phase, a.rows, a.context, a.device)) + "\n")
+
+
+if __name__ == "__main__":
+    main()
