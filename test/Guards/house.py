@@ -54,13 +54,15 @@ SIDEWAYS = {("Container", "Target"), ("Container", "Model"), ("Container", "Quan
             ("Calibration", "Quant"), ("Prefetch", "Reference")}
 # Within the runtime: what sits in a folder of runtime/src includes these others.
 BELOW = {"base": (), "container": ("base",), "cache": ("base",), "experts": ("base", "cache", "container"),
+         "gpu": ("base", "cache", "experts", "native"), "native": ("base",),
          "measure": ("base", "container", "experts"), "sampler": ("base",), "tokenizer": ("base",)}
 # The registry is the door that plug-ins come through.
 DOOR = "moe/Driver/Registry.h"
 # What of the runtime the compiler may see: the treaty, the schema, the writer of
 # the format, and the policies that the simulator shares with the expert store.
 SHARED = re.compile(r"moert/abi/|moert/status\.h$|module_generated\.h$|container/Writer\.h$|cache/CachePolicy\.h$")
-RUNTIME = ("moert/", "base/", "cache/", "container/", "experts/", "measure/", "sampler/", "session/", "tokenizer/")
+RUNTIME = ("moert/", "base/", "cache/", "container/", "experts/", "gpu/", "measure/", "native/", "sampler/", "session/",
+           "tokenizer/")
 # The importer asks the runtime's tokenizer, through its C API, whether it would
 # take the checkpoint's tokenizer.json; calibration asks it for tokens, and the
 # driver has it run modules whose exits are calibrated.
