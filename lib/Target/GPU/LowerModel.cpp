@@ -138,8 +138,14 @@ private:
     Value rows = rowsOf(add ? add.getLhs() : op.getInput());
     if (add) {
       steps.input = bufferOf(add.getLhs());
-      steps.addend = bufferOf(add.getRhs());
       steps.sum = result(add.getResult(), rows);
+      auto parts = combinations.find(add);
+      if (parts == combinations.end()) {
+        steps.addend = bufferOf(add.getRhs());
+      } else {
+        steps.combined = parts->second;
+        scratchOffsets.append(scratchOfSum);
+      }
     } else {
       steps.input = bufferOf(op.getInput());
     }
@@ -284,13 +290,41 @@ private:
   //===--- Attention ------------------------------------------------------===//
 
   void lowerOp(RopeOp op) {
+    if (fused.contains(op) || lowerRopeAppend(op))
+      return;
     beginOperation(op, op.getTable());
-    auto table = cast<RopeTableOp>(
-        SymbolTable::lookupSymbolIn(model, op.getTableAttr()));
-    launchRope(launcher, table.getLayout(), op.getHeads(),
-               bufferOf(op.getInput()), bufferOf(op.getPositions()),
-               ropeTable(op.getTableAttr()),
+    launchRope(launcher, layoutOf(op), op.getHeads(), bufferOf(op.getInput()),
+               bufferOf(op.getPositions()), ropeTable(op.getTableAttr()),
                result(op.getResult(), rowsOf(op.getInput())));
+  }
+
+  RopeLayout layoutOf(RopeOp op) {
+    return cast<RopeTableOp>(
+               SymbolTable::lookupSymbolIn(model, op.getTableAttr()))
+        .getLayout();
+  }
+
+  /// Queries that turn, keys that turn, and the state that takes these alone
+  /// are one kernel.
+  bool lowerRopeAppend(RopeOp queries) {
+    auto keys = dyn_cast_or_null<RopeOp>(queries->getNextNode());
+    if (!keys || keys.getTableAttr() != queries.getTableAttr() ||
+        keys.getPositions() != queries.getPositions() ||
+        !keys.getResult().hasOneUse())
+      return false;
+    auto append = dyn_cast_or_null<KvAppendOp>(keys->getNextNode());
+    if (!append || append.getKeys() != keys.getResult() ||
+        append.getPositions() != keys.getPositions())
+      return false;
+    beginOperation(append, std::to_string(append.getLayer()));
+    launchRopeAppend(launcher, layoutOf(queries), queries.getHeads(),
+                     placeOf(append), bufferOf(queries.getInput()),
+                     bufferOf(keys.getInput()), bufferOf(append.getValues()),
+                     ropeTable(queries.getTableAttr()),
+                     result(queries.getResult(), rowsOf(queries.getInput())));
+    fused.insert(keys);
+    fused.insert(append);
+    return true;
   }
 
   template <typename OpT> KvPlace placeOf(OpT op) {
@@ -303,6 +337,8 @@ private:
   }
 
   void lowerOp(KvAppendOp op) {
+    if (fused.contains(op))
+      return;
     beginOperation(op, std::to_string(op.getLayer()));
     launchKvAppend(launcher, placeOf(op), bufferOf(op.getKeys()),
                    bufferOf(op.getValues()));
@@ -363,8 +399,14 @@ private:
     sorting.ready = fixedScratch(experts, fixed);
     sorting.readyCount = fixedScratch(1, fixed);
     sorting.rowOf = scratch(rows, chosen, 1, i32);
-    sorting.ofRow = scratch(rows, 1, chosen, i32);
-    sorting.sorted = scratch(rows, 1, chosen, f32);
+    SmallVector<uint64_t> ofParts;
+    auto scratchForParts = [&](int64_t perRow, int64_t columns, Type element) {
+      Value buffer = scratch(rows, perRow, columns, element);
+      ofParts.push_back(scratchOffsets.back());
+      return buffer;
+    };
+    sorting.ofRow = scratchForParts(1, chosen, i32);
+    sorting.sorted = scratchForParts(1, chosen, f32);
     launchSortAssignments(launcher, experts, sorting);
 
     Value gated = scratch(rows, chosen, net.gate.rows, f32);
@@ -372,7 +414,7 @@ private:
     QuantizedRows levels;
     if (net.down.isStored())
       levels = quantizedScratch(rows, chosen, net.gate.rows);
-    Value parts = scratch(rows, chosen, net.down.rows, f32);
+    Value parts = scratchForParts(chosen, net.down.rows, f32);
     Assignments assignments{
         b.pointerAt(onDevice,
                     b.index(plan.getFirstExpert(op) * sizeof(void *))),
@@ -398,8 +440,36 @@ private:
       wave({});
     else
       whenActive([&] { runWaves(launch, sorting, wave); });
-    launchCombine(launcher, sorting.ofRow, sorting.sorted, parts,
-                  result(op.getResult(), rows));
+    Combination combination{sorting.ofRow, sorting.sorted, parts};
+    if (AddOp add = getSumWithNorm(op)) {
+      combinations[add] = combination;
+      // They live until the sum.
+      for (uint64_t offset : ofParts)
+        llvm::erase(scratchOffsets, offset);
+      scratchOfSum = ofParts;
+      return;
+    }
+    launchCombine(launcher, combination.ofRow, combination.weights,
+                  combination.parts, result(op.getResult(), rows));
+  }
+
+  /// The sum right behind `op` that alone takes its result, and is taken by a
+  /// norm: the same kernel can add up the parts of experts.
+  AddOp getSumWithNorm(ExpertsOp op) {
+    Value value = op.getResult();
+    Operation *outer = op;
+    if (auto launch = dyn_cast<sched::LaunchOp>(op->getParentOp())) {
+      Operation *yield = launch.getBody().front().getTerminator();
+      if (yield->getPrevNode() != op || yield->getNumOperands() != 1)
+        return {};
+      outer = launch;
+      value = launch->getResult(0);
+    }
+    auto add = dyn_cast_or_null<AddOp>(outer->getNextNode());
+    bool fits = add && value.hasOneUse() && add.getRhs() == value &&
+                guessing.contains(add) == guessing.contains(outer) &&
+                follows<NormOp>(add, add.getResult());
+    return fits ? add : AddOp();
   }
 
   /// Runs a wave for all experts, or one for those of each arrival.
@@ -533,6 +603,9 @@ private:
 
   Launcher launcher;
   llvm::SmallPtrSet<Operation *, 8> fused; ///< what is lowered already
+  /// Sums whose second operand is still in parts, and what these take.
+  llvm::DenseMap<Operation *, Combination> combinations;
+  SmallVector<uint64_t> scratchOfSum;
   Value onDevice; ///< the parameters' addresses, as kernels find them
 };
 
