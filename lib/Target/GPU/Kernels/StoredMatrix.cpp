@@ -360,10 +360,9 @@ private:
     Words nextCodes = loadAllCodes(next);
     // Sums of levels come one group ahead.
     SmallVector<Value> ahead;
-    Value aheadStep = b.min(b.add(step, stepsOfGroup()),
-                            b.i32(shape.steps() - 1));
+    Value aheadStep = b.add(step, stepsOfGroup()), end = b.i32(shape.steps());
     if (isSummed())
-      ahead = loadGroupSums(aheadStep);
+      ahead = loadGroupSums(b.min(aheadStep, b.add(end, -1)));
 
     SmallVector<Words> weights, inputs;
     for (int64_t half = 0; half < halves(); ++half)
@@ -379,8 +378,9 @@ private:
     }
     if (isGrouped && !shape.hasHalves())
       finishUnit(step, 0, sums, floats);
+    // The last group's own stay as they are: others may still read them.
     if (isSummed())
-      putGroupSums(aheadStep, ahead);
+      b.when(b.less(aheadStep, end), [&] { putGroupSums(aheadStep, ahead); });
 
     Sums result(sums);
     llvm::append_range(result, floats);
@@ -424,7 +424,6 @@ private:
       for (auto [half, sum] : llvm::enumerate(sums))
         b.store(sum, sumsOf(step, half), b.threadId());
     };
-    // The group's own place stays as it is until it has been read.
     if (plan.rows < b.threadCount())
       b.when(b.less(b.threadId(), b.i32(plan.rows)), put);
     else
