@@ -11,20 +11,28 @@ ChunkCopy::ChunkCopy(ThreadBuilder &t, const ChunkShape &shape, Value shared,
                      function_ref<Value(Value)> addressOfRow)
     : t(t), shape(shape), width(std::min<int64_t>(16, shape.alignment)),
       pieces(shape.rows * shape.bytes / width) {
-  int64_t perRow = shape.bytes / width;
-  for (int64_t first = 0; first < pieces; first += t.threadCount()) {
-    Value piece = t.add(t.threadId(), first);
+  int64_t perRow = shape.bytes / width, threads = t.threadCount();
+  // Pieces of a thread in one column: a register holds the place of all.
+  int64_t rowStep = threads / perRow;
+  bool isColumn = threads % perRow == 0 && rowStep % (2 * shape.run) == 0;
+  for (int64_t first = 0; first < pieces; first += threads) {
+    Value piece = t.add(t.threadId(), isColumn ? 0 : first);
     Value row = t.div(piece, perRow);
     Value inRow = t.rem(piece, perRow);
+    int64_t rowsBefore = isColumn ? first / perRow : 0;
     // Threads that have nothing to copy have an address, too.
-    Value address = addressOfRow(t.min(row, t.i32(shape.rows - 1)));
+    Value address =
+        addressOfRow(t.min(t.add(row, rowsBefore), t.i32(shape.rows - 1)));
     Value column = t.mul(inRow, width);
     sources.push_back(t.at(address, t.getI8Type(), column));
     columns.push_back(column);
-    if (shape.swizzled)
-      inRow = t.bitXor(inRow, t.bitAnd(row, 1));
+    if (shape.exchanged) {
+      Value isOdd = t.bitAnd(t.div(row, shape.run), 1);
+      inRow = t.bitXor(inRow, t.mul(isOdd, shape.exchanged));
+    }
     Value target = t.add(t.mul(row, shape.stride), t.mul(inRow, width));
     targets.push_back(t.at(shared, t.getI8Type(), target));
+    offsets.push_back(rowsBefore * shape.stride);
   }
 }
 
@@ -52,7 +60,8 @@ void ChunkCopy::start(Value chunk, Value slot) {
   Value first = t.mul(chunk, shape.bytes);
   for (size_t i = 0; i < sources.size(); ++i) {
     auto copyPiece = [&] {
-      Value to = t.at(targets[i], t.getI8Type(), slot);
+      Value to = t.at(t.at(targets[i], t.getI8Type(), slot), t.getI8Type(),
+                      offsets[i]);
       Value from = t.at(sources[i], t.getI8Type(), first);
       Value left;
       if (shape.rowBytes % shape.bytes)

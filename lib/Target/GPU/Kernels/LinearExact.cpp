@@ -83,15 +83,11 @@ ExactLinear::ExactLinear(const LinearCall &call, int64_t together)
     unrolled *= 2;
   // Rows begin at other banks: the threads of a warp read from all of them.
   int64_t stride = llvm::alignTo(chunk * size, 128) + kSumLanes * size;
-  weightChunk = {panel,  chunk * size,    shape.rowBytes(),
-                 stride, shape.alignment, /*swizzled=*/false};
+  weightChunk = {panel, chunk * size, shape.rowBytes(), stride,
+                 shape.alignment};
   int64_t inputBytes = chunk * sizeof(float);
-  inputChunk = {together,
-                inputBytes,
-                int64_t(shape.features * sizeof(float)),
-                inputBytes,
-                shape.inputAlignment(),
-                /*swizzled=*/false};
+  inputChunk = {together, inputBytes, int64_t(shape.features * sizeof(float)),
+                inputBytes, shape.inputAlignment()};
 }
 
 /// Sixteen features of all rows, of which this thread has some, given where its

@@ -131,6 +131,41 @@ void LinearWork::chooseExpert(ValueRange arguments) {
   weights = LLVM::IntToPtrOp::create(t, t.pointer(), t.add(address, offset));
 }
 
+SmallVector<Value *> LinearWork::getParked() {
+  SmallVector<Value *> values = {&weights, &result, &outputs, &firstOutput,
+                                 &end};
+  if (bias)
+    values.push_back(&bias);
+  return values;
+}
+
+void LinearWork::park() {
+  SmallVector<Value *> values = getParked();
+  parked = t.shared(values.size() * sizeof(int64_t));
+  t.when(t.equal(t.threadId(), t.i32(0)), [&] {
+    for (auto [i, value] : llvm::enumerate(values)) {
+      Value number = *value;
+      if (isa<LLVM::LLVMPointerType>(number.getType()))
+        number = LLVM::PtrToIntOp::create(t, t.getI64Type(), number);
+      t.store(t.wide(number), parked, i);
+    }
+  });
+  t.barrier();
+}
+
+LinearWork LinearWork::unpark() const {
+  LinearWork work = *this;
+  if (!parked)
+    return work;
+  for (auto [i, value] : llvm::enumerate(work.getParked())) {
+    Value number = t.load(t.getI64Type(), parked, i);
+    *value = isa<LLVM::LLVMPointerType>(value->getType())
+                 ? LLVM::IntToPtrOp::create(t, t.pointer(), number).getResult()
+                 : t.narrow(number);
+  }
+  return work;
+}
+
 void LinearWork::forRowTiles(int64_t count, function_ref<void(Value)> body) {
   t.loop(begin, end, t.i32(count), body);
 }

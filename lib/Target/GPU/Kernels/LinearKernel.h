@@ -68,11 +68,18 @@ public:
   /// The same of two outputs side by side, the first of which is even.
   void storePair(Value first, Value second, Value row, Value output);
 
+  /// Puts what does not change during a kernel into shared memory, where it
+  /// takes no registers from sums. All threads of the block come here.
+  void park();
+  /// The same work, with values loaded from where they are parked, if they are.
+  LinearWork unpark() const;
+
   ThreadBuilder &t;
   const LinearShape &shape;
   Value firstOutput; ///< of this block, in its map
 
 private:
+  mlir::SmallVector<Value *> getParked();
   void chooseMap(mlir::ValueRange maps, int64_t panel);
   void chooseExpert(mlir::ValueRange arguments);
   Value withBias(Value sum, Value output);
@@ -80,7 +87,7 @@ private:
   Value isThere(Value row, Value output);
 
   Value input, weights, bias, result, outputs, offset;
-  Value expert, begin, end, rowOf;
+  Value expert, begin, end, rowOf, parked;
 };
 
 /// Loads `count` numbers from an address, as they are: in words of 32 bits if
@@ -99,7 +106,9 @@ struct ChunkShape {
   int64_t rowBytes;  ///< of a whole row in global memory; zeros fill up chunks
   int64_t stride;    ///< between rows in shared memory
   int64_t alignment; ///< of rows in global memory
-  bool swizzled = false; ///< halves of 32 bytes change places in odd rows
+  /// Pieces of 16 bytes change places with those `exchanged` further in every
+  /// other run of `run` rows.
+  int64_t run = 1, exchanged = 0;
 };
 
 /// The part of one thread in copying such tiles.
@@ -113,13 +122,12 @@ public:
 
 private:
   void copy(mlir::Value to, mlir::Value from, mlir::Value left);
-  mlir::Value inside(int64_t piece);
 
   ThreadBuilder &t;
   ChunkShape shape;
   int64_t width, pieces;
-  mlir::Value column; ///< bytes; null: not the same for all pieces
   mlir::SmallVector<mlir::Value> targets, sources, columns;
+  mlir::SmallVector<int64_t> offsets; ///< from the targets
 };
 
 /// Runs `chunks` steps over a ring of `stages` slots of `slotBytes`, of which
