@@ -52,6 +52,7 @@ private:
 
   // Operations of the host that touch memory.
   LogicalResult announce(Operation *op, OpOperand &address, Type type,
+                         std::optional<uint64_t> alignment,
                          moert_emulator_access_t kind);
   bool isConstant(Value address, llvm::SmallPtrSetImpl<Value> &seen);
 
@@ -121,7 +122,18 @@ bool Kernel::isConstant(Value address, llvm::SmallPtrSetImpl<Value> &seen) {
   return true;
 }
 
+/// The kind of an access, with the alignment that it counts on where that is less
+/// than the emulator takes for granted.
+static int32_t kindOf(moert_emulator_access_t kind, int64_t bytes,
+                      std::optional<uint64_t> alignment) {
+  uint64_t granted = llvm::MinAlign(bytes, 16);
+  return alignment && *alignment < granted
+             ? static_cast<int32_t>(kind | *alignment << 8)
+             : kind;
+}
+
 LogicalResult Kernel::announce(Operation *op, OpOperand &address, Type type,
+                               std::optional<uint64_t> alignment,
                                moert_emulator_access_t kind) {
   unsigned space =
       cast<LLVM::LLVMPointerType>(address.get().getType()).getAddressSpace();
@@ -139,7 +151,7 @@ LogicalResult Kernel::announce(Operation *op, OpOperand &address, Type type,
     address.set(LLVM::GEPOp::create(b, address.get().getType(), b.getI8Type(),
                                     address.get(),
                                     ArrayRef<LLVM::GEPArg>{int32_t(bytes)}));
-  b.access(address.get(), bytes, kind, nextSite());
+  b.access(address.get(), bytes, kindOf(kind, bytes, alignment), nextSite());
   return success();
 }
 
@@ -149,16 +161,16 @@ LogicalResult Kernel::rewriteHost(Operation *op) {
     load.setNontemporal(false);
     load.setInvariant(false);
     return announce(op, load.getAddrMutable(), load.getType(),
-                    MOERT_EMULATOR_READ);
+                    load.getAlignment(), MOERT_EMULATOR_READ);
   }
   if (auto store = dyn_cast<LLVM::StoreOp>(op)) {
     store.setNontemporal(false);
     return announce(op, store.getAddrMutable(), store.getValue().getType(),
-                    MOERT_EMULATOR_WRITE);
+                    store.getAlignment(), MOERT_EMULATOR_WRITE);
   }
   if (auto atomic = dyn_cast<LLVM::AtomicRMWOp>(op))
     return announce(op, atomic.getPtrMutable(), atomic.getType(),
-                    MOERT_EMULATOR_ATOMIC);
+                    atomic.getAlignment(), MOERT_EMULATOR_ATOMIC);
   // Behind a generic pointer nobody would see the access.
   if (auto cast = dyn_cast<LLVM::AddrSpaceCastOp>(op))
     return op->emitOpError("goes to another address space, which the emulator "

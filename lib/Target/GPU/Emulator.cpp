@@ -150,7 +150,7 @@ Value Emulator::special(moert_emulator_special_t which) {
 }
 
 void Emulator::access(Value address, int64_t bytes,
-                      moert_emulator_access_t kind, int32_t site) {
+                      int32_t kind, int32_t site) {
   Value size = LLVM::ConstantOp::create(*this, getI64IntegerAttr(bytes));
   call(offsetof(moert_emulator_t, access),
        {plain(address), size, i32(kind), i32(site)});

@@ -23,8 +23,10 @@
 // CHECK: %[[PLAIN:.*]] = llvm.addrspacecast %[[P]]
 // CHECK: llvm.call %[[ACCESS]](%[[SELF]], %[[PLAIN]], %{{.*}}, %{{.*}}, %{{.*}})
 // CHECK: llvm.load %[[P]] {alignment = 16 : i64} : !llvm.ptr<1> -> vector<4xf32>
-// CHECK: llvm.call %[[ACCESS]]
-// CHECK: llvm.store %{{.*}} : vector<4xf32>, !llvm.ptr<3>
+// A write (2) that counts on an alignment of 4.
+// CHECK: %[[KIND:.*]] = llvm.mlir.constant(1026 : i32)
+// CHECK: llvm.call %[[ACCESS]](%[[SELF]], %{{.*}}, %{{.*}}, %[[KIND]], %{{.*}})
+// CHECK: llvm.store %{{.*}} {alignment = 4 : i64} : vector<4xf32>, !llvm.ptr<3>
 // Constants are read without a word, through whatever path.
 // CHECK-NOT: llvm.call %[[ACCESS]]
 // CHECK: llvm.load %{{.*}} : !llvm.ptr<1> -> f32
@@ -34,7 +36,7 @@
 // INDEX-LABEL: llvm.func @emulated.memory(
 // INDEX: llvm.load %{{.*}} -> vector<4xf32>
 // INDEX: %[[NEXT:.*]] = llvm.getelementptr %{{.*}}[16] : (!llvm.ptr<3>) -> !llvm.ptr<3>, i8
-// INDEX: llvm.store %{{.*}}, %[[NEXT]] : vector<4xf32>, !llvm.ptr<3>
+// INDEX: llvm.store %{{.*}}, %[[NEXT]] {{.*}} : vector<4xf32>, !llvm.ptr<3>
 
 // BARRIER-LABEL: llvm.func @emulated.threads(
 // BARRIER: llvm.getelementptr %{{.*}}[40]
@@ -97,7 +99,7 @@ gpu.module @kernels {
     %t = llvm.mlir.addressof @table : !llvm.ptr<1>
     %one = llvm.mlir.constant(1 : i32) : i32
     %v = llvm.load %p invariant {alignment = 16 : i64} : !llvm.ptr<1> -> vector<4xf32>
-    llvm.store %v, %s : vector<4xf32>, !llvm.ptr<3>
+    llvm.store %v, %s {alignment = 4 : i64} : vector<4xf32>, !llvm.ptr<3>
     %t1 = llvm.getelementptr %t[1] : (!llvm.ptr<1>) -> !llvm.ptr<1>, f32
     %either = llvm.select %c, %t, %t1 : i1, !llvm.ptr<1>
     llvm.br ^next(%either : !llvm.ptr<1>)

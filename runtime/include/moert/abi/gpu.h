@@ -91,7 +91,9 @@ struct moert_emulator_t {
   uint32_t (*special)(const moert_emulator_t *e, int32_t which);
   /* The block's dynamic shared memory; 128-byte aligned. */
   void *(*shared)(const moert_emulator_t *e);
-  /* Before a plain or atomic access, of the global or the shared memory. */
+  /* Before a plain or atomic access, of the global or the shared memory. `kind` has
+   * 256 times the alignment that the access counts on added to it where that is less
+   * than the greatest power of two, up to 16, that divides `bytes`. */
   void (*access)(const moert_emulator_t *e, const void *address, int64_t bytes,
                  int32_t kind, moert_emulator_site_t site);
   /* bar.sync id, threads; threads 0: all of the block. */
