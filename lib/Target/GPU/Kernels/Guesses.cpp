@@ -69,14 +69,10 @@ static void emitPredict(ThreadBuilder &t, const GuessShape &shape,
                         Value experts, Value confidence) {
   Value sorted = sharedOfWarp(t, sortedCount);
   Value first = rowStart(t, row, shape.count);
-  Value isLeader = t.equal(t.lane(), t.i32(0));
   scores.take(sortedCount, [&](Value j, Value score, Value expert) {
-    t.when(isLeader, [&] {
-      t.store(score, sorted, j);
-      t.when(t.less(j, t.i32(shape.count)), [&] {
-        t.store(expert, experts, t.add(first, t.wide(j)));
-      });
-    });
+    t.store(score, sorted, j);
+    t.when(t.less(j, t.i32(shape.count)),
+           [&] { t.store(expert, experts, t.add(first, t.wide(j))); });
   });
   t.syncWarp();
   Type f32 = t.getF32Type();

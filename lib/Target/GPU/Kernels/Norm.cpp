@@ -210,8 +210,7 @@ private:
         Value x = t.load(type, input, at);
         if (sum) {
           x = t.fadd(x, addend ? t.load(type, addend, at)
-                               : combine(t, combined, chosen(), t.blockX(),
-                                         column, columns, pack));
+                               : partsAt(column, pack));
           t.store(x, sum, at);
         }
         if (fits)
@@ -222,7 +221,11 @@ private:
     row = fits ? RowSource{scratch, {}} : RowSource{sum ? sum : input, first};
   }
 
-  int64_t chosen() const { return columnsOf(steps.combined.ofRow); }
+  Value partsAt(Value column, int64_t pack) {
+    column = t.add(t.mul(t.blockY(), size), column);
+    return combine(t, combined, columnsOf(steps.combined.ofRow), t.blockX(),
+                   column, columns, pack);
+  }
 
   /// By the first warp; all get to know it.
   Statistics measure() {
@@ -264,7 +267,6 @@ private:
 void moe::cuda::launchNormSteps(Launcher &l, const NormSteps &steps) {
   assert((steps.groups == 1 || !steps.levels) && "levels are of whole rows");
   int64_t size = columnsOf(steps.input) / steps.groups;
-  assert((steps.groups == 1 || !steps.combined.parts) && "parts are of rows");
   if (size <= kHalfWarpFeatures && !addsUp(steps) && !steps.levels)
     return launchSmallNorm(l, steps.kind, steps.epsilon, steps.groups,
                            steps.input, steps.scale, steps.result);

@@ -23,12 +23,9 @@ struct Router {
   /// The largest logits in order; equal ones by ascending expert.
   void choose(Value experts) {
     Value first = rowStart(t, row, k);
-    Value isLeader = t.equal(t.lane(), t.i32(0));
     logits.take(k, [&](Value j, Value logit, Value expert) {
-      t.when(isLeader, [&] {
-        t.store(logit, chosen, j);
-        t.store(expert, experts, t.add(first, t.wide(j)));
-      });
+      t.store(logit, chosen, j);
+      t.store(expert, experts, t.add(first, t.wide(j)));
     });
     t.syncWarp();
   }

@@ -77,21 +77,41 @@ void WarpRow::store(ValueRange values, Value buffer, Value row) {
   });
 }
 
-void WarpRow::take(int64_t times,
-                   function_ref<void(Value, Value, Value)> body) {
+//===----------------------------------------------------------------------===//
+// The largest
+//===----------------------------------------------------------------------===//
+
+static constexpr int32_t kLeast = std::numeric_limits<int32_t>::min();
+
+/// What is not there is below everything.
+SmallVector<Value> WarpRow::getOrders() {
   SmallVector<Value> orders;
   for (auto [i, x] : llvm::enumerate(numbers)) {
     Value order = ordered(t, x, t.equal(columnOf(i), t.i32(0)));
-    // What is not there is below everything.
     if (int64_t(i + 1) * kWarp > count)
-      order = t.select(t.less(columnOf(i), t.i32(count)), order,
-                       t.i32(std::numeric_limits<int32_t>::min()));
+      order = t.select(t.less(columnOf(i), t.i32(count)), order, t.i32(kLeast));
     orders.push_back(order);
   }
+  return orders;
+}
+
+void WarpRow::take(int64_t times, TakeBody body) {
   Value lowest = t.f32(-std::numeric_limits<float>::infinity());
   Value taken = ordered(t, lowest, t.i1(false));
+  // Instructions of both ways, roughly: a turn waits for ten shuffles.
+  int64_t perTurn = 250 + 4 * numbers.size();
+  int64_t byRank = 2 * count * numbers.size() + 100;
+  if (byRank < times * perTurn)
+    takeByRank(times, getOrders(), taken, body);
+  else
+    takeInTurn(times, getOrders(), taken, body);
+}
+
+void WarpRow::takeInTurn(int64_t times, ValueRange orders, Value taken,
+                         TakeBody body) {
+  Value isLeader = t.equal(t.lane(), t.i32(0));
   t.loop(t.i32(0), t.i32(times), t.i32(1), orders,
-         [&](Value j, ValueRange left) {
+         [&](Value time, ValueRange left) {
            Value most = left.front();
            for (Value order : left.drop_front())
              most = t.max(most, order);
@@ -104,7 +124,7 @@ void WarpRow::take(int64_t times,
              behind = t.max(behind, t.select(isMost, place, t.i32(0)));
            }
            Value column = t.sub(t.i32(kMost), t.maxOver(behind));
-           body(j, unordered(t, most), column);
+           t.when(isLeader, [&] { body(time, unordered(t, most), column); });
            SmallVector<Value> next;
            for (auto [i, order] : llvm::enumerate(left)) {
              Value isTaken = t.equal(columnOf(i), column);
@@ -112,4 +132,58 @@ void WarpRow::take(int64_t times,
            }
            return next;
          });
+}
+
+/// How many of all come before each of this lane's: larger ones, and equal ones
+/// in lower columns.
+SmallVector<Value> WarpRow::getRanks(ValueRange orders) {
+  int64_t blocks = orders.size();
+  Value all = sharedOfWarp(t, blocks * kWarp);
+  for (auto [i, order] : llvm::enumerate(orders))
+    t.store(order, all, columnOf(i));
+  t.syncWarp();
+  SmallVector<Value> ranks(blocks, t.i32(0));
+  for (int64_t block = 0; block < blocks; ++block)
+    ranks = t.loop(
+        t.i32(0), t.i32(kWarp), t.i32(4), ranks,
+        [&](Value first, ValueRange carried) {
+          SmallVector<Value> next(carried);
+          Value four = t.load(t.vectorOf(t.getI32Type(), 4), all,
+                              t.add(first, block * kWarp));
+          for (int64_t i = 0; i < 4; ++i)
+            for (int64_t own = 0; own < blocks; ++own) {
+              // At least as much is more than one less.
+              Value atLeast = t.sub(orders[own], t.i32(1)), bound = atLeast;
+              if (block > own)
+                bound = orders[own];
+              else if (block == own)
+                bound = t.select(t.less(t.add(first, i), t.lane()), atLeast,
+                                 orders[own]);
+              Value isBefore = t.less(bound, t.extract(four, i));
+              next[own] = t.add(
+                  next[own], t.extend(isBefore, t.getI32Type(), false));
+            }
+          return next;
+        });
+  return ranks;
+}
+
+void WarpRow::takeByRank(int64_t times, ValueRange orders, Value taken,
+                         TakeBody body) {
+  Value good = t.i32(0);
+  SmallVector<Value> ranks = getRanks(orders);
+  for (auto [i, order] : llvm::enumerate(orders)) {
+    Value isGood = t.less(taken, order);
+    good = t.add(good, t.extend(isGood, t.getI32Type(), false));
+    Value counts = t.both(isGood, t.less(ranks[i], t.i32(times)));
+    t.when(counts, [&, i = i, order = order] {
+      body(ranks[i], unordered(t, order), columnOf(i));
+    });
+  }
+  // Where none is above -infinity any more, it is found in the first column.
+  good = t.sumInts(good);
+  forLanes(t, times, [&](Value time) {
+    t.when(t.lessOrEqual(good, time),
+           [&] { body(time, unordered(t, taken), t.i32(0)); });
+  });
 }

@@ -26,14 +26,20 @@ public:
 
   /// Takes the largest number `times` times, the first of equal ones, and puts
   /// -infinity in its place, as the CPU backend does: also the same where some
-  /// are not numbers. Every lane gets the number and its column (i32).
-  void take(int64_t times,
-            llvm::function_ref<void(mlir::Value j, mlir::Value number,
-                                    mlir::Value column)>
-                body);
+  /// are not numbers. For each time (i32), one lane runs `body` with the number
+  /// and its column (i32).
+  using TakeBody = llvm::function_ref<void(mlir::Value time, mlir::Value number,
+                                           mlir::Value column)>;
+  void take(int64_t times, TakeBody body);
 
 private:
   mlir::Value columnOf(size_t i);
+  llvm::SmallVector<mlir::Value> getOrders();
+  void takeInTurn(int64_t times, mlir::ValueRange orders, mlir::Value taken,
+                  TakeBody body);
+  void takeByRank(int64_t times, mlir::ValueRange orders, mlir::Value taken,
+                  TakeBody body);
+  llvm::SmallVector<mlir::Value> getRanks(mlir::ValueRange orders);
 
   ThreadBuilder &t;
   int64_t count;
