@@ -505,6 +505,10 @@ static void attendSequence(TileBlock block, const Tile &tile,
 
 static void emitTiles(ThreadBuilder &b, const TileShape &shape,
                       const TileArguments &args) {
+  // Shared memory is for two blocks; without this the assembler saves registers for
+  // three, in local memory.
+  b.getInsertionBlock()->getParentOp()->setAttr(
+      NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(2));
   Value query = b.shared(shape.queryBytes());
   Value keys = b.shared(2 * shape.halfBytes());
   Value values = b.shared(2 * shape.halfBytes());
