@@ -210,7 +210,7 @@ int moert::cli::listDevices(const Options &options) {
   std::string text;
   for (const Json &device : devices) {
     text +=
-        format("%-12s %-12s ", device.value("device", "").c_str(),
+        format("%-15s %-12s ", device.value("device", "").c_str(),
                device.value("available", false) ? "available" : "unavailable");
     text += device.value("detail", "");
     if (device.value("runs_module", false))

@@ -40,6 +40,9 @@ TEST(CliOptions, DefaultsAreGreedyAndOfTheModule) {
   EXPECT_EQ(options.threads, 0);
   EXPECT_EQ(options.context, 0);
   EXPECT_TRUE(options.verify);
+  EXPECT_FALSE(options.exact);
+  EXPECT_EQ(options.device, "");
+  EXPECT_EQ(options.deviceMemory.kind, MemoryBudget::Auto);
   EXPECT_FALSE(options.json);
 }
 
@@ -67,6 +70,8 @@ TEST(CliOptions, ReadsEveryNumber) {
                            "t.json",
                            "--ignore-eos",
                            "--exact",
+                           "--device=gpu-emulator",
+                           "--device-memory=25%",
                            "--no-exit",
                            "--prefetch=off"});
   EXPECT_THAT(options.tokenPrompts, ElementsAre(ElementsAre(1, 22, 0)));
@@ -77,10 +82,13 @@ TEST(CliOptions, ReadsEveryNumber) {
   EXPECT_EQ(options.topK, 40);
   EXPECT_FLOAT_EQ(options.topP, 0.9f);
   EXPECT_EQ(options.seed, UINT64_MAX);
+  EXPECT_TRUE(options.exact);
+  EXPECT_EQ(options.device, "gpu-emulator");
+  EXPECT_EQ(options.deviceMemory.percent, 25);
   EXPECT_TRUE(options.json && options.stats && options.ignoreEos);
   EXPECT_FALSE(options.verify);
   EXPECT_EQ(options.trace, "t.json");
-  EXPECT_THAT(options.offloadFlags, ElementsAre());
+  EXPECT_THAT(options.offloadFlags, ElementsAre("--device-memory"));
   EXPECT_THAT(options.exitFlags, ElementsAre());
 }
 
@@ -236,8 +244,20 @@ TEST(CliOptions, RejectsMalformedOffloading) {
                   "' when it should be a size like 512M or 8G, a share like "
                   "25%, auto or all")
         << bad;
+  EXPECT_EQ(failure({"m", "-p", "a", "--device-memory", "8T"}),
+            "command line: --device-memory is '8T' when it should be a size "
+            "like 512M or 8G, a share like 25%, auto or all");
   EXPECT_EQ(failure({"m", "-p", "a", "--cache-policy", ""}),
             "command line: --cache-policy is '' when it should be a name");
+}
+
+TEST(CliOptions, RejectsMalformedDevices) {
+  EXPECT_EQ(failure({"m", "-p", "a", "--device", ""}),
+            "command line: --device is '' when it should be a name");
+  EXPECT_EQ(failure({"m", "-p", "a", "--device=cpu", "--device=lpu"}),
+            "command line: --device is given 2 times, at most 1 is allowed");
+  EXPECT_EQ(failure({"m", "--inspect", "--device=cpu"}),
+            "command line: --device has no meaning with --inspect");
 }
 
 TEST(CliOptions, Exits) {

@@ -26,6 +26,7 @@ ExpertMap::ExpertMap(const fb::Module &module) {
       continue;
     const size_t key =
         size_t(indexOf(parameter.layer()) * experts + parameter.expert());
+    ++total;
     parameters[key] = i;
     sizes[key] = parameter.size();
     entryBytes = std::max(entryBytes, aligned(parameter.size()));

@@ -38,7 +38,7 @@ static uint64_t reserveOf(const DeviceRoom &room) {
 
 Status Parameters::refuseExperts(uint64_t available, uint64_t total) const {
   if (!map.canFetch)
-    return makeStatus(MOERT_RESOURCE_EXHAUSTED, map.count(), " experts need ",
+    return makeStatus(MOERT_RESOURCE_EXHAUSTED, map.total, " experts need ",
                       map.bytes(), " bytes of device memory, ", available,
                       " of ", total,
                       " are free, and the code needs all of them there");
@@ -51,25 +51,21 @@ Status Parameters::refuseExperts(uint64_t available, uint64_t total) const {
 
 /// All experts if they fit, else slots for some.
 Status Parameters::placeExperts(const moert_abi_forward_t &args) {
-  if (map.count() == 0)
+  if (map.total == 0)
     return Status();
   DeviceRoom room;
   MOERT_RETURN_IF_ERROR(device.room(&room));
   const int64_t budget = device.options.expert_bytes;
   uint64_t available = room.available;
   available -= std::min(available, reserveOf(room));
-  uint64_t needed = 0;
-  for (const fb::Parameter *parameter : *module.parameters())
-    needed += isExpert(*parameter) ? map.entryBytes : 0;
   if (budget == MOERT_BUDGET_ALL)
-    available = needed;
+    available = map.bytes();
   else if (budget > 0)
     available = uint64_t(budget);
-  const bool allFit = needed <= available;
+  const bool allFit = map.bytes() <= available;
   if (allFit && !isFetched(args)) {
-    // A layer may have more than one bank: each parameter has its own place.
     const auto &all = *module.parameters();
-    MOERT_RETURN_IF_ERROR(experts.reserve(needed));
+    MOERT_RETURN_IF_ERROR(experts.reserve(map.bytes()));
     CuAddress next = experts.address();
     for (flatbuffers::uoffset_t i = 0; i < all.size(); ++i)
       if (isExpert(*all[i])) {

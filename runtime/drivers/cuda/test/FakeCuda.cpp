@@ -12,6 +12,8 @@
 //   FAKE_CUDA_JIT=new|broken   PTX is too new, or does not compile
 //   FAKE_CUDA_LAUNCH=late      a kernel reads where nothing is
 //   FAKE_CUDA_CAPTURE=no       no graphs
+//   FAKE_CUDA_HURRY=1          every second stream does everything at once
+//   FAKE_CUDA_LOG=1            each kernel's name on standard error as it is launched
 //
 // With FAKE_CUDA_EMULATES, kernels run, a thread after the other: those that
 // need no other thread. Without, none does. With FAKE_CUDA_LACKS it has no
@@ -20,6 +22,7 @@
 #include "gpu/CudaApi.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
@@ -61,6 +64,7 @@ struct CuEventStorage {
 struct CuStreamStorage {
   std::deque<std::function<void()>> work;
   std::vector<std::function<void()>> *capture = nullptr;
+  bool hurries = false;
 };
 struct CuGraphStorage {
   std::vector<std::function<void()>> work;
@@ -70,6 +74,7 @@ struct CuGraphExecStorage {
 };
 struct CuFunctionStorage {
   const moert_gpu_kernel_t *kernel; ///< null: only its name is known
+  std::string name;
 };
 struct CuModuleStorage {
   const moert_gpu_image_t *image = nullptr;
@@ -113,18 +118,20 @@ static bool isPinned(const void *memory) {
          at < std::prev(next)->first + std::prev(next)->second;
 }
 
+static void doNext(CuStream stream) {
+  std::function<void()> work = std::move(stream->work.front());
+  stream->work.pop_front();
+  work();
+}
+
 static CuResult enqueue(CuStream stream, std::function<void()> work) {
   if (stream->capture)
     stream->capture->push_back(std::move(work));
   else
     stream->work.push_back(std::move(work));
+  while (stream->hurries && !stream->work.empty())
+    doNext(stream);
   return CuSuccess;
-}
-
-static void doNext(CuStream stream) {
-  std::function<void()> work = std::move(stream->work.front());
-  stream->work.pop_front();
-  work();
 }
 
 static void reach(CuEvent event, int64_t mark) {
@@ -285,7 +292,9 @@ CuResult cuMemsetD8Async(CuAddress to, unsigned char value, size_t bytes,
 //===----------------------------------------------------------------------===//
 
 CuResult cuStreamCreate(CuStream *stream, unsigned) {
+  static int streams = 0;
   *stream = new CuStreamStorage;
+  (*stream)->hurries = ++streams % 2 == 0 && is("FAKE_CUDA_HURRY", "1");
   return CuSuccess;
 }
 CuResult cuStreamDestroy_v2(CuStream stream) {
@@ -417,7 +426,7 @@ CuResult cuModuleGetFunction(CuFunction *function, CuModule module,
   if (!found && module->text.find(std::string(" ") + name + "(") ==
                     std::string::npos)
     return CuNotFound;
-  *function = &(module->functions[name] = {found});
+  *function = &(module->functions[name] = {found, name});
   return CuSuccess;
 }
 
@@ -476,6 +485,8 @@ struct Launch {
 CuResult cuLaunchKernel(CuFunction function, unsigned blocksX, unsigned blocksY,
                         unsigned, unsigned, unsigned, unsigned, unsigned,
                         CuStream stream, void **parameters, void **) {
+  if (setting("FAKE_CUDA_LOG", 0))
+    std::fprintf(stderr, "launch %s\n", function->name.c_str());
   if (is("FAKE_CUDA_LAUNCH", "late"))
     return enqueue(stream, [] { state().failure = CuIllegalAddress; });
 #ifdef FAKE_CUDA_EMULATES
