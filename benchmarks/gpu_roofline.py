@@ -4,7 +4,7 @@
   gpu_roofline.py [--model olmoe|mixtral] [--phase decode|prefill] [--rows N]
       [--context N] [--device h200|h100]          the tables, or one
   gpu_roofline.py --page docs/GPU.md [--write]    whether the page has these tables
-  gpu_roofline.py --report FILE                   moe-compile --gpu-report as a table
+  gpu_roofline.py --report FILE...                moe-compile --gpu-report as a table
 
 For each kernel: bytes that have to come from or go to the device's memory at least
 once, flops (a multiply-add is two; integer ones count as well), the time that each
@@ -26,6 +26,9 @@ from gpu_shapes import SHAPES
 # do, from the data sheet.
 DEVICES = {"h200": {"bytes": 4.3e12, "bf16": 790e12, "s8": 1580e12, "vector": 60e12},
            "h100": {"bytes": 3.0e12, "bf16": 790e12, "s8": 1580e12, "vector": 60e12}}
+# What a kernel is assumed to take at least, behind another one in a graph, and what a
+# good one reaches of the bandwidth.
+LEAST_SECONDS, REACHED = 2.5e-6, 0.9
 # Of a weight, with its scales: 7 bits for two, and f16 for each row and 1024 columns
 # or more of it.
 STORAGES = {"q35": 3.5, "bf16": 16.0}
@@ -81,11 +84,14 @@ class Table:
         kv = 2 * F32 * m.key * (self.context if r == 1 else r)
         flops = 4 * m.head_dim * m.heads * seen
         if r == 1:
-            # A block has a part of the positions of one key/value head.
-            parts = m.kv_heads * -(-132 // m.kv_heads)
-            partial = F32 * parts * (m.head_dim + 2) * m.heads // m.kv_heads
+            # Two blocks for each of 132 multiprocessors share the positions, if each has
+            # 128 or more; longest positions are powers of two, at least 256.
+            longest = max(256, 1 << (self.context - 1).bit_length())
+            splits = min(-(-264 // m.kv_heads), longest // 128, max(4, min(32, 128 // m.kv_heads)))
+            partial = F32 * m.heads * splits * (m.head_dim + 2)
             self.add("attention, splits", m.layers, kv + F32 * m.query + partial, flops, "vector")
-            self.add("attention, sum of splits", m.layers, partial + F32 * m.query, 0, "vector")
+            if splits > 1:
+                self.add("attention, sum of splits", m.layers, partial + F32 * m.query, 0, "vector")
         else: # each of f32's products is three of bf16's
             self.add("attention, tiles", m.layers, kv + 2 * F32 * r * m.query, 3 * flops, "bf16")
 
@@ -98,27 +104,33 @@ class Table:
         assigned = r * m.top_k
         # Experts that a batch meets, if each is as likely as the others.
         met = m.experts * (1 - (1 - m.top_k / m.experts) ** r)
-        # With the residual, which it adds.
-        self.add("norm; levels", 2 * layers, 3 * row + as_input, 8 * r * h, "vector")
+        self.add("embedding", 1, r * h * BF16 + row, 0, "vector")
+        # With the residual before it, which takes what experts made.
+        self.add("norm before attention; residual; levels", layers, assigned * h * F32 + 2 * row + as_input,
+                 (2 * m.top_k + 8) * r * h, "vector")
         self.linear("queries, keys, values", layers, [m.query, m.key, m.key], h, r)
         if m.family == "olmoe":
             self.add("norms of queries and keys", 2 * layers, 2 * r * m.query * F32, 8 * r * m.query, "vector")
-        self.add("rotary positions", 2 * layers, r * (m.query + m.key) * F32, 6 * r * (m.query + m.key), "vector")
-        self.add("keys and values to the state", layers, 4 * r * m.key * F32, 0, "vector")
+        self.add("rotary positions; keys and values to the state", layers, r * (2 * m.query + 4 * m.key) * F32,
+                 6 * r * (m.query + m.key), "vector")
         self.attention()
         self.add("levels of the heads' output", layers * quantised, r * m.query * (F32 + I8), 8 * r * m.query, "vector")
         self.linear("output of attention", layers, [h], m.query, r)
+        self.add("norm before experts; residual; levels", layers, 4 * row + as_input, 10 * r * h, "vector")
         self.linear("router", layers, [m.experts], h, r, dense=True)
         self.add("choice of experts", layers, r * m.experts * F32 + assigned * 8, 20 * r * m.experts, "vector")
         self.add("assignments by expert", layers, assigned * 28, 0, "vector")
         self.linear("experts, gate and up", layers, [w, w], h, assigned, met)
-        self.add("activation; levels", layers,
-                 assigned * w * (2 * F32 + (I8 if quantised else F32)), 20 * assigned * w, "vector")
+        self.add("activation; levels", layers, assigned * w * (2 * F32 + (I8 if quantised else F32)),
+                 20 * assigned * w, "vector")
         self.linear("experts, down", layers, [h], w, assigned, met)
-        self.add("sum of experts", layers, assigned * h * F32 + row, 2 * assigned * h, "vector")
-        self.add("residual; rows that are wanted; norm", 3, 3 * row, 2 * r * h, "vector")
+        self.add("last experts; residual; rows that are wanted; norm", 4, (assigned + 3) * h * F32, 4 * r * h, "vector")
         self.linear("head", 1, [m.vocab], h, 1)
         return self
+
+    def expected(self):
+        """Seconds with what no roof has."""
+        return sum(l[1] * max(max(l[4], l[5]) / REACHED, LEAST_SECONDS) for l in self.lines)
 
     def totals(self):
         """Bytes, flops, seconds."""
@@ -165,19 +177,47 @@ def table(model, phase, rows, context, device):
         cells.append("%s | %s | **%s** | %s tokens/s" % (number(bytes_), number(flops), micro(seconds),
                                                         number(rows / seconds)))
     yield "| **all** | %d | %s |" % (max(sum(l[1] for l in t.lines) for t in tables), " | ".join(cells))
+    if rows == 1:
+        cells = ["| | %s | %.0f %% of that" % (micro(t.expected()), 100 * t.totals()[2] / t.expected()) for t in tables]
+        yield "| all, %.0f %% of the bandwidth, each %g us at least | | %s |" % (
+            100 * REACHED, 1e6 * LEAST_SECONDS, " | ".join(cells))
 
 
-def occupancy(path):
-    """The table of a file of moe-compile --gpu-report."""
-    with open(path, encoding="utf-8") as file:
-        kernels = json.load(file)["kernels"]
-    devices = [key for key in kernels[0] if key.startswith("sm_")]
-    yield "| kernel | threads | %s |" % " | ".join("%s: registers | shared bytes | blocks | warps" % d for d in devices)
+def family(name):
+    """What a kernel's name says before it comes to shapes and types."""
+    words = []
+    for word in name.split("_"):
+        if re.match(r"(\d{2,}|\d+x|f32|bf16|f16|i32|i8|[0-9a-f]{16}$)", word):
+            break
+        words.append(word)
+    return "_".join(words)
+
+
+def spread(values, form):
+    low, high = form % min(values), form % max(values)
+    return low if low == high else low + " - " + high
+
+
+def occupancy(paths):
+    """The tables of files of moe-compile --gpu-report as one, a row for each family of
+    kernels."""
+    families = {}
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            for kernel in json.load(file)["kernels"]:
+                families.setdefault(family(kernel["name"]), {})[kernel["name"]] = kernel
+    some = next(iter(next(iter(families.values())).values()))
+    devices = [key for key in some if key.startswith("sm_")]
+    yield "| kernels | threads | %s |" % " | ".join("%s: registers | shared bytes | blocks | warps" % d for d in devices)
     yield "| --- | ---: |" + " ---: | ---: | ---: | ---: |" * len(devices)
-    for kernel in sorted(kernels, key=lambda k: k["name"]):
-        cells = ["%d | %d | %d | %.0f %%" % (kernel[d]["registers"], kernel[d]["shared_bytes"], kernel[d]["blocks"],
-                                             100 * kernel[d]["occupancy"]) for d in devices]
-        yield "| `%s` | %d | %s |" % (kernel["name"], kernel["threads"], " | ".join(cells))
+    for name in sorted(families):
+        kernels = families[name].values()
+        cells = [spread([k["threads"] for k in kernels], "%d")]
+        for d in devices:
+            use = [k[d] for k in kernels]
+            cells += [spread([u["registers"] for u in use], "%d"), spread([u["shared_bytes"] for u in use], "%d"),
+                      spread([u["blocks"] for u in use], "%d"), spread([100 * u["occupancy"] for u in use], "%.0f") + " %"]
+        yield "| `%s` | %s |" % (name, " | ".join(cells))
 
 
 CHOICES = [(m, p) for p in ("decode", "prefill") for m in SHAPES]
@@ -214,7 +254,7 @@ def main():
     parser.add_argument("--rows", type=int)
     parser.add_argument("--context", type=int, default=1024)
     parser.add_argument("--device", choices=sorted(DEVICES), default="h200")
-    parser.add_argument("--report")
+    parser.add_argument("--report", nargs="+")
     parser.add_argument("--page")
     parser.add_argument("--write", action="store_true")
     a = parser.parse_args()

@@ -102,7 +102,12 @@ else
   echo "note: $cxx has no OpenMP, so the host computes on one thread" >&2
 fi
 # What the compiler itself brings travels with the programs where it can.
-accepts -static-libstdc++ -static-libgcc && link+=(-static-libstdc++ -static-libgcc)
+if accepts -static-libstdc++ -static-libgcc; then link+=(-static-libstdc++ -static-libgcc); fi
+# Each program has only what it uses.
+if accepts -ffunction-sections -Wl,--gc-sections -s; then
+  flags+=(-ffunction-sections -fdata-sections)
+  link+=(-Wl,--gc-sections -s)
+fi
 read -ra more <<<"${CXXFLAGS:-}"
 flags+=("${more[@]}")
 

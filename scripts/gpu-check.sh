@@ -16,7 +16,7 @@
 # they are measured, in the folder --scratch (DIR of --out): up to 25 GB.
 #
 # --bundle packs all that into a folder, for a machine that has nothing but bash,
-# coreutils, awk and perhaps a C++20 compiler: copy the folder and run
+# coreutils, awk, gzip and perhaps a C++20 compiler: copy the folder and run
 # scripts/gpu-check.sh in it. Programs are carried, and built there (build-runtime.sh)
 # if those do not start. Run elsewhere than in a bundle, the script makes one in DIR
 # first. Needs ./scripts/build.sh. --arch is moe-compile --gpu-arch (sm_80).
@@ -118,13 +118,22 @@ all_checks() { # DIR
   checks "$1" q35-prefetch "--quantize=q35 --predictor=cross-layer-gate" "--device-memory=50% --prefetch=on"
 }
 
+# A Python with numpy, which checkpoints without weights are written with.
+python() {
+  local candidate
+  for candidate in python3 /usr/bin/python3; do
+    ! "$candidate" -c "import numpy" 2>/dev/null || break
+  done
+  "$candidate" "$@"
+}
+
 # Models without weights, to measure.
 models() { # DIR
   local name shape layers scheme
   while read -r name shape layers scheme; do
     matches "$name" || continue
     echo "compiling $name" >&2
-    python3 "$root/benchmarks/gpu_shapes.py" "$1/hollow" "$shape" "{\"layers\": $layers}" >/dev/null
+    python "$root/benchmarks/gpu_shapes.py" "$1/hollow" "$shape" "{\"layers\": $layers}" >/dev/null
     "$(tool moe-compile)" "$1/hollow" --target=gpu "--gpu-arch=${arch%,emulator}" --no-weights \
       "--quantize=$scheme" -o "$1/modules/$name.hollow" >/dev/null
     rm -rf "$1/hollow"
@@ -173,6 +182,7 @@ pack() { # DIR
   echo "building the runtime" >&2
   build "$dir"
   (cd "$dir" && git -C "$root" log -1 --format='%H %cI' >version 2>/dev/null) || echo unknown >"$dir/version"
+  gzip -9f "$dir"/modules/*
   local size
   size=$(du -sk "$dir" | cut -f1)
   echo "$dir: $((size / 1024)) MiB" >&2
@@ -211,6 +221,9 @@ if [[ ! -f $root/checks.tsv ]]; then # a build tree: its own programs
   bin=${MOE_BUILD:-$root/build}/bin
 else
   bin=$home/bin
+  for file in "$home"/modules/*.gz; do
+    [[ ! -f $file || -f ${file%.gz} ]] || gzip -dk "$file"
+  done
   export LD_LIBRARY_PATH=$home/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
   if ! "$bin/moe-run" --version >/dev/null 2>&1; then
     echo "the programs that were carried do not start here, so they are built" >&2

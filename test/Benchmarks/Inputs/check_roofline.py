@@ -1,5 +1,6 @@
-"""check_roofline.py WORK: bytes of the matrices of one token in gpu_roofline.py, over
-those that moe-run finds in a module of the same shape."""
+"""check_roofline.py WORK LIBCUDA: compares gpu_roofline.py with modules of its shapes,
+smaller: bytes of the matrices of a token with those that moe-run finds, and kernels of
+a token with those that are launched, of which LIBCUDA, which runs none, keeps a log."""
 import json
 import os
 import subprocess
@@ -10,20 +11,31 @@ sys.path.insert(0, os.path.join(here, "..", "..", "..", "benchmarks"))
 import gpu_roofline
 import gpu_shapes
 
-work = sys.argv[1]
+work, library = sys.argv[1:]
+MATRICES = ("queries, keys, values", "output of attention", "router", "experts, gate and up", "experts, down", "head")
+# The library's device is so small that positions are not split.
+ABSENT = "attention, sum of splits"
 os.makedirs(work, exist_ok=True)
-# Fewer and smaller layers, so that a file may be filled; the head's share is small.
-SMALL = {"layers": 2, "experts": 16, "vocab": 1024}
-gpu_shapes.SHAPES["olmoe"].update(SMALL)
-gpu_shapes.write_hollow(work + "/shape", "olmoe")
-for storage, scheme in (("q35", "q35"), ("bf16", "none")):
-    subprocess.run(["moe-compile", work + "/shape", "--no-weights", "--quantize=" + scheme, "-o", work + "/h.moe"],
-                   check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["moe-fill", work + "/h.moe", "-o", work + "/f.moe"], check=True)
-    said = subprocess.run(["moe-run", work + "/f.moe", "--inspect", "--json"], check=True, capture_output=True)
-    active = json.loads(said.stdout)["active_bytes_per_token"]
-    table = gpu_roofline.Table(gpu_roofline.Model("olmoe", storage), 1, 1, "h200").build()
-    names = ("queries, keys, values", "output of attention", "router", "experts, gate and up", "experts, down", "head")
-    bytes_ = sum(l[1] * l[2] for l in table.lines if l[0] in names)
-    print("olmoe %s %.2f" % (storage, active / bytes_))
-    os.remove(work + "/f.moe")
+
+
+def run(*command, **variables):
+    return subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **variables})
+
+
+for shape, small in (("olmoe", {"layers": 2, "experts": 16, "vocab": 1024}),
+                     ("mixtral", {"layers": 2, "hidden": 1024, "expert_width": 512, "vocab": 1024})):
+    gpu_shapes.SHAPES[shape].update(small)
+    gpu_shapes.write_hollow(work + "/shape", shape)
+    for storage, scheme in (("q35", "q35"), ("bf16", "none")):
+        run("moe-compile", work + "/shape", "--target=gpu", "--ptxas=none", "--no-weights", "--quantize=" + scheme,
+            "-o", work + "/h.moe")
+        run("moe-fill", work + "/h.moe", "-o", work + "/f.moe")
+        active = json.loads(run("moe-run", work + "/f.moe", "--inspect", "--json").stdout)["active_bytes_per_token"]
+        log = run("moe-run", work + "/f.moe", "--tokens", "5", "-n", "1", "--json", MOERT_LIBCUDA=library,
+                  FAKE_CUDA_LOG="1", FAKE_CUDA_MEMORY=str(1 << 30), MOERT_GPU_GRAPHS="0").stderr
+        lines = gpu_roofline.Table(gpu_roofline.Model(shape, storage), 1, 1, "h200").build().lines
+        computed = sum(l[1] * l[2] for l in lines if l[0] in MATRICES)
+        kernels = sum(l[1] for l in lines if l[0] != ABSENT)
+        print("%s %s: bytes %.2f, %d kernels, %d launched" % (
+            shape, storage, active / computed, kernels, log.count("launch ")))
+        os.remove(work + "/f.moe")
