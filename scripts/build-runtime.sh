@@ -106,7 +106,7 @@ if accepts -static-libstdc++ -static-libgcc; then link+=(-static-libstdc++ -stat
 # Each program has only what it uses.
 if accepts -ffunction-sections -Wl,--gc-sections -s; then
   flags+=(-ffunction-sections -fdata-sections)
-  link+=(-Wl,--gc-sections -s)
+  link+=("-Wl,--gc-sections" -s)
 fi
 read -ra more <<<"${CXXFLAGS:-}"
 flags+=("${more[@]}")
