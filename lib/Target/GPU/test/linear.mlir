@@ -1,6 +1,8 @@
 // RUN: moe-opt %s --moe-gpu-lower-model -o %t.mlir
 // RUN: FileCheck %s < %t.mlir
 // RUN: FileCheck %s --check-prefix=HOST < %t.mlir
+// RUN: moe-compile %s --target=gpu --ptxas=none --gpu-ptx=%t.ptx -o %t.moe
+// RUN: FileCheck %s --check-prefix=PTX < %t.ptx
 
 // Exact results, few rows, many rows: chosen where the batch is known.
 //
@@ -28,16 +30,34 @@
 // CHECK:         math.fma
 // CHECK:         nvvm.shfl.sync bfly
 
-// Two parts of 2 x 16 rows, 8 x 8 outputs, 2 x 16 features.
+// Two parts of 4 x 16 rows, 8 x 8 outputs, 2 x 16 features; two blocks share the
+// registers of a multiprocessor.
 //
 // CHECK-LABEL: gpu.func @linear_tensor_128_bf16_64
-// CHECK-SAME:    known_block_size = array<i32: 256, 1, 1>
-// CHECK-COUNT-64: nvvm.mma.sync
+// CHECK-SAME:    known_block_size = array<i32: 128, 1, 1>
+// CHECK-SAME:    nvvm.minctasm = 2
+// CHECK-COUNT-128: nvvm.mma.sync
 // CHECK-NOT:      nvvm.mma.sync
 // CHECK-LABEL: gpu.func @linear_tensor_64_bf16_64
 
 // CHECK-LABEL: gpu.func @linear_vector_1_by1_bf16_64
 // CHECK-COUNT-2: llvm.load %{{.*}} invariant {alignment = 16 : i64, nontemporal} : !llvm.ptr<1> -> vector<4xi32>
+
+// PTX-LABEL: .entry linear_exact_1_by1_bf16_64
+// PTX:         cp.async.cg.shared.global [{{.*}}], [{{.*}}], 16
+// PTX:         cp.async.wait_group 1
+// PTX:         bar.sync
+// PTX:         fma.rn.f32
+// PTX:         shfl.sync.bfly.b32
+// PTX-LABEL: .entry linear_tensor_128_bf16_64
+// PTX:       .minnctapersm 2
+// PTX:         cp.async.cg.shared.global [{{.*}}], [{{.*}}], 16
+// PTX:         ld.shared.v4.b32
+// PTX:         mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
+// PTX:         st.global.v2.b32
+// PTX-LABEL: .entry linear_vector_1_by1_bf16_64
+// PTX-NOT:     ld.global.v4
+// PTX:         ld.global.nc{{.*}}v4.b32
 
 moe.model @m family "null" context 64 vocabulary 36 from "." {
   moe.weight @embed : tensor<36x64xbf16> from [#moe.random<1, 0.5 : f32>]
