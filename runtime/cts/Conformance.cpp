@@ -47,13 +47,14 @@ static Outcome takeBytes(Device &device, void *memory, uint64_t bytes,
   const moert_driver_t &driver = *device.driver;
   std::vector<char> before(bytes, 1), after(bytes, 1);
   if (driver.copy) {
-    CTS_CHECK(expectOk("copy", driver.copy(device.device, before.data(), memory,
-                                           bytes, /*to_device=*/0)));
-    CTS_CHECK(expectOk("copy", driver.copy(device.device, memory, after.data(),
-                                           bytes, /*to_device=*/1)));
+    auto copy = [&](void *to, const void *from, bool toDevice) {
+      return expectOk("copy",
+                      driver.copy(device.device, to, from, bytes, toDevice));
+    };
+    CTS_CHECK(copy(before.data(), memory, false));
+    CTS_CHECK(copy(memory, after.data(), true));
     std::fill(after.begin(), after.end(), 0);
-    CTS_CHECK(expectOk("copy", driver.copy(device.device, after.data(), memory,
-                                           bytes, /*to_device=*/0)));
+    CTS_CHECK(copy(after.data(), memory, false));
   } else {
     std::memcpy(before.data(), memory, bytes);
     std::memset(memory, 1, bytes);
