@@ -4,7 +4,8 @@
   gpu_roofline.py [--model olmoe|mixtral] [--phase decode|prefill] [--rows N]
       [--context N] [--device h200|h100]          the tables, or one
   gpu_roofline.py --page docs/GPU.md [--write]    whether the page has these tables
-  gpu_roofline.py --report FILE...                moe-compile --gpu-report as a table
+  gpu_roofline.py --report FILE...                moe-compile --gpu-report as a table,
+      which --page docs/GPU.md writes into the page
 
 For each kernel: bytes that have to come from or go to the device's memory at least
 once, flops (a multiply-add is two; integer ones count as well), the time that each
@@ -218,15 +219,15 @@ def occupancy(paths):
                 families.setdefault(family(kernel["name"]), {})[kernel["name"]] = kernel
     some = next(iter(next(iter(families.values())).values()))
     devices = [key for key in some if key.startswith("sm_")]
-    yield "| kernels | threads | %s |" % " | ".join("%s: registers | shared bytes | blocks | warps" % d for d in devices)
-    yield "| --- | ---: |" + " ---: | ---: | ---: | ---: |" * len(devices)
+    yield "| kernels | threads | %s |" % " | ".join("%s: registers | shared bytes | warps" % d for d in devices)
+    yield "| --- | ---: |" + " ---: | ---: | ---: |" * len(devices)
     for name in sorted(families):
         kernels = families[name].values()
         cells = [spread([k["threads"] for k in kernels], "%d")]
         for d in devices:
             use = [k[d] for k in kernels]
             cells += [spread([u["registers"] for u in use], "%d"), spread([u["shared_bytes"] for u in use], "%d"),
-                      spread([u["blocks"] for u in use], "%d"), spread([100 * u["occupancy"] for u in use], "%.0f") + " %"]
+                      spread([100 * u["occupancy"] for u in use], "%.0f") + " %"]
         yield "| `%s` | %s |" % (name, " | ".join(cells))
 
 
@@ -239,15 +240,29 @@ def page_tables():
 
 
 BEGIN, END = "<!-- benchmarks/gpu_roofline.py -->", "<!-- end -->"
+REPORT = "<!-- benchmarks/gpu_roofline.py --report -->"
+
+
+def find_place(text, path, begin):
+    found = re.search(re.escape(begin) + ".*?" + re.escape(END), text, re.S)
+    if not found:
+        sys.exit("%s: has no place '%s'" % (path, begin))
+    return found
+
+
+def write_reports(path, reports):
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    place = "%s\n%s\n%s" % (REPORT, "\n".join(occupancy(reports)), END)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace(find_place(text, path, REPORT).group(0), place))
 
 
 def check_page(path, write):
     with open(path, encoding="utf-8") as file:
         text = file.read()
     wanted = "%s\n%s\n%s" % (BEGIN, "\n\n".join(page_tables()), END)
-    found = re.search(re.escape(BEGIN) + ".*?" + re.escape(END), text, re.S)
-    if not found:
-        sys.exit("%s: has no place '%s'" % (path, BEGIN))
+    found = find_place(text, path, BEGIN)
     if found.group(0) == wanted:
         print("%s: %d tables are as computed" % (path, len(CHOICES)))
         return
@@ -268,6 +283,9 @@ def main():
     parser.add_argument("--page")
     parser.add_argument("--write", action="store_true")
     a = parser.parse_args()
+    if a.page and a.report:
+        write_reports(a.page, a.report)
+        return
     if a.page:
         check_page(a.page, a.write)
         return

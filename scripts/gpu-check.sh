@@ -264,7 +264,7 @@ run_conformance() {
   [[ -x $bin/moert_cts ]] || return 0
   start=$(date +%s.%N)
   log=$out/conformance.log
-  if "$bin/moert_cts" "--gtest_filter=*${device//-/_}_*:*${device}_*" >"$log" 2>&1 &&
+  if timeout 900 "$bin/moert_cts" "--gtest_filter=*${device//-/_}_*:*${device}_*" >"$log" 2>&1 &&
     ! grep -q SKIPPED "$log" && grep -q '\[ *PASSED *\] [1-9]' "$log"; then
     report conformance pass "$(since "$start")" "$(sed -n 's/.*\[ *PASSED *\] //p' "$log")"
   else
@@ -273,6 +273,15 @@ run_conformance() {
   fi
 }
 
+# moe-run, which may hang on a device; `refused` says why it failed.
+run() {
+  local code=0
+  timeout 900 "$bin/moe-run" "$@" 2>"$out/stderr" || code=$?
+  [[ $code != 124 ]] || echo "error: ended after 900 s" >"$out/stderr"
+  return $code
+}
+refused() { head -n1 "$out/stderr"; }
+
 # Output of the device beside what the CPU backend recorded.
 run_check() { # NAME MODULE FIELD EXPECTED ARGUMENTS...
   local name=$1 module=modules/$2.moe what=$3 expected=$4 start said
@@ -280,8 +289,8 @@ run_check() { # NAME MODULE FIELD EXPECTED ARGUMENTS...
   start=$(date +%s.%N)
   local logits=()
   [[ $what != logits ]] || logits=(--logits "$out/logits.npy")
-  if ! said=$("$bin/moe-run" "$module" "--device=$device" "$@" "${logits[@]}" --json 2>"$out/stderr"); then
-    report "$name" fail "$(since "$start")" "$(head -n1 "$out/stderr")"
+  if ! said=$(run "$module" "--device=$device" "$@" "${logits[@]}" --json); then
+    report "$name" fail "$(since "$start")" "$(refused)"
     return
   fi
   if [[ $what == logits ]]; then said=$(sum "$out/logits.npy"); else said=$(field "$what" <<<"$said"); fi
@@ -325,8 +334,8 @@ run_benchmark() { # NAME FILE
   fi
   local start
   start=$(date +%s.%N)
-  if "$bin/moe-fill" "$2" -o "$module" && result=$("$bin/moe-run" "$module" --device=cuda --bench \
-    --pp 512 --tg 256 --reps 5 -c 1024 --no-verify --json 2>"$out/stderr"); then
+  if "$bin/moe-fill" "$2" -o "$module" && result=$(run "$module" --device=cuda --bench \
+    --pp 512 --tg 256 --reps 5 -c 1024 --no-verify --json); then
     decode=$(field decode_tokens_per_second <<<"$result")
     prefill=$(field prefill_tokens_per_second <<<"$result")
     bytes=$(field active_bytes_per_token <<<"$result")
@@ -340,7 +349,7 @@ run_benchmark() { # NAME FILE
     measured+=("{\"name\":\"$name\",\"decode_of_copy_bandwidth\":$of_copy,\"prefill_of_mma_peak\":$of_peak,\"bench\":$result}")
     speeds+=("| $name | $(compute "$size / 1e9") | $(compute "$decode") | $of_copy | $(compute "$prefill") | $(compute "$prefill * $operations / 1e12") | $of_peak |")
   else
-    report "speed-$name" fail "$(since "$start")" "$(head -n1 "$out/stderr")"
+    report "speed-$name" fail "$(since "$start")" "$(refused)"
   fi
   rm -f "$module"
 }
