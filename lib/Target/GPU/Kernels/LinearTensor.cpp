@@ -45,7 +45,7 @@ struct Tiles {
   int64_t size; ///< rows and outputs of a block
   int64_t warpsOfRows, warpsOfOutputs;
   int64_t rows, outputs;  ///< of a warp
-  int64_t stages, blocks; ///< blocks that fit on a multiprocessor
+  int64_t stages, blocks; ///< blocks that must fit on a multiprocessor
 
   int64_t threads() const { return kWarp * warpsOfRows * warpsOfOutputs; }
   int64_t inputBytes() const { return size * kDepth * 4; }
@@ -53,7 +53,7 @@ struct Tiles {
 };
 // 72 KB and 48 KB of the 164 KB that a multiprocessor of sm_80 has.
 constexpr Tiles kLarge = {kLargeTile, 2, 2, 64, 64, 3, 2};
-constexpr Tiles kSmall = {kSmallTile, 2, 2, 32, 32, 4, 3};
+constexpr Tiles kSmall = {kSmallTile, 2, 2, 32, 32, 4, 2};
 
 /// Sixteen rows by 16 features: the registers of both parts.
 struct Halves {
