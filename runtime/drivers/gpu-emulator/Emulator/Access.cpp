@@ -31,6 +31,35 @@ static uint64_t alignmentOf(int64_t bytes, int32_t kind) {
   return said ? said : naturalAlignment(bytes);
 }
 
+inline void Block::checkAlignment(uintptr_t address, int64_t bytes,
+                                  int32_t kind, Site site) {
+  if (address & (alignmentOf(bytes, kind) - 1)) [[unlikely]]
+    failMisaligned(address, bytes, kind, site);
+}
+
+inline void Block::checkFree(int64_t offset, int64_t bytes, Site site) {
+  if (shared.awaitsCopy(offset, bytes)) [[unlikely]]
+    fail(Fault::Other, site, "writes ", bytes, " bytes at offset ", offset,
+         " of shared memory, to which a copy is on its way");
+}
+
+inline void Block::accessShared(uintptr_t address, int64_t bytes, int32_t kind,
+                                Site site) {
+  checkAlignment(address, bytes, kind, site);
+  int64_t offset = shared.getOffset(address);
+  if (!shared.holds(offset, bytes)) [[unlikely]]
+    failShared(offset, bytes, kind, site);
+  if ((kind & 0xff) == MOERT_EMULATOR_WRITE) {
+    if (hasCopies)
+      checkFree(offset, bytes, site);
+    shared.setWritten(offset, bytes);
+  } else {
+    checkWritten(offset, bytes, thread, site);
+  }
+  if (isWatched) [[unlikely]]
+    checkRaces(address, bytes, kind, thread, site);
+}
+
 inline void Block::access(const void *pointer, int64_t bytes, int32_t kind,
                           Site site) {
   auto address = reinterpret_cast<uintptr_t>(pointer);
@@ -43,19 +72,8 @@ inline void Block::access(const void *pointer, int64_t bytes, int32_t kind,
     accessGlobal(address, bytes, kind, site);
 }
 
-void Block::checkAlignment(uintptr_t address, int64_t bytes, int32_t kind,
-                           Site site) {
-  uint64_t alignment = alignmentOf(bytes, kind);
-  if (address & (alignment - 1)) [[unlikely]]
-    fail(Fault::Misaligned, site, verbOf(kind), " ", bytes,
-         " bytes at address ", reinterpret_cast<void *>(address),
-         ", which is not a multiple of ", alignment);
-}
-
 void Block::accessGlobal(uintptr_t address, int64_t bytes, int32_t kind,
                          Site site) {
-  if (bytes <= 0)
-    return;
   checkAlignment(address, bytes, kind, site);
   const Range *range = memory.find(address);
   if (!range || !range->holds(address, uint64_t(bytes))) {
@@ -73,42 +91,25 @@ void Block::accessGlobal(uintptr_t address, int64_t bytes, int32_t kind,
     checkRaces(address, bytes, kind, thread, site);
 }
 
-void Block::accessShared(uintptr_t address, int64_t bytes, int32_t kind,
-                         Site site) {
-  if (bytes <= 0)
-    return;
-  checkAlignment(address, bytes, kind, site);
-  int64_t offset = shared.getOffset(address);
-  if (!shared.holds(offset, bytes)) [[unlikely]]
-    fail(Fault::Bounds, site, verbOf(kind), " ", bytes, " bytes at offset ",
-         offset, " of shared memory, which has ", shared.getBytes(), " bytes");
-  if ((kind & 0xff) == MOERT_EMULATOR_WRITE) {
-    if (hasCopies)
-      checkFree(offset, bytes, site);
-    shared.setWritten(offset, bytes);
-  } else {
-    checkWritten(offset, bytes, thread, site);
-  }
-  if (isWatched)
-    checkRaces(address, bytes, kind, thread, site);
+void Block::failMisaligned(uintptr_t address, int64_t bytes, int32_t kind,
+                           Site site) {
+  fail(Fault::Misaligned, site, verbOf(kind), " ", bytes, " bytes at address ",
+       reinterpret_cast<void *>(address), ", which is not a multiple of ",
+       alignmentOf(bytes, kind));
 }
 
-void Block::checkWritten(int64_t offset, int64_t bytes, uint32_t who,
-                         Site site) {
-  if (shared.isWritten(offset, bytes)) [[likely]]
-    return;
+void Block::failShared(int64_t offset, int64_t bytes, int32_t kind, Site site) {
+  fail(Fault::Bounds, site, verbOf(kind), " ", bytes, " bytes at offset ",
+       offset, " of shared memory, which has ", shared.getBytes(), " bytes");
+}
+
+void Block::failUnwritten(int64_t offset, int64_t bytes, uint32_t who,
+                          Site site) {
   int64_t byte = shared.findUnwritten(offset, bytes);
   failAs(Fault::Other, who, site, "reads byte ", byte, " of shared memory, ",
          shared.isCopiedTo(byte)
              ? "to which a copy is on its way that nobody has waited for"
              : "which nobody has written");
-}
-
-/// Nobody may write where a copy is going to.
-void Block::checkFree(int64_t offset, int64_t bytes, Site site) {
-  if (shared.awaitsCopy(offset, bytes)) [[unlikely]]
-    fail(Fault::Other, site, "writes ", bytes, " bytes at offset ", offset,
-         " of shared memory, to which a copy is on its way");
 }
 
 void Block::checkRaces(uintptr_t address, int64_t bytes, int32_t kind,

@@ -91,8 +91,18 @@ private:
   void accessGlobal(uintptr_t address, int64_t bytes, int32_t kind, Site site);
   void checkAlignment(uintptr_t address, int64_t bytes, int32_t kind,
                       Site site);
+  /// Nobody may write where a copy is going to.
   void checkFree(int64_t offset, int64_t bytes, Site site);
-  void checkWritten(int64_t offset, int64_t bytes, uint32_t who, Site site);
+  void checkWritten(int64_t offset, int64_t bytes, uint32_t who, Site site) {
+    if (!shared.isWritten(offset, bytes)) [[unlikely]]
+      failUnwritten(offset, bytes, who, site);
+  }
+  [[noreturn]] void failMisaligned(uintptr_t address, int64_t bytes,
+                                   int32_t kind, Site site);
+  [[noreturn]] void failShared(int64_t offset, int64_t bytes, int32_t kind,
+                               Site site);
+  [[noreturn]] void failUnwritten(int64_t offset, int64_t bytes, uint32_t who,
+                                  Site site);
   void checkRaces(uintptr_t address, int64_t bytes, int32_t kind,
                   uint32_t byThread, Site site);
   void copyAsync(void *shared, const void *global, int32_t bytes, int32_t from,

@@ -55,9 +55,25 @@ void Block::finish(uint32_t mask) {
   wake(warpIndex, mask & ~(uint32_t(1) << lane));
 }
 
+/// Whether all lanes exchange their values with the lane whose number differs
+/// in the same bits: what sums over a warp do.
+static bool isExchange(const Warp &w, int32_t mode, uint32_t mask) {
+  if (mode != MOERT_EMULATOR_SHUFFLE_XOR || mask != allLanes)
+    return false;
+  uint32_t differs = 0;
+  for (uint32_t l = 0; l < warpSize; ++l)
+    differs |= (w.source[l] ^ w.source[0]) | (w.clamp[l] ^ 31);
+  return !differs;
+}
+
 /// shfl.sync, word by word as in the PTX ISA.
 void Block::shuffle(int32_t mode, uint32_t mask) {
   Warp &w = *warp;
+  if (isExchange(w, mode, mask)) {
+    for (uint32_t l = 0, other = w.source[0] & 31; l < warpSize; ++l)
+      w.result[l] = w.value[l ^ other];
+    return;
+  }
   for (uint32_t l = 0; l < warpSize; ++l) {
     if (!(mask >> l & 1))
       continue;

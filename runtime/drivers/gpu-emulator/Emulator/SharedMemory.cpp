@@ -10,15 +10,13 @@ Status SharedMemory::allocate() {
   if (memory)
     return Status();
   void *all = nullptr;
-  MOERT_RETURN_IF_ERROR(allocateHostMemory(total + maxSharedBytes, &all));
+  MOERT_RETURN_IF_ERROR(allocateHostMemory(allBytes, &all));
   memory = static_cast<char *>(all);
   states = reinterpret_cast<uint8_t *>(memory) + total;
   return Status();
 }
 
-SharedMemory::~SharedMemory() {
-  releaseHostMemory(memory, total + maxSharedBytes);
-}
+SharedMemory::~SharedMemory() { releaseHostMemory(memory, allBytes); }
 
 void SharedMemory::forget() {
   if (written == 254) {
@@ -26,11 +24,6 @@ void SharedMemory::forget() {
     written = 0;
   }
   written += 2;
-}
-
-bool SharedMemory::awaitsCopy(int64_t offset, int64_t count) const {
-  return std::memchr(states + offset, written + 1,
-                     static_cast<size_t>(count)) != nullptr;
 }
 
 int64_t SharedMemory::findUnwritten(int64_t offset, int64_t count) const {

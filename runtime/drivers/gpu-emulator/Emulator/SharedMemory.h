@@ -40,6 +40,7 @@ public:
     return offset >= 0 && count <= int64_t(bytes) - offset;
   }
 
+  // Of at least one byte.
   bool isWritten(int64_t offset, int64_t count) const {
     return isAll(offset, count, written);
   }
@@ -47,7 +48,9 @@ public:
     return states[offset] == written + 1;
   }
   /// Whether a copy is on its way to any of the bytes.
-  bool awaitsCopy(int64_t offset, int64_t count) const;
+  bool awaitsCopy(int64_t offset, int64_t count) const {
+    return isAny(offset, count, written + 1);
+  }
   /// The first of these bytes that has not been written.
   int64_t findUnwritten(int64_t offset, int64_t count) const;
   void setWritten(int64_t offset, int64_t count) {
@@ -61,54 +64,51 @@ private:
   static constexpr size_t margin = 64 << 10;
   static constexpr size_t total = margin + maxSharedBytes + margin;
 
+  /// Room behind the states, for who reads eight at once.
+  static constexpr size_t slack = 64;
+  static constexpr size_t allBytes = total + maxSharedBytes + slack;
+
+  static uint64_t patternOf(uint8_t state) {
+    return state * UINT64_C(0x0101010101010101);
+  }
+  static uint64_t readEight(const uint8_t *at) {
+    uint64_t value;
+    std::memcpy(&value, at, sizeof(value));
+    return value;
+  }
+  /// The first `count` of eight bytes, 1 to 8. The host is little-endian, as
+  /// the device is.
+  static uint64_t maskOf(int64_t count) {
+    return ~uint64_t(0) >> (64 - 8 * count);
+  }
+
   bool isAll(int64_t offset, int64_t count, uint8_t state) const {
     const uint8_t *at = states + offset;
-    uint64_t pattern = state * UINT64_C(0x0101010101010101);
-    uint64_t first = 0, second = 0;
-    switch (count) {
-    case 1:
-      return *at == state;
-    case 2:
-      std::memcpy(&first, at, 2);
-      return first == (pattern & 0xffff);
-    case 4:
-      std::memcpy(&first, at, 4);
-      return first == (pattern & 0xffffffff);
-    case 8:
-      std::memcpy(&first, at, 8);
-      return first == pattern;
-    case 16:
-      std::memcpy(&first, at, 8);
-      std::memcpy(&second, at + 8, 8);
-      return ((first ^ pattern) | (second ^ pattern)) == 0;
-    }
-    for (int64_t i = 0; i < count; ++i)
-      if (at[i] != state)
+    uint64_t pattern = patternOf(state);
+    for (; count > 8; at += 8, count -= 8)
+      if (readEight(at) != pattern)
         return false;
-    return true;
+    return ((readEight(at) ^ pattern) & maskOf(count)) == 0;
+  }
+  bool isAny(int64_t offset, int64_t count, uint8_t state) const {
+    const uint8_t *at = states + offset;
+    uint64_t pattern = patternOf(state);
+    for (; count > 8; at += 8, count -= 8)
+      if (hasZero(readEight(at) ^ pattern))
+        return true;
+    return hasZero((readEight(at) ^ pattern) | ~maskOf(count));
+  }
+  static bool hasZero(uint64_t bytes) {
+    return (bytes - patternOf(1)) & ~bytes & patternOf(0x80);
   }
   void set(int64_t offset, int64_t count, uint8_t state) {
     uint8_t *at = states + offset;
-    uint64_t pattern = state * UINT64_C(0x0101010101010101);
-    switch (count) {
-    case 1:
-      *at = state;
-      return;
-    case 2:
-      std::memcpy(at, &pattern, 2);
-      return;
-    case 4:
-      std::memcpy(at, &pattern, 4);
-      return;
-    case 8:
+    uint64_t pattern = patternOf(state);
+    for (; count > 8; at += 8, count -= 8)
       std::memcpy(at, &pattern, 8);
-      return;
-    case 16:
-      std::memcpy(at, &pattern, 8);
-      std::memcpy(at + 8, &pattern, 8);
-      return;
-    }
-    std::memset(at, state, static_cast<size_t>(count));
+    uint64_t mask = maskOf(count);
+    uint64_t last = (readEight(at) & ~mask) | (pattern & mask);
+    std::memcpy(at, &last, 8);
   }
 
   char *memory = nullptr;
