@@ -40,8 +40,8 @@ static Outcome checkOpenTwice(const Subject &subject) {
   return {};
 }
 
-/// Looks whether all bytes are zero, and makes them others, so that a second use
-/// of the memory would show.
+/// Looks whether all bytes are zero, and makes them others, so that a second
+/// use of the memory would show.
 static Outcome takeBytes(Device &device, void *memory, uint64_t bytes,
                          bool *zero) {
   const moert_driver_t &driver = *device.driver;

@@ -164,8 +164,7 @@ static Outcome findEntry(const Subject &subject, const char *entry) {
   if (subject.code.empty())
     return {};
   const moert_code_t code = codeOf(subject.code, entry);
-  Status status(
-      device.driver->load(device.device, &code, &device.executable));
+  Status status(device.driver->load(device.device, &code, &device.executable));
   if (status.code() == MOERT_NOT_FOUND)
     return {Outcome::Unsupported, status.message()};
   return {};

@@ -63,8 +63,7 @@ static std::vector<uint64_t> make(const std::string &entry) {
   return bytes;
 }
 
-const std::vector<uint64_t> &
-moert::cts::metadataOf(const std::string &entry) {
+const std::vector<uint64_t> &moert::cts::metadataOf(const std::string &entry) {
   static std::map<std::string, std::vector<uint64_t>> made;
   auto [cell, isNew] = made.try_emplace(entry);
   if (isNew)

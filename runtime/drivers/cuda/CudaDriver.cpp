@@ -30,8 +30,8 @@ static Status findFunctions(void *library, const std::string &name,
   return Status();
 }
 
-/// The functions of libcuda, or of the library that MOERT_LIBCUDA names. One that
-/// was loaded stays: its threads may run until the process ends.
+/// The functions of libcuda, or of the library that MOERT_LIBCUDA names. One
+/// that was loaded stays: its threads may run until the process ends.
 static Status findCuda(const CudaApi **out) {
   static std::mutex mutex;
   static std::map<std::string, std::unique_ptr<const CudaApi>> loaded;

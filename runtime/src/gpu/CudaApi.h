@@ -104,11 +104,11 @@ inline constexpr unsigned CuMemHostRegisterReadOnly = 8;
   F(cuDeviceGetName, (char *name, int size, CuDevice device))                  \
   F(cuDeviceGetAttribute,                                                      \
     (int *value, CuDeviceAttribute attribute, CuDevice device))                \
-  F(cuDeviceTotalMem_v2, (size_t *bytes, CuDevice device))                     \
+  F(cuDeviceTotalMem_v2, (size_t * bytes, CuDevice device))                    \
   F(cuDevicePrimaryCtxRetain, (CuContext * context, CuDevice device))          \
   F(cuDevicePrimaryCtxRelease_v2, (CuDevice device))                           \
   F(cuCtxSetCurrent, (CuContext context))                                      \
-  F(cuMemGetInfo_v2, (size_t *available, size_t *total))                       \
+  F(cuMemGetInfo_v2, (size_t * available, size_t * total))                     \
   F(cuMemAlloc_v2, (CuAddress * address, size_t bytes))                        \
   F(cuMemFree_v2, (CuAddress address))                                         \
   F(cuMemHostAlloc, (void **memory, size_t bytes, unsigned flags))             \
@@ -133,8 +133,8 @@ inline constexpr unsigned CuMemHostRegisterReadOnly = 8;
   F(cuEventSynchronize, (CuEvent event))                                       \
   F(cuEventQuery, (CuEvent event))                                             \
   F(cuEventElapsedTime, (float *milliseconds, CuEvent begin, CuEvent end))     \
-  F(cuModuleLoadDataEx, (CuModule * module, const void *image,                 \
-                         unsigned count, CuJitOption *options, void **values)) \
+  F(cuModuleLoadDataEx, (CuModule * module, const void *image, unsigned count, \
+                         CuJitOption *options, void **values))                 \
   F(cuModuleUnload, (CuModule module))                                         \
   F(cuModuleGetFunction,                                                       \
     (CuFunction * function, CuModule module, const char *name))                \
@@ -142,11 +142,10 @@ inline constexpr unsigned CuMemHostRegisterReadOnly = 8;
     (CuFunction function, CuFunctionAttribute attribute, int value))           \
   F(cuFuncGetAttribute,                                                        \
     (int *value, CuFunctionAttribute attribute, CuFunction function))          \
-  F(cuLaunchKernel,                                                            \
-    (CuFunction function, unsigned blocksX, unsigned blocksY,                  \
-     unsigned blocksZ, unsigned threadsX, unsigned threadsY,                   \
-     unsigned threadsZ, unsigned sharedBytes, CuStream stream,                 \
-     void **parameters, void **extra))                                         \
+  F(cuLaunchKernel, (CuFunction function, unsigned blocksX, unsigned blocksY,  \
+                     unsigned blocksZ, unsigned threadsX, unsigned threadsY,   \
+                     unsigned threadsZ, unsigned sharedBytes, CuStream stream, \
+                     void **parameters, void **extra))                         \
   F(cuStreamBeginCapture_v2, (CuStream stream, CuCaptureMode mode))            \
   F(cuStreamEndCapture, (CuStream stream, CuGraph * graph))                    \
   F(cuGraphInstantiateWithFlags,                                               \
@@ -164,7 +163,7 @@ inline constexpr unsigned CuMemHostRegisterReadOnly = 8;
   F(moert_emulator_load_image, CuResult,                                       \
     (CuModule * module, const moert_gpu_image_t *image, char *log,             \
      size_t size))                                                             \
-  /* What went wrong in the last kernel that failed: the kernel, the block,   \
+  /* What went wrong in the last kernel that failed: the kernel, the block,    \
    * the thread, what it did. Null: nothing yet. Lives until the next call. */ \
   F(moert_emulator_failure, const char *, (void))                              \
   /* How many threads may run blocks from now on. */                           \

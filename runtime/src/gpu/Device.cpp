@@ -68,10 +68,9 @@ Status gpu::findDevice(const CudaApi &api, DeviceFacts *out) {
   MOERT_RETURN_IF_ERROR(initialize(api, &facts.version));
   MOERT_RETURN_IF_ERROR(readFacts(api, &facts));
   if (facts.capability < leastCapability)
-    return makeStatus(MOERT_UNAVAILABLE, facts.name,
-                      " has compute capability ", versionText(facts.capability),
-                      ", at least ", versionText(leastCapability),
-                      " is needed");
+    return makeStatus(MOERT_UNAVAILABLE, facts.name, " has compute capability ",
+                      versionText(facts.capability), ", at least ",
+                      versionText(leastCapability), " is needed");
   *out = facts;
   return Status();
 }
@@ -96,14 +95,12 @@ Status Device::open(const CudaApi &api, const moert_device_options_t &options,
   if (api.moert_emulator_set_threads)
     api.moert_emulator_set_threads(known.threads);
   MOERT_RETURN_IF_ERROR(statusOf(
-      api,
-      api.cuDevicePrimaryCtxRetain(&device->context, device->facts.device),
+      api, api.cuDevicePrimaryCtxRetain(&device->context, device->facts.device),
       "make a context"));
   MOERT_RETURN_IF_ERROR(device->enter());
   for (CuStream *stream : {&device->compute, &device->copies})
-    MOERT_RETURN_IF_ERROR(
-        statusOf(api, api.cuStreamCreate(stream, CuStreamNonBlocking),
-                 "make a stream"));
+    MOERT_RETURN_IF_ERROR(statusOf(
+        api, api.cuStreamCreate(stream, CuStreamNonBlocking), "make a stream"));
   *out = std::move(device);
   return Status();
 }

@@ -113,9 +113,9 @@ static moert_status_t allocate(moert_device_t *device, uint64_t bytes,
     MOERT_RETURN_IF_ERROR(gpu.allocate(bytes, &address));
     Status zeroed;
     if (bytes)
-      zeroed = statusOf(
-          gpu.api, gpu.api.cuMemsetD8Async(address, 0, bytes, gpu.compute),
-          "clear device memory");
+      zeroed = statusOf(gpu.api,
+                        gpu.api.cuMemsetD8Async(address, 0, bytes, gpu.compute),
+                        "clear device memory");
     if (!zeroed)
       zeroed = gpu.synchronize();
     if (zeroed) {
@@ -161,11 +161,11 @@ static moert_status_t copy(moert_device_t *device, void *to, const void *from,
     MOERT_RETURN_IF_ERROR(gpu.enter());
     if (bytes == 0)
       return Status();
-    CuResult result =
-        toDevice ? gpu.api.cuMemcpyHtoDAsync_v2(addressOf(to), from, bytes,
-                                                gpu.compute)
-                 : gpu.api.cuMemcpyDtoHAsync_v2(to, addressOf(from), bytes,
-                                                gpu.compute);
+    CuResult result = toDevice
+                          ? gpu.api.cuMemcpyHtoDAsync_v2(addressOf(to), from,
+                                                         bytes, gpu.compute)
+                          : gpu.api.cuMemcpyDtoHAsync_v2(to, addressOf(from),
+                                                         bytes, gpu.compute);
     MOERT_RETURN_IF_ERROR(
         statusOf(gpu.api, result, "copy between host and device"));
     return gpu.synchronize();

@@ -67,8 +67,8 @@ static void runLoop(const moert_abi_env_t *, moert_abi_body_t body,
     body(closure, 0, count, 0);
 }
 
-/// 1 + the greatest position, made a power of two: what is launched for it stays
-/// the same while a text grows.
+/// 1 + the greatest position, made a power of two: what is launched for it
+/// stays the same while a text grows.
 static int64_t longestOf(const moert_abi_forward_t &args) {
   int64_t longest = 256;
   for (int64_t row = 0; row < args.rows; ++row)
@@ -145,8 +145,7 @@ Status Executable::runForward(const moert_abi_forward_t &args,
     Forward &forward = *static_cast<Forward *>(gpu->host);
     if (forward.run.hasFailed())
       return;
-    forward.run.note(
-        forward.kernels.launch(kernel, blocksX, blocksY, values));
+    forward.run.note(forward.kernels.launch(kernel, blocksX, blocksY, values));
     forward.offload.pump();
   };
   forward.gpu.parameters =

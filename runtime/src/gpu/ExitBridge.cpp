@@ -40,8 +40,8 @@ ExitBridge::ExitBridge(Run &run, const moert_abi_exits_t *exits)
     of(table).park(columns, features);
   };
   functions.settle = [](const moert_abi_exits_t *table, int64_t rows,
-                        const float *surplus, int32_t *certain,
-                        int32_t *unsure, int64_t *counts) {
+                        const float *surplus, int32_t *certain, int32_t *unsure,
+                        int64_t *counts) {
     List lists[] = {{certain, rows}, {unsure, rows}};
     of(table).settle(rows, surplus, lists, counts);
   };
@@ -49,8 +49,8 @@ ExitBridge::ExitBridge(Run &run, const moert_abi_exits_t *exits)
 
 template <size_t N> bool ExitBridge::makeRoom(List (&lists)[N]) {
   for (List &list : lists)
-    list.host = static_cast<int32_t *>(
-        run.room(uint64_t(list.room) * sizeof(int32_t)));
+    list.host =
+        static_cast<int32_t *>(run.room(uint64_t(list.room) * sizeof(int32_t)));
   return !run.hasFailed();
 }
 

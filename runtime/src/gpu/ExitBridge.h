@@ -1,4 +1,4 @@
-//===- ExitBridge.h - rows that leave, asked from device addresses -*- C++ -*-===//
+//===- ExitBridge.h - rows that leave, for code on a device -----*- C++ -*-===//
 #ifndef MOERT_GPU_EXITBRIDGE_H
 #define MOERT_GPU_EXITBRIDGE_H
 

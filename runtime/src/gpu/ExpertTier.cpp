@@ -47,8 +47,7 @@ void ExpertTier::pinExperts() {
   if (hasTriedPinning)
     return;
   hasTriedPinning = true;
-  if (map.bytes() > availableHostMemory() / 2 ||
-      pinned.reserve(map.bytes()))
+  if (map.bytes() > availableHostMemory() / 2 || pinned.reserve(map.bytes()))
     return;
   for (size_t key = 0; key < map.parameters.size(); ++key)
     std::memcpy(pinned.data() + key * map.entryBytes,
@@ -319,8 +318,7 @@ void ExpertTier::guess(int64_t layer, std::span<const int32_t> ids,
   std::vector<std::pair<float, ExpertKey>> sure;
   for (size_t i = 0; i < ids.size(); ++i)
     if (ids[i] >= 0 && ids[i] < map.experts && confidence[i] >= threshold)
-      sure.emplace_back(confidence[i],
-                        ExpertKey(index * map.experts + ids[i]));
+      sure.emplace_back(confidence[i], ExpertKey(index * map.experts + ids[i]));
   // The surest first, and of equals the one of the lower number.
   std::sort(sure.begin(), sure.end(), [](const auto &a, const auto &b) {
     return a.first != b.first ? a.first > b.first : a.second < b.second;

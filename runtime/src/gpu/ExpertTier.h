@@ -62,13 +62,13 @@ private:
         pinned(device), pieces{Event(device), Event(device)} {}
 
   struct Expert {
-    int32_t slot = -1;      ///< -1: it is on the host only
-    uint64_t begun = 0;     ///< bytes whose copies are enqueued
-    bool isWanted = false; ///< by a layer that has not got it yet
-    bool isHanded = false;  ///< the layer that got it computes
-    bool isGuess = false;   ///< came, or comes, without having been wanted
+    int32_t slot = -1;       ///< -1: it is on the host only
+    uint64_t begun = 0;      ///< bytes whose copies are enqueued
+    bool isWanted = false;   ///< by a layer that has not got it yet
+    bool isHanded = false;   ///< the layer that got it computes
+    bool isGuess = false;    ///< came, or comes, without having been wanted
     bool isExpected = false; ///< guessed for a layer that has not come yet
-    bool isOrdered = false; ///< kernels are launched behind its copy already
+    bool isOrdered = false;  ///< kernels are launched behind its copy already
   };
   /// Of a slot.
   struct Use {

@@ -9,8 +9,8 @@
 
 namespace moert::gpu {
 
-/// The experts of a module, and by key, as CachePolicy.h says, those that can be
-/// fetched: of a layer that has more than one bank, none can.
+/// The experts of a module, and by key, as CachePolicy.h says, those that can
+/// be fetched: of a layer that has more than one bank, none can.
 struct ExpertMap {
   explicit ExpertMap(const fb::Module &module);
 

@@ -32,8 +32,8 @@ void Graphs::capture(Entry &entry, const std::function<Status()> &launches,
   CuGraph graph = nullptr;
   if (api.cuStreamEndCapture(device.compute, &graph) != CuSuccess || !graph)
     return;
-  if (failure->ok() && api.cuGraphInstantiateWithFlags(&entry.graph, graph,
-                                                       0) == CuSuccess)
+  if (failure->ok() &&
+      api.cuGraphInstantiateWithFlags(&entry.graph, graph, 0) == CuSuccess)
     entry.isPlain = false;
   else
     entry.graph = nullptr;
@@ -42,8 +42,9 @@ void Graphs::capture(Entry &entry, const std::function<Status()> &launches,
 
 Status Graphs::run(const GraphKey &key,
                    const std::function<Status()> &launches) {
-  auto found = std::find_if(entries.begin(), entries.end(),
-                            [&](const Entry &entry) { return entry.key == key; });
+  auto found =
+      std::find_if(entries.begin(), entries.end(),
+                   [&](const Entry &entry) { return entry.key == key; });
   if (found == entries.end()) {
     // Many come only once: prompts.
     entries.push_front({key});

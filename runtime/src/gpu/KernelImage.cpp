@@ -106,8 +106,8 @@ Status KernelImage::loadPtx() {
   char log[4096] = "";
   CuJitOption options[] = {CuJitErrorLogBuffer, CuJitErrorLogBufferBytes};
   void *values[] = {log, pointerTo(sizeof(log) - 1)};
-  const CuResult result = device.api.cuModuleLoadDataEx(
-      &module, image->ptx, 2, options, values);
+  const CuResult result =
+      device.api.cuModuleLoadDataEx(&module, image->ptx, 2, options, values);
   if (result == CuUnsupportedPtxVersion)
     return makeStatus(MOERT_INCOMPATIBLE, "kernels are PTX ",
                       versionText(int(image->ptx_version)),
@@ -149,10 +149,9 @@ Status KernelImage::loadModule() {
       return statusOf(api, result, "load the kernels");
   }
   if (!image->ptx)
-    return makeStatus(MOERT_INCOMPATIBLE,
-                      "has kernels for compute capability ", versionText(made),
-                      " and no PTX, ", device.facts.name, " has ",
-                      versionText(device.facts.capability));
+    return makeStatus(MOERT_INCOMPATIBLE, "has kernels for compute capability ",
+                      versionText(made), " and no PTX, ", device.facts.name,
+                      " has ", versionText(device.facts.capability));
   return loadPtx();
 }
 
@@ -174,12 +173,11 @@ Status KernelImage::findFunctions() {
                         kernel.shared_bytes, " bytes of shared memory, ",
                         device.facts.name, " has ", device.facts.sharedBytes);
     if (kernel.shared_bytes > usualSharedBytes)
-      MOERT_RETURN_IF_ERROR(
-          statusOf(api,
-                   api.cuFuncSetAttribute(functions[i],
-                                          CuFunctionMaxDynamicShared,
-                                          int(kernel.shared_bytes)),
-                   "grant a kernel shared memory"));
+      MOERT_RETURN_IF_ERROR(statusOf(
+          api,
+          api.cuFuncSetAttribute(functions[i], CuFunctionMaxDynamicShared,
+                                 int(kernel.shared_bytes)),
+          "grant a kernel shared memory"));
   }
   return Status();
 }

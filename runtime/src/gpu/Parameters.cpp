@@ -42,11 +42,11 @@ Status Parameters::refuseExperts(uint64_t available, uint64_t total) const {
                       map.bytes(), " bytes of device memory, ", available,
                       " of ", total,
                       " are free, and the code needs all of them there");
-  return makeStatus(
-      MOERT_RESOURCE_EXHAUSTED, available, " of ", total,
-      " bytes of device memory are for experts, which is ",
-      available / map.entryBytes, ", a token of a layer needs ", map.chosen,
-      ": at least ", uint64_t(map.chosen) * map.entryBytes, " bytes");
+  return makeStatus(MOERT_RESOURCE_EXHAUSTED, available, " of ", total,
+                    " bytes of device memory are for experts, which is ",
+                    available / map.entryBytes, ", a token of a layer needs ",
+                    map.chosen, ": at least ",
+                    uint64_t(map.chosen) * map.entryBytes, " bytes");
 }
 
 /// All experts if they fit, else slots for some.
@@ -74,12 +74,11 @@ Status Parameters::placeExperts(const moert_abi_forward_t &args) {
       }
     return Status();
   }
-  const auto slots =
-      std::min(int64_t(available / map.entryBytes), map.count());
+  const auto slots = std::min(int64_t(available / map.entryBytes), map.count());
   if (slots < map.chosen || (!allFit && !map.canFetch))
     return refuseExperts(available, room.total);
-  std::string policy = device.cachePolicy.empty() ? map.policy
-                                                  : device.cachePolicy;
+  std::string policy =
+      device.cachePolicy.empty() ? map.policy : device.cachePolicy;
   if (policy.empty())
     policy = "lrfu";
   return ExpertTier::create(device, map, slots, policy, &expertTier);
@@ -128,10 +127,9 @@ Status Parameters::copyChanged(const moert_abi_forward_t &args) {
     if (args.parameters[i] == seen[i] || !addresses[i] ||
         (isExpert(*all[i]) && expertTier))
       continue;
-    MOERT_RETURN_IF_ERROR(uploader.copy(addressOf(addresses[i]),
-                                        args.parameters[i],
-                                        sizeOf(*all[i], capacity),
-                                        device.compute));
+    MOERT_RETURN_IF_ERROR(
+        uploader.copy(addressOf(addresses[i]), args.parameters[i],
+                      sizeOf(*all[i], capacity), device.compute));
     seen[i] = args.parameters[i];
     isChanged = true;
   }

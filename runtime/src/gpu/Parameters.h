@@ -40,7 +40,7 @@ private:
   const ExpertMap map;
   DeviceBlock dense, experts, table;
   std::unique_ptr<ExpertTier> expertTier;
-  std::vector<void *> addresses; ///< on the device, in the module's order
+  std::vector<void *> addresses;  ///< on the device, in the module's order
   std::vector<const void *> seen; ///< on the host, when they were copied
   int64_t capacity = 0;           ///< positions of rope tables
   bool isPlaced = false;

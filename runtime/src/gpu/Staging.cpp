@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <sys/mman.h>
 
 using namespace moert;
 using namespace moert::gpu;
@@ -36,6 +37,20 @@ Status PinnedArena::take(uint64_t bytes, void **out) {
   return Status();
 }
 
+/// A mapped file is read faster where the system maps many pages at a time, not
+/// each when it is touched.
+static void mapPages(const char *begin, uint64_t bytes) {
+#ifdef MADV_POPULATE_READ
+  constexpr uintptr_t page = 4096;
+  const uintptr_t address = reinterpret_cast<uintptr_t>(begin);
+  const uintptr_t first = address / page * page;
+  ::madvise(reinterpret_cast<void *>(first), address + bytes - first,
+            MADV_POPULATE_READ); // without it they come as they are touched
+#else
+  (void)begin, (void)bytes;
+#endif
+}
+
 Uploader::Uploader(const Device &device)
     : device(device), pieces{Piece(device), Piece(device)} {}
 
@@ -48,12 +63,13 @@ Status Uploader::copy(CuAddress to, const void *from, uint64_t bytes,
     MOERT_RETURN_IF_ERROR(piece.copied.wait());
     MOERT_RETURN_IF_ERROR(piece.memory.reserve(pieceBytes));
     const uint64_t size = std::min(pieceBytes, bytes - done);
+    mapPages(begin + done, size);
     std::memcpy(piece.memory.data(), begin + done, size);
-    MOERT_RETURN_IF_ERROR(statusOf(
-        device.api,
-        device.api.cuMemcpyHtoDAsync_v2(to + done, piece.memory.data(), size,
-                                        stream),
-        "copy to the device"));
+    MOERT_RETURN_IF_ERROR(
+        statusOf(device.api,
+                 device.api.cuMemcpyHtoDAsync_v2(to + done, piece.memory.data(),
+                                                 size, stream),
+                 "copy to the device"));
     MOERT_RETURN_IF_ERROR(piece.copied.record(stream));
     done += size;
   }

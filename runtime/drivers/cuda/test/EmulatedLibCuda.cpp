@@ -17,8 +17,8 @@ using namespace moert::gpu;
   __attribute__((visibility("hidden"))) void *find_##name() {                  \
     return reinterpret_cast<void *>(moert::emulator::getCudaApi().name);       \
   }                                                                            \
-  __attribute__((visibility("default"), ifunc("find_" #name))) result          \
-      name parameters;                                                         \
+  __attribute__((visibility("default"), ifunc("find_" #name)))                 \
+  result name parameters;                                                      \
   }
 
 #define F(name, parameters) EXPORT(name, CuResult, parameters)

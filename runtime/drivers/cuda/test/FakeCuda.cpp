@@ -13,7 +13,8 @@
 //   FAKE_CUDA_LAUNCH=late      a kernel reads where nothing is
 //   FAKE_CUDA_CAPTURE=no       no graphs
 //   FAKE_CUDA_HURRY=1          every second stream does everything at once
-//   FAKE_CUDA_LOG=1            each kernel's name on standard error as it is launched
+//   FAKE_CUDA_LOG=1            names of kernels on standard error, as they are
+//                              launched
 //
 // With FAKE_CUDA_EMULATES, kernels run, a thread after the other: those that
 // need no other thread. Without, none does. With FAKE_CUDA_LACKS it has no
@@ -257,9 +258,7 @@ CuResult cuMemHostRegister_v2(void *, size_t, unsigned) {
 }
 CuResult cuMemHostUnregister(void *) { return CuNotSupported; }
 
-static void *at(CuAddress address) {
-  return reinterpret_cast<void *>(address);
-}
+static void *at(CuAddress address) { return reinterpret_cast<void *>(address); }
 
 CuResult cuMemcpyHtoDAsync_v2(CuAddress to, const void *from, size_t bytes,
                               CuStream stream) {
@@ -423,8 +422,9 @@ CuResult cuModuleGetFunction(CuFunction *function, CuModule module,
   for (uint64_t i = 0; module->image && i < module->image->kernel_count; ++i)
     if (std::strcmp(module->image->kernels[i].name, name) == 0)
       found = &module->image->kernels[i];
-  if (!found && module->text.find(std::string(" ") + name + "(") ==
-                    std::string::npos)
+  const bool isText = !module->text.starts_with("\177ELF");
+  if (!found && isText &&
+      module->text.find(std::string(" ") + name + "(") == std::string::npos)
     return CuNotFound;
   *function = &(module->functions[name] = {found, name});
   return CuSuccess;

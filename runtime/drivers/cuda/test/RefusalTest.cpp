@@ -34,8 +34,8 @@ TEST(CudaRefusal, ThereIsNoLibrary) {
 }
 
 TEST(CudaRefusal, TheLibraryLacksAFunction) {
-  EXPECT_EQ(opened(FAKE_CUDA_LACKS), "driver cuda: " FAKE_CUDA_LACKS
-                                     " has no function cuGraphLaunch");
+  EXPECT_EQ(opened(FAKE_CUDA_LACKS),
+            "driver cuda: " FAKE_CUDA_LACKS " has no function cuGraphLaunch");
 }
 
 TEST(CudaRefusal, TheDriverIsTooOld) {
@@ -185,9 +185,7 @@ protected:
                              0,
                              &kernel,
                              1};
-  std::string check() {
-    return gpu::checkImage(&image).message();
-  }
+  std::string check() { return gpu::checkImage(&image).message(); }
 };
 
 TEST_F(KernelTable, IsWholeAndPlausible) { EXPECT_EQ(check(), "ok"); }

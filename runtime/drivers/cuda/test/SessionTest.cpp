@@ -137,9 +137,8 @@ void runWithFewSlots() {
       for (int64_t slots = 2; slots < 8; ++slots) {
         SCOPED_TRACE(std::string(policy) + ", " + std::to_string(slots) +
                      " slots, prefetch " + std::to_string(prefetch));
-        moert_session_stats_t stats =
-            runExperts({slots, 0, policy, prefetch},
-                       ModuleSpec::offloaded().on("cuda"));
+        moert_session_stats_t stats = runExperts(
+            {slots, 0, policy, prefetch}, ModuleSpec::offloaded().on("cuda"));
         EXPECT_EQ(stats.device_expert_capacity, slots);
         EXPECT_GT(stats.device_expert_hits, slots > 2 ? 0 : -1);
         EXPECT_GT(stats.device_expert_misses, 0);
@@ -167,8 +166,8 @@ TEST(CudaExperts, ComeAndGoEarly) {
 
 TEST(CudaExperts, GuessesComeBeforeTheyAreWanted) {
   Environment environment = fake(FAKE_CUDA_EMULATES);
-  moert_session_stats_t stats = runExperts(
-      {6, 0, "lru", MOERT_PREFETCH_ON}, ModuleSpec::offloaded().on("cuda"));
+  moert_session_stats_t stats = runExperts({6, 0, "lru", MOERT_PREFETCH_ON},
+                                           ModuleSpec::offloaded().on("cuda"));
   EXPECT_GT(stats.device_prefetch_useful, 0);
 }
 
@@ -265,9 +264,9 @@ TEST(CudaParameters, AreCopiedAgainFromAnotherAddress) {
     args.kv_capacity = 16;
     args.workspace = static_cast<char *>(memory) + 512;
     args.logits = logits;
-    ASSERT_EQ(message(driver->forward(device, executable, &args, nullptr,
-                                      nullptr)),
-              "ok");
+    ASSERT_EQ(
+        message(driver->forward(device, executable, &args, nullptr, nullptr)),
+        "ok");
     for (int v = 0; v < 4; ++v)
       EXPECT_EQ(logits[v], bias[v] + 1.5f * float(v + 1));
   }
