@@ -18,7 +18,7 @@ std::string AttentionShape::name() const {
 }
 
 int64_t AttentionShape::maxSplits() const {
-  return std::clamp<int64_t>(128 / kv.getHeads(), 4, 32);
+  return std::clamp<int64_t>(256 / kv.getHeads(), 8, 32);
 }
 
 int64_t AttentionShape::tileHeads() const {

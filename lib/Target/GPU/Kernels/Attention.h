@@ -21,11 +21,11 @@ struct AttentionShape {
   int64_t dim() const { return kv.getHeadDim(); }
   int64_t group() const { return heads / kv.getHeads(); }
   std::string name() const;
-  /// Only few rows, only by splits or exactly.
+  /// What is larger has the exact kernel only.
   bool hasSplits() const { return dim() <= 256; }
   /// Copies of 16 bytes need features by fours.
   bool hasTiles() const { return dim() <= 256 && dim() % 4 == 0; }
-  /// Splits of a row at most: enough for each multiprocessor to have a block.
+  /// Splits of a row at most: enough for each multiprocessor to have two blocks.
   int64_t maxSplits() const;
   /// Rows and heads that a block of tiles works on, heads of one key/value head.
   int64_t tileThreads() const { return dim() <= 128 ? 128 : 64; }
