@@ -4,6 +4,7 @@
 #include "base/Threads.h"
 #include "native/CodeImage.h"
 #include "native/CpuFeatures.h"
+#include "moert/abi/gpu.h"
 #include <cstdio>
 #include <cstring>
 
@@ -55,6 +56,9 @@ static moert_status_t load(moert_device_t *, const moert_code_t *code,
     auto executable = std::make_unique<moert_executable_t>();
     executable->origin = code->origin;
     MOERT_RETURN_IF_ERROR(CodeImage::load(*code, &executable->image));
+    if (executable->image->find(MOERT_GPU_IMAGE_SYMBOL))
+      return makeStatus(MOERT_INCOMPATIBLE, code->origin,
+                        ": is compiled for a gpu, this is the driver cpu");
     *outExecutable = executable.release();
     return Status();
   });
