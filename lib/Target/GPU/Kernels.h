@@ -92,6 +92,8 @@ void launchRoute(Launcher &l, RouteScore score, bool renormalize, double scale,
 
 using host::QuantizedRows;
 using host::sumColumns;
+/// Features of a rotated block at most.
+inline constexpr int64_t kLargestRotation = 16384;
 /// input <?xKxf32>, rotated by blocks of `rotation` unless that is 0.
 void launchQuantize(Launcher &l, int64_t rotation, mlir::Value input,
                     const QuantizedRows &rows);

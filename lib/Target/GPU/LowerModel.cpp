@@ -609,6 +609,30 @@ private:
   Value onDevice; ///< the parameters' addresses, as kernels find them
 };
 
+/// Blocks of a rotation meet in the memory of one block of threads.
+LogicalResult verifyRotations(ModelOp model) {
+  auto verify = [](Operation *op, int64_t block) -> LogicalResult {
+    if (block <= kLargestRotation)
+      return success();
+    return op->emitOpError("rotates blocks of ")
+           << block << " features, the gpu backend up to " << kLargestRotation;
+  };
+  auto blockOf = [](Value value) {
+    auto type = cast<RankedTensorType>(value.getType());
+    return cast<QuantizedType>(type.getElementType()).getRotation();
+  };
+  WalkResult result = model.walk([&](Operation *op) -> WalkResult {
+    if (auto weight = dyn_cast<WeightOp>(op))
+      return verify(op, weight.getColumnRotation().value_or(0));
+    if (auto quantize = dyn_cast<QuantizeOp>(op))
+      return verify(op, blockOf(quantize.getResult()));
+    if (auto dequantize = dyn_cast<DequantizeOp>(op))
+      return verify(op, blockOf(dequantize.getInput()));
+    return success();
+  });
+  return failure(result.wasInterrupted());
+}
+
 struct LowerModel : moe::cuda::impl::LowerModelPassBase<LowerModel> {
   using LowerModelPassBase::LowerModelPassBase;
 
@@ -628,7 +652,7 @@ struct LowerModel : moe::cuda::impl::LowerModelPassBase<LowerModel> {
       return signalPassFailure();
     }
     if (failed(host::verifyModel(forward, "gpu")) ||
-        failed(verifyAccumulators(model)))
+        failed(verifyAccumulators(model)) || failed(verifyRotations(model)))
       return signalPassFailure();
     OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
     module->setAttr(gpu::GPUDialect::getContainerModuleAttrName(),

@@ -42,9 +42,6 @@ private:
   bool areNear = false;
 };
 
-/// Blocks of a rotation that kernels can treat.
-inline constexpr int64_t kLargestRotation = 16384;
-
 /// Floats of shared memory that `emitLevels` asks for.
 int64_t getLevelFloats(int64_t features);
 /// Threads of its block.

@@ -45,3 +45,21 @@ moe.model @a family "null" context 16 vocabulary 4 from "." {
   }
   moe.weight @embed : tensor<4x4xbf16> from [#moe.splat<1.0 : f32>]
 }
+
+// -----
+
+moe.model @a family "null" context 16 vocabulary 4 from "." {
+  moe.weight @embed : tensor<4x32768xf32> from [#moe.splat<1.0 : f32>]
+  func.func @forward(%tokens: tensor<?xi32>, %sequences: tensor<?xi32>,
+                     %positions: tensor<?xi32>, %wanted: tensor<?xi32>,
+                     %kv: !moe.kv<1 x 1 x 4 x f32>)
+      -> (tensor<?x4xf32>, !moe.kv<1 x 1 x 4 x f32>) {
+    %all = moe.embed %tokens by @embed : tensor<?xi32> -> tensor<?x32768xf32>
+    %x = moe.pick %all rows %wanted : tensor<?x32768xf32>, tensor<?xi32> -> tensor<?x32768xf32>
+    // expected-error @below {{rotates blocks of 32768 features, the gpu backend up to 16384}}
+    %l = moe.quantize %x : tensor<?x32768xf32> -> tensor<?x32768x!moe.quantized<i8 rotated 32768>>
+    %y = moe.dequantize %l : tensor<?x32768x!moe.quantized<i8 rotated 32768>>
+    %logits = moe.linear %y by @embed : tensor<?x32768xf32> -> tensor<?x4xf32>
+    return %logits, %kv : tensor<?x4xf32>, !moe.kv<1 x 1 x 4 x f32>
+  }
+}
