@@ -90,7 +90,7 @@ checks() { # DIR NAME "FLAGS of moe-compile" "FLAGS of moe-run on the GPU"
     -n 1 --json | field prompt_tokens)
   for kind in tokens exact long; do
     where=any tokens=$prompt
-    [[ $kind != long ]] || where=gpu tokens=$long
+    [[ $kind != long ]] || tokens=$long
     if [[ $kind == tokens ]]; then
       run="--tokens $tokens -n 24 --ignore-eos"
       # Where fast sums decide who leaves, other tokens may.
