@@ -45,7 +45,9 @@ class Device {
 public:
   Outcome open(const Subject &subject, int32_t threads) {
     driver = subject.driver;
-    moert_device_options_t options = {sizeof(options), threads};
+    moert_device_options_t options = {};
+    options.size = sizeof(options);
+    options.threads = threads;
     return expectOk("open", driver->open(&options, &device));
   }
   ~Device() {

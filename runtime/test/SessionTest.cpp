@@ -191,8 +191,9 @@ TEST(Module, ForAnUnknownDriver) {
   ModuleSpec spec;
   spec.driver = "abacus";
   Fixture f(spec);
-  EXPECT_THAT(f.open(), StartsWith(f.error("needs the driver abacus, this "
-                                           "runtime has cpu, lpu, null")));
+  EXPECT_THAT(f.open(),
+              StartsWith(f.error("needs the driver abacus, this runtime has "
+                                 "cpu, cuda, gpu-emulator, lpu, null")));
 }
 
 TEST(Module, WithoutTokenizer) {

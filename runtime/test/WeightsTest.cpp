@@ -26,7 +26,9 @@ protected:
     Status status = moert_module_t::open(path.c_str(), ReadOptions(), &module);
     ASSERT_TRUE(status.ok()) << status.message();
     ASSERT_TRUE(findDriver("null", "test", &driver).ok());
-    moert_device_options_t options = {sizeof(options), 1};
+    moert_device_options_t options = {};
+    options.size = sizeof(options);
+    options.threads = 1;
     ASSERT_TRUE(Status(driver->open(&options, &device)).ok());
   }
   void TearDown() override {

@@ -155,7 +155,9 @@ struct Direct {
   }
   std::string check() { return moert::test::message(driver->check(&code)); }
   std::string load() {
-    moert_device_options_t options = {sizeof(options), 1};
+    moert_device_options_t options = {};
+    options.size = sizeof(options);
+    options.threads = 1;
     std::string opened = moert::test::message(driver->open(&options, &device));
     if (opened != "ok")
       return opened;
