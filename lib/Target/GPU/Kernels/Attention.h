@@ -1,8 +1,8 @@
 //===- Attention.h - what the kernels of attention share --------*- C++ -*-===//
 //
-// Three ways to attend: in the CPU's order (exact), many blocks for one row (splits),
-// and many rows at once on tensor cores (tiles). The host chooses; a kernel that is not
-// chosen is launched with no blocks.
+// Three ways to attend: in the CPU's order (exact), many blocks for one row
+// (splits), and many rows at once on tensor cores (tiles). The host chooses; a
+// kernel that is not chosen is launched with no blocks.
 //===----------------------------------------------------------------------===//
 #ifndef MOE_LIB_TARGET_GPU_KERNELS_ATTENTION_H
 #define MOE_LIB_TARGET_GPU_KERNELS_ATTENTION_H
@@ -25,9 +25,11 @@ struct AttentionShape {
   bool hasSplits() const { return dim() <= 256; }
   /// Copies of 16 bytes need features by fours.
   bool hasTiles() const { return dim() <= 256 && dim() % 4 == 0; }
-  /// Splits of a row at most: enough for each multiprocessor to have two blocks.
+  /// Splits of a row at most: enough for each multiprocessor to have two
+  /// blocks.
   int64_t maxSplits() const;
-  /// Rows and heads that a block of tiles works on, heads of one key/value head.
+  /// Rows and heads that a block of tiles works on, heads of one key/value
+  /// head.
   int64_t tileThreads() const { return dim() <= 128 ? 128 : 64; }
   int64_t tileHeads() const;
   int64_t tileRows() const { return tileThreads() / 2 / tileHeads(); }

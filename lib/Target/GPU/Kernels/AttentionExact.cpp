@@ -1,14 +1,16 @@
 //===- AttentionExact.cpp - attention in the CPU's order of sums ----------===//
 //
-// One warp for a head of a row, in blocks of 16 positions counted from position 0.
-// Scores: lane j of 16 has position j; its partner in the other half of the warp has
-// the other chains of sums. Chain i of 16 is of the features i mod 16; a lane has the
-// chains 4g + 2h and 4g + 2h + 1 (h: which half of the warp), so that all but the last
-// step of the CPU's tree stay in the lane. Values: lanes have features.
+// One warp for a head of a row, in blocks of 16 positions counted from position
+// 0. Scores: lane j of 16 has position j; its partner in the other half of the
+// warp has the other chains of sums. Chain i of 16 is of the features i mod 16;
+// a lane has the chains 4g + 2h and 4g + 2h + 1 (h: which half of the warp), so
+// that all but the last step of the CPU's tree stay in the lane. Values: lanes
+// have features.
 //
-// Per position, key/value head and query head: 8 * dim bytes, of which those that a
-// block's 4 warps share come once; 4 * dim flops. Bound by latency, about 1 us for each
-// 16 positions: this kernel is for comparing, not for speed.
+// Per position, key/value head and query head: 8 * dim bytes, of which those
+// that a block's 4 warps share come once; 4 * dim flops. Bound by latency,
+// about 1 us for each 16 positions: this kernel is for comparing, not for
+// speed.
 //===----------------------------------------------------------------------===//
 #include "Attention.h"
 
@@ -42,8 +44,8 @@ struct ExactHead {
     return b.both(b.less(position, visible.last),
                   b.lessOrEqual(visible.first, position));
   }
-  /// Features `first` + 2 half and the next of a position: zeros beyond the end.
-  /// `first` is a multiple of 4.
+  /// Features `first` + 2 half and the next of a position: zeros beyond the
+  /// end. `first` is a multiple of 4.
   std::pair<Value, Value> pairOf(Value position, int64_t first) const {
     Type f32 = b.getF32Type();
     Value own = b.mul(half, 2);
@@ -90,8 +92,8 @@ struct ExactHead {
     return b.fadd(pair, b.shuffleXor(pair, 16));
   }
 
-  /// The lane's features of position base + j, zeros if it is hidden. `first` points
-  /// to those of position base.
+  /// The lane's features of position base + j, zeros if it is hidden. `first`
+  /// points to those of position base.
   SmallVector<Value> valuesOf(Value first, Value base, int64_t j) const {
     Type f32 = b.getF32Type();
     Value seen = isVisible(b.add(base, j));
@@ -127,7 +129,8 @@ struct ExactHead {
     Type f32 = b.getF32Type();
     // Lanes beyond the features look at the last one.
     Value feature = b.min(b.mul(b.lane(), width()), b.i32(dim - width()));
-    Value value = b.at(b.at(values, f32, b.mul(b.wide(base), dim)), f32, feature);
+    Value value = b.at(values, f32, b.mul(b.wide(base), dim));
+    value = b.at(value, f32, feature);
     for (int64_t j = 0; j < kSumLanes; j += 4) {
       Value four = b.load(b.vectorOf(f32, 4), weights, j);
       for (int64_t i = 0; i < 4; ++i) {

@@ -1,16 +1,18 @@
 //===- AttentionSplits.cpp - attention of few rows over many positions ----===//
 //
-// A block has a range of the positions of one row and some query heads of one key/value
-// head, which so is read once. A group of lanes ("slot") has one position: 16 bytes of
-// its features each. Each slot takes 4 positions a step, and keeps its own maximum, sum
-// and weighted values until the block adds them up. Each thread copies exactly what it
-// will read itself, some steps ahead, so nobody waits for anybody between. A second
-// kernel adds up the blocks of a row.
+// A block has a range of the positions of one row and some query heads of one
+// key/value head, which so is read once. A group of lanes ("slot") has one
+// position: 16 bytes of its features each. Each slot takes 4 positions a step,
+// and keeps its own maximum, sum and weighted values until the block adds them
+// up. Each thread copies exactly what it will read itself, some steps ahead, so
+// nobody waits for anybody between. A second kernel adds up the blocks of a
+// row.
 //
-// Per position, row and key/value head: 8 * dim bytes, 4 * dim flops for each query head.
-// On an H200, bytes / 4.3 TB/s: 8192 positions of 8 heads of 128 are 67 MB, 16 us. With 8
-// query heads a step of 4 positions (4 KB) is about 400 instructions of a warp, which 4
-// schedulers issue in 100 cycles: 9 TB/s. 64 KB are on their way per block at most.
+// Per position, row and key/value head: 8 * dim bytes, 4 * dim flops for each
+// query head. On an H200, bytes / 4.3 TB/s: 8192 positions of 8 heads of 128
+// are 67 MB, 16 us. With 8 query heads a step of 4 positions (4 KB) is about
+// 400 instructions of a warp, which 4 schedulers issue in 100 cycles: 9 TB/s.
+// 64 KB are on their way per block at most.
 //===----------------------------------------------------------------------===//
 #include "Attention.h"
 
@@ -56,8 +58,8 @@ struct SplitShape : AttentionShape {
   int64_t copies() const { return std::max<int64_t>(1, lanes() / scores()); }
   /// Heads whose maximum a lane keeps.
   int64_t ownHeads() const { return std::max<int64_t>(1, ownScores() / kStep); }
-  /// What a slot's lanes tell each other: weights of all scores, and what remains
-  /// of the sums before for each head.
+  /// What a slot's lanes tell each other: weights of all scores, and what
+  /// remains of the sums before for each head.
   int64_t weightFloats() const {
     return scores() + std::max<int64_t>(4, paddedHeads());
   }
@@ -229,8 +231,9 @@ struct SplitBlock {
     return result;
   }
 
-  /// Sums over the lanes of a slot. While there are several sums, each lane gives
-  /// half of them to its partner, so that in the end each has a few of its own.
+  /// Sums over the lanes of a slot. While there are several sums, each lane
+  /// gives half of them to its partner, so that in the end each has a few of
+  /// its own.
   SmallVector<Value> sumOverLanes(SmallVector<Value> sums) const {
     for (int64_t mask = shape.lanes() / 2; mask >= 1; mask /= 2) {
       if (sums.size() == 1) {
@@ -263,8 +266,8 @@ struct SplitBlock {
     return value;
   }
 
-  /// state: maxima and sums of the lane's own heads, then the weighted values by
-  /// head, piece and feature.
+  /// state: maxima and sums of the lane's own heads, then the weighted values
+  /// by head, piece and feature.
   SmallVector<Value> step(Value number, ValueRange state) const {
     Value cells = ownCells(number), base = baseOf(number);
     SmallVector<Value> scores = sumOverLanes(partialScores(cells)), next;
@@ -574,8 +577,8 @@ static void emitCombine(ThreadBuilder &b, const SplitShape &shape,
   });
 }
 
-/// How many blocks share the positions of a row: enough for all multiprocessors,
-/// and not less than 128 positions for each.
+/// How many blocks share the positions of a row: enough for all
+/// multiprocessors, and not less than 128 positions for each.
 static Value countSplits(Launcher &l, const SplitShape &shape,
                          const AttentionCall &call) {
   host::KernelBuilder &b = l.host();

@@ -1,14 +1,17 @@
 //===- AttentionTiles.cpp - attention of many rows on tensor cores --------===//
 //
-// A block has a tile of 64 (32 with large heads) pairs of a row and a query head, heads of
-// one key/value head, 16 pairs to a warp, and goes over the positions by 32 (16), sequence
-// by sequence if its rows are of several. Each f32 becomes two bf16, x = high + low, which together have 16
-// bits; a product is three: high high + high low + low high. Keys and values are copied
-// ahead as they are; each thread turns what it copied itself into halves that all read.
+// A block has a tile of 64 (32 with large heads) pairs of a row and a query
+// head, heads of one key/value head, 16 pairs to a warp, and goes over the
+// positions by 32 (16), sequence by sequence if its rows are of several. Each
+// f32 becomes two bf16, x = high + low, which together have 16 bits; a product
+// is three: high high + high low + low high. Keys and values are copied ahead
+// as they are; each thread turns what it copied itself into halves that all
+// read.
 //
-// Per pair and position 4 * dim flops, three times that on the tensor cores: at 790
-// TFLOP/s 2048 rows of 32 heads of 128 are 103 Tflop/1000, 0.13 ms. Bytes: 8 * dim per
-// position for each tile, from the second-level cache.
+// Per pair and position 4 * dim flops, three times that on the tensor cores: a
+// prompt of 2048 rows and 32 heads of 128 is 34 Gflop, 103 there, 0.13 ms at
+// 790 TFLOP/s. Bytes: 8 * dim per position for each tile, from the second-level
+// cache.
 //===----------------------------------------------------------------------===//
 #include "Attention.h"
 
@@ -28,14 +31,14 @@ struct TileShape : AttentionShape {
   int64_t positions() const { return dim() <= 128 ? 32 : 16; }
   /// Features filled up with zeros to whole products.
   int64_t padded() const { return llvm::alignTo(dim(), 16); }
-  /// Rows of halves either change places of their units by row, or have a length
-  /// that does the same.
+  /// Rows of halves either change places of their units by row, or have a
+  /// length that does the same.
   bool isSwizzled() const { return padded() % 64 == 0; }
   int64_t pitch() const { return padded() + (isSwizzled() ? 0 : kUnit); }
   /// Threads side by side copy the features of a position, by fours.
   int64_t copiers() const { return llvm::PowerOf2Ceil(dim() / 4); }
-  /// Positions that are copied at once, more than there are with small heads; and how
-  /// often.
+  /// Positions that are copied at once, more than there are with small heads;
+  /// and how often.
   int64_t atOnce() const { return threads() / copiers(); }
   int64_t copies() const {
     return std::max<int64_t>(1, positions() / atOnce());
@@ -61,8 +64,8 @@ struct Halves {
 
 } // namespace
 
-/// The upper bits of a and b, nearest to bf16; a in the lower half. Takes them from
-/// a and b.
+/// The upper bits of a and b, nearest to bf16; a in the lower half. Takes them
+/// from a and b.
 static Value splitOff(ThreadBuilder &b, Value &x, Value &y) {
   auto round = [&](Value &number) {
     Value bits = b.bitcast(number, b.getI32Type());
@@ -99,8 +102,8 @@ static Value exp2(ThreadBuilder &b, Value x) {
 
 namespace {
 
-/// Numbers of a fragment that a thread has: rows (of the warp) r and r + 8, columns
-/// 2c and 2c + 1 of 8.
+/// Numbers of a fragment that a thread has: rows (of the warp) r and r + 8,
+/// columns 2c and 2c + 1 of 8.
 struct Place {
   Value row, column;
 };
@@ -117,7 +120,8 @@ struct TileBlock {
 
   //===--- shared memory ------------------------------------------------===//
 
-  /// Points to unit `unit` of a position, whose number mod 8 is that of `inUnit`.
+  /// Points to unit `unit` of a position, whose number mod 8 is that of
+  /// `inUnit`.
   Value unitAt(Value halves, Value position, Value inUnit, Value unit) const {
     Value row = b.at(halves, b.getI8Type(), b.mul(position, shape.pitch() * 2));
     if (shape.isSwizzled())
@@ -207,8 +211,8 @@ struct TileBlock {
 
   //===--- fragments ----------------------------------------------------===//
 
-  /// Four matrices of 8 x 8 halves, of 16 positions and 16 features: a lane points to
-  /// position lane mod 8 (+ 8) and unit 0 or 1 of them.
+  /// Four matrices of 8 x 8 halves, of 16 positions and 16 features: a lane
+  /// points to position lane mod 8 (+ 8) and unit 0 or 1 of them.
   SmallVector<Value> loadUnits(Value halves, int64_t position, int64_t feature,
                                Value isLater, Value isSecond, bool low,
                                bool transposed) const {
@@ -226,8 +230,8 @@ struct TileBlock {
     return b.bitAnd(b.shr(b.lane(), bit), 1);
   }
 
-  /// Puts this thread's fragments of the queries, times the scale, where only it
-  /// reads them. Offsets are those of the thread's two rows.
+  /// Puts this thread's fragments of the queries, times the scale, where only
+  /// it reads them. Offsets are those of the thread's two rows.
   void storeQuery(Value queries, ArrayRef<Value> offsets, Value scale) const {
     Type f32 = b.getF32Type();
     for (int64_t step = 0; step < shape.padded() / 16; ++step) {
@@ -237,7 +241,8 @@ struct TileBlock {
           int64_t from = step * 16 + half * 8;
           Value feature = b.add(b.mul(place.column, 2), from);
           Value isThere = b.less(feature, b.i32(shape.dim()));
-          Value at = b.add(offset, b.wide(b.select(isThere, feature, b.i32(0))));
+          Value own = b.select(isThere, feature, b.i32(0));
+          Value at = b.add(offset, b.wide(own));
           Value pair = b.load(b.vectorOf(f32, 2), queries, at);
           auto scaled = [&](int64_t i) {
             Value number = b.fmul(b.extract(pair, i), scale);
@@ -280,7 +285,8 @@ struct TileBlock {
     sums = b.mmaBf16(high, otherHigh, sums);
   }
 
-  /// Of each 8 positions: scores of (row, 2c), (row, 2c + 1), (row + 8, 2c), ...
+  /// Of each 8 positions: scores of (row, 2c), (row, 2c + 1), (row + 8, 2c),
+  /// ...
   SmallVector<SmallVector<Value>> scores() const {
     SmallVector<SmallVector<Value>> sums(
         shape.positions() / 8, SmallVector<Value>(4, b.f32(0)));
@@ -304,8 +310,8 @@ struct TileBlock {
 
   //===--- a tile of positions ------------------------------------------===//
 
-  /// state: maxima and sums of the two rows, then of each 8 features the weighted
-  /// values as `scores` has them.
+  /// state: maxima and sums of the two rows, then of each 8 features the
+  /// weighted values as `scores` has them.
   SmallVector<Value> step(Value base, ValueRange state) const {
     auto weights = scores();
     SmallVector<Value> next(state.begin(), state.end());
@@ -325,8 +331,8 @@ struct TileBlock {
       maximum = b.maxOver(maximum, 4);
       Value keep = exp2(b, b.fsub(next[row], maximum));
       Value sum = b.fmul(next[2 + row], keep);
-      // A hidden position weighs 2^-126 against the largest that is seen, and so does
-      // what was added before a row saw anything.
+      // A hidden position weighs 2^-126 against the largest that is seen, and
+      // so does what was added before a row saw anything.
       for (auto &four : weights)
         for (int64_t j = 0; j < 2; ++j) {
           Value &p = four[2 * row + j];
@@ -469,7 +475,8 @@ static ThreadPairs pairsOf(ThreadBuilder &b, const TileShape &shape,
   return pairs;
 }
 
-/// All rows of the tile that are of the sequence of row `own`, if this is the first.
+/// All rows of the tile that are of the sequence of row `own`, if this is the
+/// first.
 static void attendSequence(TileBlock block, const Tile &tile,
                            const ThreadPairs &pairs, Value own, Value head,
                            const TileArguments &args) {
@@ -505,8 +512,8 @@ static void attendSequence(TileBlock block, const Tile &tile,
 
 static void emitTiles(ThreadBuilder &b, const TileShape &shape,
                       const TileArguments &args) {
-  // Shared memory is for two blocks; without this the assembler saves registers for
-  // three, in local memory.
+  // Shared memory is for two blocks; without this the assembler saves registers
+  // for three, in local memory.
   b.getInsertionBlock()->getParentOp()->setAttr(
       NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(2));
   Value query = b.shared(shape.queryBytes());

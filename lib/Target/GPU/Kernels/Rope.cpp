@@ -1,7 +1,7 @@
 //===- Rope.cpp - rotary positions, and the state of keys and values ------===//
 //
-// Rope reads and writes 8 bytes of each feature, append the same: on an H200 both
-// cost a launch and, for few rows, nothing else.
+// Rope reads and writes 8 bytes of each feature, append the same: on an H200
+// both cost a launch and, for few rows, nothing else.
 //===----------------------------------------------------------------------===//
 #include "Attention.h"
 
@@ -16,15 +16,16 @@ namespace {
 
 constexpr int64_t kThreads = 128;
 
-/// What turns: heads of `size` features. A unit of work is a pair, or one of the
-/// features beyond the pairs, which pass unchanged.
+/// What turns: heads of `size` features. A unit of work is a pair, or one of
+/// the features beyond the pairs, which pass unchanged.
 struct Turns {
   RopeLayout layout;
   int64_t size, frequencies;
 
   int64_t units() const { return size - frequencies; }
 
-  /// Does unit `unit` of a head; `angles` is the row's: F cosines, then F sines.
+  /// Does unit `unit` of a head; `angles` is the row's: F cosines, then F
+  /// sines.
   void turn(ThreadBuilder &b, Value unit, Value angles, Value from,
             Value to) const {
     if (units() == frequencies)
@@ -68,7 +69,8 @@ static Value anglesOf(ThreadBuilder &b, Value table, Value position,
   return rowOf(b, table, position, 2 * frequencies);
 }
 
-/// One thread for each of `units` things of a row: blocks by row, then by units.
+/// One thread for each of `units` things of a row: blocks by row, then by
+/// units.
 static Grid gridOf(host::KernelBuilder &b, Value input, int64_t units) {
   return {b.rowsOf(input), b.index(llvm::divideCeil(units, kThreads))};
 }
@@ -183,7 +185,8 @@ void moe::cuda::launchRopeAppend(Launcher &l, RopeLayout layout, int64_t heads,
           AppendRow to(b, kv, args);
           Value angles =
               anglesOf(b, args[8], to.position, turns.frequencies);
-          Value ownKeys = b.i32(ofQueries), ownValues = b.i32(ofQueries + ofKeys);
+          Value ownKeys = b.i32(ofQueries);
+          Value ownValues = b.i32(ofQueries + ofKeys);
           b.when(b.less(unit, ownKeys), [&] {
             Value head = b.mul(b.div(unit, turns.units()), dim);
             auto headOf = [&](Value buffer) {
