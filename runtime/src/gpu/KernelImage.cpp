@@ -42,7 +42,10 @@ static Status checkKernel(const moert_gpu_kernel_t &kernel, uint64_t index) {
 
 Status gpu::checkImage(const moert_gpu_image_t *image) {
   if (!image)
-    return damaged("has no symbol ", MOERT_GPU_IMAGE_SYMBOL);
+    return makeStatus(MOERT_INCOMPATIBLE,
+                      "has no kernels for a GPU: its code "
+                      "has no symbol ",
+                      MOERT_GPU_IMAGE_SYMBOL);
   if (image->version != MOERT_GPU_VERSION)
     return makeStatus(MOERT_INCOMPATIBLE, "code has kernels of version ",
                       image->version, ", this runtime knows ",

@@ -166,7 +166,8 @@ TEST(CudaRefusal, CodeWithoutKernels) {
   ModuleSpec spec = ModuleSpec::cpu();
   spec.backend = spec.driver = "cuda";
   EXPECT_EQ(run(FAKE_CUDA_EMULATES, {}, spec),
-            "code has no symbol moert_gpu_image_v1");
+            "has no kernels for a GPU: its code has no symbol "
+            "moert_gpu_image_v1");
 }
 
 //===-- What the table of kernels says ------------------------------------===//
