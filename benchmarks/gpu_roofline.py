@@ -98,7 +98,7 @@ class Table:
             # Two blocks for each of 132 multiprocessors share the positions, if each has
             # 128 or more; longest positions are powers of two, at least 256.
             longest = max(256, 1 << (self.context - 1).bit_length())
-            splits = min(-(-264 // m.kv_heads), longest // 128, max(4, min(32, 128 // m.kv_heads)))
+            splits = min(-(-264 // m.kv_heads), longest // 128, max(8, min(32, 256 // m.kv_heads)))
             partial = F32 * m.heads * splits * (m.head_dim + 2)
             self.add("attention, splits", m.layers, kv + F32 * m.query + partial, flops, "vector")
             if splits > 1:
