@@ -115,6 +115,10 @@ protected:
   Value expert; ///< address of its matrices
 };
 
+/// Lets a kernel take all registers that so many blocks at once leave it. Left
+/// alone, the assembler spills some to make room for more blocks.
+void leaveRegisters(ThreadBuilder &b, int64_t blocks);
+
 /// Rows that each block of the first kind of kernel takes together, and how many
 /// rows at most are few.
 inline constexpr int64_t togetherRows = 4, mostFewRows = 8;

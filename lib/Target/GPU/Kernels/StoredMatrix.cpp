@@ -27,8 +27,9 @@ static constexpr int64_t quadsOfLane = 4;
 
 MatrixPlan MatrixPlan::get(const StoredShape &shape) {
   // Sums of groups take as many registers again.
-  bool isWide = !shape.isGrouped() && !shape.ofExperts;
-  return {isWide ? 128 : 64, /*warps=*/4, /*tilesOfWarp=*/2};
+  bool isGrouped = shape.isGrouped();
+  return {isGrouped || shape.ofExperts ? 64 : 128, /*warps=*/4,
+          /*tilesOfWarp=*/isGrouped ? 1 : 2};
 }
 
 namespace {
@@ -136,13 +137,14 @@ private:
     b.commitCopies();
   }
 
-  /// The words of a lane's quads, of rows `row` and `row` + 8 of a stage.
-  Words loadInputs(Value stage, int64_t product) {
+  /// The words of a lane's quads, of rows `group` and `group` + 8 of a product:
+  /// those of the one row, then of the other.
+  Words loadInputs(Value stage, int64_t product, ArrayRef<Run> runs) {
     Words words;
     for (int64_t half : {0, 1}) {
       Value row = b.add(group, product * rowsOfProduct + half * halfRows);
       Value base = b.at(stage, b.getI8Type(), b.mul(row, stepLevels));
-      for (Run run : runs()) {
+      for (Run run : runs) {
         Value index = b.add(b.mul(place, run.count), run.base);
         auto type = b.vectorOf(b.getI32Type(), run.count);
         Value some = b.load(type, base, index);
@@ -310,18 +312,22 @@ private:
   using Sums = SmallVector<Value>;
   Sums noInts() { return Sums(sumCount(), b.i32(0)); }
 
-  /// Adds product `which` of a step.
-  void multiply(ArrayRef<Words> inputs, ArrayRef<Words> weights, int64_t which,
-                Sums &sums) {
-    int64_t i = 2 * which;
-    for (int64_t p = 0; p < products(); ++p) {
-      const Words &in = inputs[p];
-      Value a[] = {in[i], in[i + quadsOfLane], in[i + 1],
-                   in[i + 1 + quadsOfLane]};
+  MutableArrayRef<Value> sumsOf(Sums &sums, int64_t product, int64_t half) {
+    return MutableArrayRef<Value>(sums).slice((product * halves() + half) * 4,
+                                              4);
+  }
+
+  /// Adds the products of rows of the input and of the weights' quads from
+  /// `quad` on.
+  void multiply(int64_t product, ArrayRef<Value> inputs,
+                ArrayRef<Words> weights, int64_t quad, Sums &sums) {
+    int64_t count = inputs.size() / 2;
+    for (int64_t i = 0; i < count; i += 2) {
+      Value a[] = {inputs[i], inputs[i + count], inputs[i + 1],
+                   inputs[i + 1 + count]};
       for (int64_t half = 0; half < halves(); ++half) {
-        Value w[] = {weights[half][i], weights[half][i + 1]};
-        MutableArrayRef<Value> own =
-            MutableArrayRef<Value>(sums).slice((p * halves() + half) * 4, 4);
+        Value w[] = {weights[half][quad + i], weights[half][quad + i + 1]};
+        MutableArrayRef<Value> own = sumsOf(sums, product, half);
         llvm::copy(b.mmaInt8(a, w, own, /*bSigned=*/false), own.begin());
       }
     }
@@ -364,20 +370,30 @@ private:
     if (isSummed())
       ahead = loadGroupSums(b.min(aheadStep, b.add(end, -1)));
 
-    SmallVector<Words> weights, inputs;
+    SmallVector<Words> weights;
     for (int64_t half = 0; half < halves(); ++half)
       weights.push_back(decode(codes.slice(half * codeCount(), codeCount())));
     Value stage = b.at(stageRows, b.getI8Type(),
                        b.mul(b.bitAnd(step, stages - 1), stageBytes()));
-    for (int64_t p = 0; p < products(); ++p)
-      inputs.push_back(loadInputs(stage, p));
-    for (int64_t which : {0, 1}) {
-      multiply(inputs, weights, which, sums);
-      if (shape.hasHalves())
-        finishUnit(step, which, sums, floats);
+    auto all = runs();
+    int64_t each = all.size() / shape.unitsOfStep(), quad = 0;
+    for (int64_t unit = 0; unit < shape.unitsOfStep(); ++unit) {
+      auto own = ArrayRef<Run>(all).slice(unit * each, each);
+      // Groups that end with each unit: few sums of integers live at once.
+      bool ends = isGrouped && stepsOfGroup() == 1;
+      GroupFactors factors;
+      if (ends)
+        factors = loadFactors(unitAt(step, unit));
+      for (int64_t p = 0; p < products(); ++p) {
+        multiply(p, loadInputs(stage, p, own), weights, quad, sums);
+        if (ends)
+          addGroup(p, factors, unitAt(step, unit), sumsOf(step, unit), sums,
+                   floats);
+      }
+      quad += own.size() * own.front().count;
     }
-    if (isGrouped && !shape.hasHalves())
-      finishUnit(step, 0, sums, floats);
+    if (isGrouped && stepsOfGroup() > 1)
+      finishGroup(step, sums, floats);
     // The last group's own stay as they are: others may still read them.
     if (isSummed())
       b.when(b.less(aheadStep, end), [&] { putGroupSums(aheadStep, ahead); });
@@ -395,8 +411,10 @@ private:
   int64_t stepsOfGroup() {
     return std::max<int64_t>(1, shape.unitsOfGroup() / shape.unitsOfStep());
   }
-  /// The place of the sums of a step's group.
+  /// The place of the sums of levels of a step's group; null without any.
   Value sumsOf(Value step, int64_t half) {
+    if (!isSummed())
+      return {};
     Value parity = b.bitAnd(b.div(step, stepsOfGroup()), 1);
     Value index = b.add(b.mul(parity, shape.unitsOfStep()), half);
     return b.at(groupSums, b.getI32Type(), b.mul(index, plan.rows));
@@ -430,28 +448,28 @@ private:
       put();
   }
 
-  /// A unit is summed up: if its group is, adds that to the floats.
-  void finishUnit(Value step, int64_t half, Sums &sums, Sums &floats) {
+  /// The number of a group that ends with each unit.
+  Value unitAt(Value step, int64_t unit) {
+    return b.add(b.mul(step, shape.unitsOfStep()), unit);
+  }
+
+  /// Adds a group of several steps to the floats if this is its last one.
+  void finishGroup(Value step, Sums &sums, Sums &floats) {
     int64_t steps = stepsOfGroup();
-    auto finish = [&]() -> SmallVector<Value> {
-      Value group = shape.hasHalves() ? b.add(b.mul(step, 2), half)
-                                      : b.div(step, steps);
-      Sums added = addGroup(group, step, half, sums, floats);
-      Sums all = noInts();
-      llvm::append_range(all, added);
-      return all;
-    };
     Sums all(sums);
     llvm::append_range(all, floats);
-    if (steps == 1) {
-      all = finish();
-    } else {
-      Value isLast = b.either(
-          b.equal(b.rem(step, steps), b.i32(steps - 1)),
-          b.equal(step, b.i32(shape.steps() - 1)));
-      all = b.choose(isLast, ValueRange(all).getTypes(), finish,
-                     [&]() -> SmallVector<Value> { return all; });
-    }
+    auto finish = [&]() -> SmallVector<Value> {
+      Value number = b.div(step, steps);
+      Sums ints(sums), added(floats);
+      addGroups(number, sumsOf(step, 0), ints, added);
+      llvm::append_range(ints, added);
+      return ints;
+    };
+    Value isLast =
+        b.either(b.equal(b.rem(step, steps), b.i32(steps - 1)),
+                 b.equal(step, b.i32(shape.steps() - 1)));
+    all = b.choose(isLast, ValueRange(all).getTypes(), finish,
+                   [&]() -> SmallVector<Value> { return all; });
     sums.assign(all.begin(), all.begin() + sumCount());
     floats.assign(all.begin() + sumCount(), all.end());
   }
@@ -461,32 +479,46 @@ private:
     return b.add(b.mul(place, 2), half % 2 * halfRows + i);
   }
 
-  Sums addGroup(Value number, Value step, int64_t half, const Sums &sums,
-                const Sums &floats) {
+  /// Of the outputs of a lane, [half][2].
+  struct GroupFactors {
     SmallVector<Value> scales, zeros;
-    for (int64_t h = 0; h < halves(); ++h)
+  };
+  GroupFactors loadFactors(Value number) {
+    GroupFactors factors;
+    for (int64_t half = 0; half < halves(); ++half)
       for (int64_t i : {0, 1}) {
-        scales.push_back(loadScale(tiles[h / 2], number, outputAt(h, i)));
-        zeros.push_back(loadZero(tiles[h / 2], number, outputAt(h, i)));
+        const TilePlace &tile = tiles[half / 2];
+        factors.scales.push_back(loadScale(tile, number, outputAt(half, i)));
+        factors.zeros.push_back(loadZero(tile, number, outputAt(half, i)));
       }
-    Sums result;
-    for (int64_t p = 0; p < products(); ++p) {
-      Value levels[2];
-      for (int64_t r : {0, 1}) {
-        Value row = b.add(group, p * rowsOfProduct + r * halfRows);
-        if (isSummed())
-          levels[r] = b.load(b.getI32Type(), sumsOf(step, half), row);
-        else if (hasZero())
-          levels[r] = loadSum(inputRow(rowAt(row)), number, 0);
-      }
-      for (int64_t h = 0; h < halves(); ++h)
-        for (int64_t i = 0; i < 4; ++i) {
-          int64_t at = (p * halves() + h) * 4 + i, output = 2 * h + i % 2;
-          Value rounded = round(sums[at], zeros[output], levels[i / 2]);
-          result.push_back(b.fma(scales[output], rounded, floats[at]));
-        }
+    return factors;
+  }
+
+  void addGroups(Value number, Value sumsOfLevels, Sums &sums, Sums &floats) {
+    GroupFactors factors = loadFactors(number);
+    for (int64_t p = 0; p < products(); ++p)
+      addGroup(p, factors, number, sumsOfLevels, sums, floats);
+  }
+
+  /// Adds a group's sums to the floats, and makes them zeros.
+  void addGroup(int64_t product, const GroupFactors &factors, Value number,
+                Value sumsOfLevels, Sums &sums, Sums &floats) {
+    Value levels[2];
+    for (int64_t r : {0, 1}) {
+      Value row = b.add(group, product * rowsOfProduct + r * halfRows);
+      if (isSummed())
+        levels[r] = b.load(b.getI32Type(), sumsOfLevels, row);
+      else if (hasZero())
+        levels[r] = loadSum(inputRow(rowAt(row)), number, 0);
     }
-    return result;
+    for (int64_t half = 0; half < halves(); ++half)
+      for (int64_t i = 0; i < 4; ++i) {
+        int64_t at = (product * halves() + half) * 4 + i;
+        int64_t output = 2 * half + i % 2;
+        Value rounded = round(sums[at], factors.zeros[output], levels[i / 2]);
+        floats[at] = b.fma(factors.scales[output], rounded, floats[at]);
+        sums[at] = b.i32(0);
+      }
   }
 
   //===--------------------------------------------------------------------===//
@@ -494,11 +526,12 @@ private:
   //===--------------------------------------------------------------------===//
 
   void finish(const Sums &state) {
-    Sums sums(ArrayRef<Value>(state).take_front(sumCount()));
+    Sums ints(ArrayRef<Value>(state).take_front(sumCount()));
+    Sums sums(sumCount(), b.f32(0));
     if (shape.isGrouped())
       sums.assign(state.begin() + sumCount(), state.begin() + 2 * sumCount());
     else
-      sums = addGroup(b.i32(0), b.i32(0), 0, sums, Sums(sumCount(), b.f32(0)));
+      addGroups(b.i32(0), Value(), ints, sums);
     for (int64_t p = 0; p < products(); ++p)
       for (int64_t r : {0, 1}) {
         Value row = b.add(firstRow, b.add(group, p * rowsOfProduct + r * halfRows));
@@ -546,5 +579,6 @@ private:
 void moe::cuda::emitMatrixKernel(Launcher &l, ThreadBuilder &b,
                                  const StoredShape &shape,
                                  const MatrixPlan &plan, ValueRange arguments) {
+  leaveRegisters(b, plan.tilesOfWarp > 1 ? 2 : 3);
   MatrixKernel(l, b, shape, plan, arguments).run();
 }

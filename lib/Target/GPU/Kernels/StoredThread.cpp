@@ -19,6 +19,11 @@ std::string StoredShape::getName(Launcher &l) const {
   return name;
 }
 
+void moe::cuda::leaveRegisters(ThreadBuilder &b, int64_t blocks) {
+  b.getInsertionBlock()->getParentOp()->setAttr(
+      NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(blocks));
+}
+
 StoredArguments::StoredArguments(const StoredShape &shape, ValueRange values) {
   auto next = [&] {
     Value value = values.front();
@@ -52,9 +57,10 @@ StoredArguments::StoredArguments(const StoredShape &shape, ValueRange values) {
 void StoredThread::forExpert(
     function_ref<void(Value begin, Value end)> body) {
   Type i32 = b.getI32Type();
-  Value slot = b.blockY();
-  b.when(b.less(slot, b.load(i32, args.readyCount, 0)), [&] {
-    Value number = b.load(i32, args.ready, slot);
+  // Both loads at once: there are as many numbers as experts.
+  Value slot = b.blockY(), count = b.load(i32, args.readyCount, 0);
+  Value number = b.load(i32, args.ready, slot);
+  b.when(b.less(slot, count), [&] {
     expert = b.load(b.pointer(), args.addresses, number);
     body(b.load(i32, args.first, number),
          b.load(i32, args.first, b.add(number, 1)));

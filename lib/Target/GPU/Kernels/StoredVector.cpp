@@ -512,10 +512,7 @@ private:
 void moe::cuda::emitVectorKernel(Launcher &l, ThreadBuilder &b,
                                  const StoredShape &shape,
                                  const VectorPlan &plan, ValueRange arguments) {
-  // Left alone the assembler spills registers to make room for more warps.
   if (shape.isPairs())
-    b.getInsertionBlock()->getParentOp()->setAttr(
-        NVVM::NVVMDialect::getMinctasmAttrName(),
-        b.getI32IntegerAttr(plan.warpsAtOnce(shape) / plan.warps));
+    leaveRegisters(b, plan.warpsAtOnce(shape) / plan.warps);
   VectorKernel(l, b, shape, plan, arguments).run();
 }
