@@ -1,6 +1,7 @@
 //===- SortAssignments.cpp - assignments by expert, then by row -----------===//
 #include "RowWork.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -11,10 +12,11 @@ using host::columnsOf;
 
 namespace {
 
-/// One block sorts: it counts the assignments of each expert, adds up the counts, and
-/// then places as many assignments at a time as it has threads. Of these, a thread
-/// finds the place among those of its warp by itself, the place of the warp among
-/// warps by what each warp counted.
+/// One block sorts. Assignments of few rows fit a warp: each warp compares all with
+/// all, and nobody waits. Else the block counts the assignments of each expert, adds up
+/// the counts, and then places as many assignments at a time as it has threads. Of
+/// these, a thread finds the place among those of its warp by itself, the place of the
+/// warp among warps by what each warp counted.
 class Sorter {
 public:
   Sorter(ThreadBuilder &t, int64_t experts, int64_t chosen, ValueRange args)
@@ -29,15 +31,115 @@ public:
   }
 
   void run() {
-    countAll();
-    t.barrier();
-    addUp();
-    t.barrier();
-    t.loop(t.i32(0), count, t.i32(t.threadCount()),
-           [&](Value begin) { place(begin); });
+    t.when(t.lessOrEqual(count, t.i32(kWarp)), [&] { sortFew(); });
+    t.when(t.less(t.i32(kWarp), count), [&] {
+      countAll();
+      t.barrier();
+      addUp();
+      t.barrier();
+      t.loop(t.i32(0), count, t.i32(t.threadCount()),
+             [&](Value begin) { place(begin); });
+    });
   }
 
 private:
+  Value oneIf(Value condition) { return t.extend(condition, i32, false); }
+
+  //===--- Few assignments ------------------------------------------------===//
+
+  /// Runs `body` with each assignment's number and expert, as this warp has
+  /// them in its lanes; what is behind the last one has no expert.
+  SmallVector<Value>
+  forFew(Value expert, ValueRange inits,
+         function_ref<SmallVector<Value>(Value, Value, ValueRange)> body) {
+    constexpr int64_t step = 8;
+    return t.loop(t.i32(0), count, t.i32(step), inits,
+                  [&](Value first, ValueRange carried) {
+                    SmallVector<Value> others, next(carried);
+                    for (int64_t i = 0; i < step; ++i)
+                      others.push_back(t.shuffle(expert, t.add(first, i)));
+                    for (int64_t i = 0; i < step; ++i)
+                      next = body(t.add(first, i), others[i], next);
+                    return next;
+                  });
+  }
+
+  void sortFew() {
+    Value lane = t.lane(), isThere = t.less(lane, count);
+    Value none = t.i32(std::numeric_limits<int32_t>::max());
+    Value number = t.select(isThere, lane, t.i32(0));
+    // There may be no rows at all.
+    Value expert = t.choose(
+                        isThere, i32,
+                        [&]() -> SmallVector<Value> {
+                          return {t.load(i32, choices, number)};
+                        },
+                        [&]() -> SmallVector<Value> { return {none}; })
+                       .front();
+    writeFirsts(expert);
+    t.when(t.less(t.threadId(), t.i32(kWarp)),
+           [&] { placeFew(isThere, number, expert); });
+  }
+
+  /// Each thread looks at some experts and the end.
+  void writeFirsts(Value expert) {
+    auto countBelow = [&](Value bound, Value isBound, ValueRange) {
+      Value before =
+          forFew(expert, t.i32(0),
+                 [&](Value, Value other, ValueRange carried) {
+                   Value isBelow = oneIf(t.less(other, bound));
+                   return SmallVector<Value>{t.add(carried.front(), isBelow)};
+                 })
+              .front();
+      whenSet(t, isBound, [&] { t.store(before, first, bound); });
+      return SmallVector<Value>();
+    };
+    foldPacks(t, experts + 1, 1, {}, countBelow);
+  }
+
+  void placeFew(Value isThere, Value number, Value expert) {
+    Value row = t.div(number, chosen), start = t.mul(row, chosen);
+    Value end = t.add(start, chosen), lane = t.lane();
+    // Places among all and among those of the row, and whether this is the first
+    // of its expert.
+    SmallVector<Value> places = forFew(
+        expert, {t.i32(0), t.i32(0), t.i32(1)},
+        [&](Value i, Value other, ValueRange carried) {
+          Value isEarlier = t.both(t.equal(other, expert), t.less(i, lane));
+          Value isBefore = t.either(t.less(other, expert), isEarlier);
+          Value isOfRow = t.both(t.lessOrEqual(start, i), t.less(i, end));
+          return SmallVector<Value>{
+              t.add(carried[0], oneIf(isBefore)),
+              t.add(carried[1], oneIf(t.both(isBefore, isOfRow))),
+              t.select(isEarlier, t.i32(0), carried[2])};
+        });
+    Value isFirst = t.select(isThere, places[2], t.i32(0));
+    Value firsts = t.ballot(t.notEqual(isFirst, t.i32(0)));
+    Value busy = forFew(expert, t.i32(0),
+                        [&](Value i, Value other, ValueRange carried) {
+                          Value bit = arith::ShRUIOp::create(t, firsts, i);
+                          bit = t.bitAnd(bit, 1);
+                          Value isBelow = t.less(other, expert);
+                          Value counts = t.select(isBelow, bit, t.i32(0));
+                          return SmallVector<Value>{
+                              t.add(carried.front(), counts)};
+                        })
+                     .front();
+    Value busyCount = t.sumInts(isFirst);
+    t.when(isThere, [&] {
+      Value to = t.add(start, places[1]);
+      t.store(row, rowOf, places[0]);
+      t.store(places[0], ofRow, to);
+      t.store(t.load(t.getF32Type(), weights, number), sorted, to);
+      t.when(t.notEqual(isFirst, t.i32(0)),
+             [&] { t.store(expert, ready, busy); });
+    });
+    t.when(t.equal(lane, t.i32(0)),
+           [&] { t.store(busyCount, readyCount, int64_t(0)); });
+  }
+
+  //===--- Any number of assignments --------------------------------------===//
+
   void countAll() {
     forEach(t, experts, [&](Value e) { t.store(t.i32(0), cursors, e); });
     t.barrier();
@@ -70,7 +172,7 @@ private:
       Value here = t.min(expert, t.i32(experts - 1));
       Value own = t.select(isThere, t.load(i32, cursors, here), t.i32(0));
       Value isBusy = t.less(t.i32(0), own);
-      Value one = t.select(isBusy, t.i32(1), t.i32(0));
+      Value one = oneIf(isBusy);
       Value upTo = sumUpTo(own), busyUpTo = sumUpTo(one);
       t.when(t.equal(t.lane(), last), [&] {
         t.store(upTo, totals, t.warp());
@@ -118,7 +220,7 @@ private:
       Value isSame = t.equal(t.shuffle(expert, t.i32(lane)), expert);
       Value isBefore = t.both(isSame, t.less(t.i32(lane), t.lane()));
       Value isBehind = t.both(isSame, t.less(t.lane(), t.i32(lane)));
-      rank = t.add(rank, t.select(isBefore, t.i32(1), t.i32(0)));
+      rank = t.add(rank, oneIf(isBefore));
       isLast = t.select(isBehind, t.i1(false), isLast);
     }
     t.when(isLast, [&] {
@@ -158,7 +260,7 @@ private:
       Value that = t.load(i32, choices, t.add(start, other));
       Value isSame = t.both(t.equal(that, expert), t.less(other, j));
       Value isBefore = t.either(t.less(that, expert), isSame);
-      return t.add(before, t.select(isBefore, t.i32(1), t.i32(0)));
+      return t.add(before, oneIf(isBefore));
     };
     Value place = t.i32(0);
     if (chosen <= 16)
