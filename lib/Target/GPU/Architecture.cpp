@@ -33,8 +33,7 @@ int Architecture::countBlocks(int threads, int registers,
   // takes 1 KiB of it.
   constexpr int registerUnit = 256, parts = 4, sharedUnit = 128;
   int blockWarps = llvm::divideCeil(threads, warp);
-  int perWarp =
-      llvm::alignTo(std::max(registers, 1) * warp, registerUnit);
+  int perWarp = llvm::alignTo(std::max(registers, 1) * warp, registerUnit);
   int warpsByRegisters = allRegisters / parts / perWarp * parts;
   int perBlock = llvm::alignTo(blockBytes, sharedUnit) + KiB;
   return std::min({blocks, warps / blockWarps, warpsByRegisters / blockWarps,

@@ -48,8 +48,10 @@ llvm::Expected<std::optional<Assembler>> Assembler::find(StringRef named) {
   if (auto found = llvm::sys::findProgramByName("ptxas"))
     return Assembler(*found);
   auto home = llvm::sys::Process::GetEnv("CUDA_HOME");
-  for (const std::string &root : {home.value_or(""), std::string("/usr/local/cuda")})
-    if (std::string found = findIn(root + "/bin"); !root.empty() && !found.empty())
+  for (const std::string &root :
+       {home.value_or(""), std::string("/usr/local/cuda")})
+    if (std::string found = findIn(root + "/bin");
+        !root.empty() && !found.empty())
       return Assembler(found);
   return std::nullopt;
 }
@@ -133,12 +135,12 @@ Assembler::assemble(StringRef ptx, const Architecture &architecture) const {
     if (file->code)
       return llvm::createStringError("cannot create a temporary file: " +
                                      lower(file->code));
-  if (llvm::Error error = writeFile(
-          input.path, [&](llvm::raw_ostream &os) { os << ptx; }))
+  if (llvm::Error error =
+          writeFile(input.path, [&](llvm::raw_ostream &os) { os << ptx; }))
     return std::move(error);
   std::string arch = "-arch=" + architecture.getName();
-  StringRef arguments[] = {program,     arch, "-v", "-O3", "-fmad=false",
-                           input.path, "-o", output.path};
+  StringRef arguments[] = {program,       arch,       "-v", "-O3",
+                           "-fmad=false", input.path, "-o", output.path};
   std::optional<StringRef> redirects[] = {StringRef(), messages.path.str(),
                                           messages.path.str()};
   std::string failure;
@@ -156,9 +158,9 @@ Assembler::assemble(StringRef ptx, const Architecture &architecture) const {
       words.replace(at, input.path.size(), "the kernels");
     return llvm::createStringError(
         program + ": cannot assemble for " + architecture.getName() + ": " +
-        (words.empty() ? failure.empty() ? "status " + std::to_string(status)
-                                         : failure
-                       : words));
+        (words.empty()
+             ? failure.empty() ? "status " + std::to_string(status) : failure
+             : words));
   }
   Assembled result;
   result.kernels = readUses(*said);

@@ -25,8 +25,8 @@ class Assembler {
 public:
   /// The program that `named` says (--ptxas; "none": there is none), else the
   /// environment's MOE_PTXAS in the same words, else one that the PATH or a
-  /// CUDA toolkit in its usual places has. Nothing if there is none; an error if
-  /// what somebody named cannot be run.
+  /// CUDA toolkit in its usual places has. Nothing if there is none; an error
+  /// if what somebody named cannot be run.
   static llvm::Expected<std::optional<Assembler>> find(llvm::StringRef named);
 
   llvm::Expected<Assembled> assemble(llvm::StringRef ptx,

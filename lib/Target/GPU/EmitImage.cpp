@@ -9,8 +9,7 @@
 using namespace mlir;
 using namespace moe::cuda;
 
-std::vector<KernelFacts>
-moe::cuda::collectKernels(gpu::GPUModuleOp kernels) {
+std::vector<KernelFacts> moe::cuda::collectKernels(gpu::GPUModuleOp kernels) {
   std::vector<KernelFacts> result;
   for (auto kernel : kernels.getOps<LLVM::LLVMFuncOp>()) {
     auto threads = kernel->getAttrOfType<DenseI32ArrayAttr>(
@@ -21,9 +20,9 @@ moe::cuda::collectKernels(gpu::GPUModuleOp kernels) {
     if (auto bytes = kernel->getAttrOfType<IntegerAttr>(kSharedBytes))
       facts.sharedBytes = bytes.getInt();
     for (Type type : kernel.getArgumentTypes())
-      facts.parameterBytes.push_back(
-          isa<LLVM::LLVMPointerType>(type) ? 8
-                                           : type.getIntOrFloatBitWidth() / 8);
+      facts.parameterBytes.push_back(isa<LLVM::LLVMPointerType>(type)
+                                         ? 8
+                                         : type.getIntOrFloatBitWidth() / 8);
     result.push_back(std::move(facts));
   }
   return result;
@@ -55,9 +54,9 @@ public:
     if (data.empty())
       return {};
     auto type = LLVM::LLVMArrayType::get(b.getI8Type(), data.size());
-    return reference(LLVM::GlobalOp::create(
-        b, type, /*isConstant=*/true, LLVM::Linkage::Internal, name.str(),
-        b.getStringAttr(data), alignment));
+    return reference(LLVM::GlobalOp::create(b, type, /*isConstant=*/true,
+                                            LLVM::Linkage::Internal, name.str(),
+                                            b.getStringAttr(data), alignment));
   }
 
   FlatSymbolRefAttr text(const Twine &name, StringRef words) {
@@ -68,7 +67,8 @@ public:
     if (values.empty())
       return {};
     auto type = LLVM::LLVMArrayType::get(b.getI32Type(), values.size());
-    auto shape = RankedTensorType::get({int64_t(values.size())}, b.getI32Type());
+    auto shape =
+        RankedTensorType::get({int64_t(values.size())}, b.getI32Type());
     return reference(LLVM::GlobalOp::create(
         b, type, /*isConstant=*/true, LLVM::Linkage::Internal, name.str(),
         DenseElementsAttr::get(shape, values)));
@@ -82,8 +82,8 @@ public:
                             ArrayRef<SmallVector<Member>> rows) {
     Type structure = typeOf(rows.front());
     bool isArray = linkage == LLVM::Linkage::Internal;
-    Type type = isArray ? LLVM::LLVMArrayType::get(structure, rows.size())
-                        : structure;
+    Type type =
+        isArray ? LLVM::LLVMArrayType::get(structure, rows.size()) : structure;
     auto global = LLVM::GlobalOp::create(b, type, /*isConstant=*/true, linkage,
                                          name, Attribute());
     OpBuilder::InsertionGuard guard(b);
@@ -144,13 +144,11 @@ void moe::cuda::emitImage(ModuleOp host, ArrayRef<KernelFacts> kernels,
     if (auto *function =
             host.lookupSymbol((kEmulatedPrefix + kernel.name).str()))
       emulated = DataWriter::reference(function);
-    rows.push_back(
-        Row{data.text("moe.name." + kernel.name, kernel.name), kernel.threads,
-            kernel.sharedBytes, uint32_t(kernel.parameterBytes.size()),
-            uint32_t(0),
-            data.numbers("moe.parameters." + kernel.name,
-                         kernel.parameterBytes),
-            emulated});
+    rows.push_back(Row{
+        data.text("moe.name." + kernel.name, kernel.name), kernel.threads,
+        kernel.sharedBytes, uint32_t(kernel.parameterBytes.size()), uint32_t(0),
+        data.numbers("moe.parameters." + kernel.name, kernel.parameterBytes),
+        emulated});
   }
   FlatSymbolRefAttr table;
   if (!rows.empty())

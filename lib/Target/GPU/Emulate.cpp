@@ -113,8 +113,8 @@ bool Kernel::isConstant(Value address, llvm::SmallPtrSetImpl<Value> &seen) {
   Block *block = argument.getOwner();
   for (auto it = block->pred_begin(); it != block->pred_end(); ++it) {
     auto branch = dyn_cast<BranchOpInterface>((*it)->getTerminator());
-    Value passed = branch ? branch.getSuccessorOperands(it.getSuccessorIndex())
-                                [argument.getArgNumber()]
+    Value passed = branch ? branch.getSuccessorOperands(
+                                it.getSuccessorIndex())[argument.getArgNumber()]
                           : Value();
     if (!passed || !isConstant(passed, seen))
       return false;
@@ -122,8 +122,8 @@ bool Kernel::isConstant(Value address, llvm::SmallPtrSetImpl<Value> &seen) {
   return true;
 }
 
-/// The kind of an access, with the alignment that it counts on where that is less
-/// than the emulator takes for granted.
+/// The kind of an access, with the alignment that it counts on where that is
+/// less than the emulator takes for granted.
 static int32_t kindOf(moert_emulator_access_t kind, int64_t bytes,
                       std::optional<uint64_t> alignment) {
   uint64_t granted = llvm::MinAlign(bytes, 16);
@@ -188,12 +188,24 @@ LogicalResult Kernel::rewriteHost(Operation *op) {
 LogicalResult Kernel::special(Operation *op) {
   Value value =
       llvm::TypeSwitch<Operation *, Value>(op)
-          .Case([&](NVVM::ThreadIdXOp) { return b.special(MOERT_EMULATOR_THREAD); })
-          .Case([&](NVVM::BlockDimXOp) { return b.special(MOERT_EMULATOR_THREADS); })
-          .Case([&](NVVM::BlockIdXOp) { return b.special(MOERT_EMULATOR_BLOCK_X); })
-          .Case([&](NVVM::BlockIdYOp) { return b.special(MOERT_EMULATOR_BLOCK_Y); })
-          .Case([&](NVVM::GridDimXOp) { return b.special(MOERT_EMULATOR_BLOCKS_X); })
-          .Case([&](NVVM::GridDimYOp) { return b.special(MOERT_EMULATOR_BLOCKS_Y); })
+          .Case([&](NVVM::ThreadIdXOp) {
+            return b.special(MOERT_EMULATOR_THREAD);
+          })
+          .Case([&](NVVM::BlockDimXOp) {
+            return b.special(MOERT_EMULATOR_THREADS);
+          })
+          .Case([&](NVVM::BlockIdXOp) {
+            return b.special(MOERT_EMULATOR_BLOCK_X);
+          })
+          .Case([&](NVVM::BlockIdYOp) {
+            return b.special(MOERT_EMULATOR_BLOCK_Y);
+          })
+          .Case([&](NVVM::GridDimXOp) {
+            return b.special(MOERT_EMULATOR_BLOCKS_X);
+          })
+          .Case([&](NVVM::GridDimYOp) {
+            return b.special(MOERT_EMULATOR_BLOCKS_Y);
+          })
           .Case([&](NVVM::LaneIdOp) {
             Value thread = b.special(MOERT_EMULATOR_THREAD);
             return LLVM::AndOp::create(b, thread, b.i32(31)).getResult();
@@ -237,9 +249,8 @@ LogicalResult Kernel::shuffle(NVVM::ShflOp op) {
       return MOERT_EMULATOR_SHUFFLE_INDEX;
     }
   }();
-  Value result =
-      b.shuffle(mode, op.getThreadMask(), b.toBits(op.getVal()), op.getOffset(),
-                op.getMaskAndClamp(), nextSite());
+  Value result = b.shuffle(mode, op.getThreadMask(), b.toBits(op.getVal()),
+                           op.getOffset(), op.getMaskAndClamp(), nextSite());
   return replace(op, b.fromBits(result, op.getType()));
 }
 
@@ -258,8 +269,9 @@ LogicalResult Kernel::vote(NVVM::VoteSyncOp op) {
   case NVVM::VoteSyncKind::all:
     return replace(op, is(LLVM::ICmpPredicate::eq, mask));
   case NVVM::VoteSyncKind::uni:
-    return replace(op, LLVM::OrOp::create(b, is(LLVM::ICmpPredicate::eq, mask),
-                                          is(LLVM::ICmpPredicate::eq, b.i32(0))));
+    return replace(op,
+                   LLVM::OrOp::create(b, is(LLVM::ICmpPredicate::eq, mask),
+                                      is(LLVM::ICmpPredicate::eq, b.i32(0))));
   }
   llvm_unreachable("all kinds are handled");
 }
@@ -297,10 +309,11 @@ LogicalResult Kernel::multiply(NVVM::MmaOp op) {
 LogicalResult Kernel::loadMatrix(NVVM::LdMatrixOp op) {
   if (op.getEltType() != NVVM::LdStMatrixEltType::B16 ||
       op.getShape().getM() != 8 || op.getShape().getN() != 8)
-    return op.emitOpError("has a shape or type that the emulator does not know");
+    return op.emitOpError(
+        "has a shape or type that the emulator does not know");
   Value result = b.room(3);
-  b.loadMatrix(op.getNum(), op.getLayout() == NVVM::MMALayout::col,
-               op.getPtr(), result, nextSite());
+  b.loadMatrix(op.getNum(), op.getLayout() == NVVM::MMALayout::col, op.getPtr(),
+               result, nextSite());
   return replace(op, b.reload(result, op.getType()));
 }
 

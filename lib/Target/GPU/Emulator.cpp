@@ -15,8 +15,8 @@ Emulator::Emulator(LLVM::LLVMFuncOp kernel, Operation *after)
     : ImplicitLocOpBuilder(kernel.getLoc(), kernel.getContext()) {
   setInsertionPointAfter(after);
   Type pointer = pointerType(*this);
-  auto type = LLVM::LLVMFunctionType::get(
-      LLVM::LLVMVoidType::get(getContext()), {pointer, pointer});
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(getContext()),
+                                          {pointer, pointer});
   function = LLVM::LLVMFuncOp::create(
       *this, (kEmulatedPrefix + kernel.getName()).str(), type);
   IRMapping mapping;
@@ -48,9 +48,8 @@ Value Emulator::once(Value &known, function_ref<Value()> make) {
 Value Emulator::call(size_t field, ValueRange arguments, Type result) {
   Type pointer = pointerType(*this);
   Value callee = once(fields[field], [&]() -> Value {
-    Value address =
-        LLVM::GEPOp::create(*this, pointer, getI8Type(), self,
-                            ArrayRef<LLVM::GEPArg>{int32_t(field)});
+    Value address = LLVM::GEPOp::create(*this, pointer, getI8Type(), self,
+                                        ArrayRef<LLVM::GEPArg>{int32_t(field)});
     return LLVM::LoadOp::create(*this, pointer, address);
   });
   SmallVector<Value> operands = {callee, self};
@@ -149,8 +148,8 @@ Value Emulator::special(moert_emulator_special_t which) {
   });
 }
 
-void Emulator::access(Value address, int64_t bytes,
-                      int32_t kind, int32_t site) {
+void Emulator::access(Value address, int64_t bytes, int32_t kind,
+                      int32_t site) {
   Value size = LLVM::ConstantOp::create(*this, getI64IntegerAttr(bytes));
   call(offsetof(moert_emulator_t, access),
        {plain(address), size, i32(kind), i32(site)});

@@ -29,8 +29,7 @@ public:
 
   // The functions of moert_emulator_t.
   Value special(moert_emulator_special_t which);
-  void access(Value address, int64_t bytes, int32_t kind,
-              int32_t site);
+  void access(Value address, int64_t bytes, int32_t kind, int32_t site);
   void barrier(Value id, Value threads, int32_t site);
   void syncWarp(Value mask, int32_t site);
   Value shuffle(moert_emulator_shuffle_t mode, Value mask, Value bits,

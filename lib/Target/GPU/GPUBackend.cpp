@@ -51,8 +51,8 @@ public:
   void registerDialects(DialectRegistry &registry) const override {
     registry.insert<arith::ArithDialect, cf::ControlFlowDialect,
                     func::FuncDialect, gpu::GPUDialect, LLVM::LLVMDialect,
-                    math::MathDialect, memref::MemRefDialect,
-                    NVVM::NVVMDialect, scf::SCFDialect, vector::VectorDialect>();
+                    math::MathDialect, memref::MemRefDialect, NVVM::NVVMDialect,
+                    scf::SCFDialect, vector::VectorDialect>();
     arith::registerConvertArithToLLVMInterface(registry);
     cf::registerConvertControlFlowToLLVMInterface(registry);
     registerConvertFuncToLLVMInterface(registry);
@@ -180,8 +180,7 @@ private:
     binary.ptx = std::move(*ptx);
     if (!options.gpuPtx.empty())
       if (llvm::Error error = writeFile(
-              options.gpuPtx,
-              [&](llvm::raw_ostream &os) { os << binary.ptx; }))
+              options.gpuPtx, [&](llvm::raw_ostream &os) { os << binary.ptx; }))
         return error;
     auto assembler = Assembler::find(options.ptxas);
     if (!assembler)

@@ -42,9 +42,9 @@ struct LowerKernels : moe::cuda::impl::LowerKernelsPassBase<LowerKernels> {
     target.addLegalDialect<LLVM::LLVMDialect, NVVM::NVVMDialect>();
     target.addLegalOp<gpu::GPUModuleOp>();
     // A GPU has these only as approximations, and a host only in its library.
-    target.addIllegalOp<LLVM::CallOp, LLVM::CosOp, LLVM::Exp2Op, LLVM::ExpOp, LLVM::Log10Op,
-                        LLVM::Log2Op, LLVM::LogOp, LLVM::PowOp, LLVM::PowIOp,
-                        LLVM::SinOp, LLVM::FRemOp>();
+    target.addIllegalOp<LLVM::CallOp, LLVM::CosOp, LLVM::Exp2Op, LLVM::ExpOp,
+                        LLVM::Log10Op, LLVM::Log2Op, LLVM::LogOp, LLVM::PowOp,
+                        LLVM::PowIOp, LLVM::SinOp, LLVM::FRemOp>();
     if (failed(applyFullConversion(module, target, std::move(patterns))))
       return signalPassFailure();
     for (auto function : module.getOps<LLVM::LLVMFuncOp>())

@@ -27,8 +27,8 @@ struct Cells {
     Value env = function.getArgument(0);
     gpu = b.loadField(env, offsetof(moert_abi_env_t, gpu), pointer);
     launch = b.loadField(gpu, offsetof(moert_abi_gpu_t, launch), pointer);
-    Value size = LLVM::ConstantOp::create(b, b.getI64Type(),
-                                          b.getI64IntegerAttr(count));
+    Value size =
+        LLVM::ConstantOp::create(b, b.getI64Type(), b.getI64IntegerAttr(count));
     values = LLVM::AllocaOp::create(b, pointer, b.getI64Type(), size);
     addresses = LLVM::AllocaOp::create(b, pointer, pointer, size);
     for (int64_t i = 0; i < count; ++i)
@@ -111,19 +111,19 @@ private:
     }
     auto wide = [&](Value size) {
       return size.getType().isIndex()
-                 ? arith::IndexCastOp::create(b, b.getI64Type(), size).getResult()
+                 ? arith::IndexCastOp::create(b, b.getI64Type(), size)
+                       .getResult()
                  : size;
     };
     Type pointer = cells.gpu.getType(), i64 = b.getI64Type();
-    auto type = LLVM::LLVMFunctionType::get(
-        LLVM::LLVMVoidType::get(b.getContext()),
-        {pointer, i64, i64, i64, pointer});
+    auto type =
+        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
+                                    {pointer, i64, i64, i64, pointer});
     Value kernel = arith::ConstantOp::create(b, b.getI64IntegerAttr(*number));
-    LLVM::CallOp::create(b, type,
-                         ValueRange{cells.launch, cells.gpu, kernel,
-                                    wide(launch.getGridSizeX()),
-                                    wide(launch.getGridSizeY()),
-                                    cells.addresses});
+    LLVM::CallOp::create(
+        b, type,
+        ValueRange{cells.launch, cells.gpu, kernel, wide(launch.getGridSizeX()),
+                   wide(launch.getGridSizeY()), cells.addresses});
     launch.erase();
     return success();
   }

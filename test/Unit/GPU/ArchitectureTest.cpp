@@ -8,7 +8,8 @@ using namespace moe::cuda;
 namespace {
 
 TEST(Architecture, BlocksAreBoundByWhatIsScarcest) {
-  const Architecture &a100 = *findArchitecture(80), &h100 = *findArchitecture(90),
+  const Architecture &a100 = *findArchitecture(80),
+                     &h100 = *findArchitecture(90),
                      &ada = *findArchitecture(89);
   // Threads.
   EXPECT_EQ(a100.countBlocks(256, 32, 0), 8);
@@ -42,12 +43,14 @@ TEST(Architecture, NamesAreFound) {
 }
 
 TEST(Architecture, SharedMemoryOfABlockIsBounded) {
-  KernelFacts fits{"fits", 128, 99 << 10, {}}, large{"large", 128, 100 << 10, {}};
+  KernelFacts fits{"fits", 128, 99 << 10, {}},
+      large{"large", 128, 100 << 10, {}};
   EXPECT_FALSE(bool(verifyKernels(fits, *findArchitecture(86))));
   EXPECT_FALSE(bool(verifyKernels(large, *findArchitecture(80))));
-  EXPECT_EQ(llvm::toString(verifyKernels({fits, large}, *findArchitecture(86))),
-            "kernel large needs 102400 bytes of shared memory, a block on sm_86 "
-            "has 101376");
+  EXPECT_EQ(
+      llvm::toString(verifyKernels({fits, large}, *findArchitecture(86))),
+      "kernel large needs 102400 bytes of shared memory, a block on sm_86 "
+      "has 101376");
 }
 
 } // namespace

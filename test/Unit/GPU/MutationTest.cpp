@@ -1,7 +1,8 @@
 //===- MutationTest.cpp - who finds out what is wrong in a kernel ---------===//
 //
-// One thing in each kernel of a model goes wrong as it is compiled: the emulator's
-// detectors must say so, and must say nothing about kernels as they are.
+// One thing in each kernel of a model goes wrong as it is compiled: the
+// emulator's detectors must say so, and must say nothing about kernels as they
+// are.
 //===----------------------------------------------------------------------===//
 #include "Passes.h"
 #include "RunForward.h"

@@ -19,8 +19,8 @@ public:
   explicit Code(const std::vector<char> &bytes) {
     char path[] = "/tmp/moe-mutant-XXXXXX";
     int file = mkstemp(path);
-    if (file < 0 || write(file, bytes.data(), bytes.size()) !=
-                        ssize_t(bytes.size()))
+    if (file < 0 ||
+        write(file, bytes.data(), bytes.size()) != ssize_t(bytes.size()))
       abort();
     close(file);
     handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -85,12 +85,14 @@ public:
     wanted.fill<int32_t>(rows - 1, 0);
     Memory &table = reserve(addresses.size() * sizeof(void *));
     std::memcpy(table.data, addresses.data(), table.bytes);
-    Memory &state = reserve(model.stateBytes), &states = reserve(sizeof(void *));
+    Memory &state = reserve(model.stateBytes),
+           &states = reserve(sizeof(void *));
     states.as<void *>()[0] = state.data;
 
-    moert_abi_gpu_t gpu = {sizeof(gpu), MOERT_GPU_VERSION, this, launch,
-                           table.as<const void *>(), batch.isExact,
-                           /*processors=*/4, batch.position + rows};
+    moert_abi_gpu_t gpu = {
+        sizeof(gpu),      MOERT_GPU_VERSION,        this,
+        launch,           table.as<const void *>(), batch.isExact,
+        /*processors=*/4, batch.position + rows};
     moert_abi_env_t env = {};
     env.size = sizeof(env);
     env.abi_version = MOERT_ABI_VERSION;
@@ -123,8 +125,9 @@ private:
     return *memory.back();
   }
 
-  static void launch(const moert_abi_gpu_t *gpu, int64_t kernel, int64_t blocksX,
-                     int64_t blocksY, void *const *parameters) {
+  static void launch(const moert_abi_gpu_t *gpu, int64_t kernel,
+                     int64_t blocksX, int64_t blocksY,
+                     void *const *parameters) {
     static_cast<Forward *>(gpu->host)->launch(kernel, blocksX, blocksY,
                                               parameters);
   }
@@ -141,8 +144,8 @@ private:
       text = status.message();
     for (size_t i = 0; i < memory.size(); ++i)
       std::memcpy(memory[i]->data, before[i].data(), before[i].size());
-    status = emulator.run(code.image->kernels[kernel], blocksX, blocksY,
-                          parameters);
+    status =
+        emulator.run(code.image->kernels[kernel], blocksX, blocksY, parameters);
     if (!status.ok() && failure.empty())
       failure = status.message();
   }

@@ -22,8 +22,8 @@ struct Batch {
   bool isExact = false;
 };
 
-/// Runs forward. Each kernel is run twice: as `defective` has it, whose failure is
-/// kept by the kernel's name (empty: nobody found anything), and then, with
+/// Runs forward. Each kernel is run twice: as `defective` has it, whose failure
+/// is kept by the kernel's name (empty: nobody found anything), and then, with
 /// memory as it was before, as `healthy` has it, which must not fail.
 std::map<std::string, std::string> runForward(const CompiledModel &healthy,
                                               const CompiledModel &defective,
