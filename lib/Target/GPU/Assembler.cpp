@@ -167,6 +167,9 @@ Assembler::assemble(StringRef ptx, const Architecture &architecture) const {
   llvm::Expected<std::string> cubin = output.read();
   if (!cubin)
     return cubin.takeError();
+  if (cubin->empty())
+    return llvm::createStringError(program + ": wrote nothing for " +
+                                   architecture.getName());
   result.cubin.assign(cubin->begin(), cubin->end());
   return result;
 }

@@ -78,6 +78,8 @@ public:
     if (!devices->gpu && !flag.empty())
       return llvm::createStringError("--gpu-arch: names no GPU, so " + flag +
                                      " has no use");
+    if (!devices->gpu)
+      return resolveHost(options).takeError();
     auto assembler = Assembler::find(options.ptxas);
     if (!assembler)
       return assembler.takeError();

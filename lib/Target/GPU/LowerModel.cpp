@@ -482,7 +482,7 @@ private:
         [&](Value count) {
           // Sorting made all of them ready.
           b.when(host::isSet(b, offload.getTaker()), [&] {
-            launcher.launch("note_ready", {b.index(1)}, kWarp,
+            launcher.launch("note_ready", {b.index(1), {}}, kWarp,
                             {sorting.readyCount, count}, emitNoteReady);
           });
           wave(count);

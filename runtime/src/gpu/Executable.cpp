@@ -181,6 +181,7 @@ Status Executable::forward(const moert_abi_forward_t &args,
   // Nothing of this forward is under way when the next one begins.
   for (CuStream stream : {device.compute, device.copies})
     device.api.cuStreamSynchronize(stream);
+  parameters->distrust();
   return of(origin, status);
 }
 

@@ -21,6 +21,9 @@ public:
   CuAddress tableAddress() const { return table.address(); }
   /// After an expert of the layer has come: the code's table is the same.
   void giveExperts(Run &run, int64_t layer, std::span<const int32_t> list);
+  /// After a failure of which nobody knows what it left in a tier: the next
+  /// forward places all anew.
+  void distrust() { isPlaced &= expertTier == nullptr; }
   /// Null: all experts are on the device.
   ExpertTier *tier() const { return expertTier.get(); }
   const ExpertMap &expertMap() const { return map; }
