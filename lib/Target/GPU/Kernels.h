@@ -29,9 +29,6 @@ void launchAdd(Launcher &l, mlir::Value lhs, mlir::Value rhs,
                mlir::Value result);
 void launchClamp(Launcher &l, double limit, mlir::Value input,
                  mlir::Value result);
-/// input <?xDxf32>, scale <1x(D/groups)xT>, result <?xDxf32>
-void launchNorm(Launcher &l, NormKind kind, double epsilon, int64_t groups,
-                mlir::Value input, mlir::Value scale, mlir::Value result);
 /// input <?xDxf32>, places <?xi32>, table <?xDxf32> (changed)
 void launchPlace(Launcher &l, mlir::Value input, mlir::Value places,
                  mlir::Value table);
@@ -100,30 +97,26 @@ void launchQuantize(Launcher &l, int64_t rotation, mlir::Value input,
 void launchDequantize(Launcher &l, int64_t rotation, const QuantizedRows &rows,
                       mlir::Value result);
 
-// Norm.cpp: norms together with what is around them, row by row; equal bits
+// Norm.cpp: norms, with what is around them as far as a row stays in a block
 
 /// The parts of rows, as launchCombine takes them.
 struct Combination {
   mlir::Value ofRow, weights, parts;
 };
-/// Buffers that are null are left out.
+/// Rows <?xDxf32>, scale <1x(D/groups)xT>; what is null is left out.
 struct NormSteps {
   NormKind kind = NormKind::Rms;
   double epsilon = 0;
   int64_t groups = 1;
-  mlir::Value input, addend, sum; ///< sum = input + addend: both or none
-  Combination combined; ///< in the place of an addend: what launchCombine computes
+  mlir::Value input, addend; ///< the norm is of their sum
+  Combination combined;      ///< instead of an addend: its parts
+  mlir::Value sum;           ///< gets it
   mlir::Value scale;
-  mlir::Value result;                     ///< the norm of input, or of sum
+  mlir::Value result;
   int64_t rotation = 0;
   const QuantizedRows *levels = nullptr; ///< of the norm; needs 1 group
 };
 void launchNormSteps(Launcher &l, const NormSteps &steps);
-/// The norm (kept in `result` unless that is null) and its levels.
-void launchNormQuantize(Launcher &l, NormKind kind, double epsilon,
-                        int64_t groups, mlir::Value input, mlir::Value scale,
-                        mlir::Value result, int64_t rotation,
-                        const QuantizedRows &rows);
 
 // Attention.cpp
 

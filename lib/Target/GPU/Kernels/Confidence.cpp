@@ -13,13 +13,13 @@ using namespace moe::cuda;
 using host::columnsOf;
 
 static constexpr float lowest = std::numeric_limits<float>::lowest();
-/// Terms that lie in shared memory at once, twice: one warp adds some up while the
-/// others compute the next.
+/// Terms that lie in shared memory at once, twice: one warp adds some up while
+/// the others compute the next.
 static constexpr int64_t kTerms = 2048;
 
 /// The natural logarithm of a normal number above 0, as the CPU backend
-/// computes it: with x = m 2^e, m in [sqrt(1/2), sqrt(2)) and s = (m - 1) / (m + 1),
-/// ln m = 2 (s + s^3/3 + ...).
+/// computes it: with x = m 2^e, m in [sqrt(1/2), sqrt(2)) and
+/// s = (m - 1) / (m + 1), ln m = 2 (s + s^3/3 + ...).
 static Value log(ThreadBuilder &t, Value x) {
   Value bits = t.bitcast(x, t.getI32Type());
   // Bits of sqrt(1/2), so that the mantissa starts there.
@@ -31,7 +31,8 @@ static Value log(ThreadBuilder &t, Value x) {
   Value square = t.fmul(s, s), sum = t.f32(2.0 / 11);
   for (double c : {2.0 / 9, 2.0 / 7, 2.0 / 5, 2.0 / 3, 2.0})
     sum = t.fma(sum, square, t.f32(c));
-  return t.fma(t.toFloat(exponent), t.f32(0.693147180559945309), t.fmul(s, sum));
+  return t.fma(t.toFloat(exponent), t.f32(0.693147180559945309),
+               t.fmul(s, sum));
 }
 
 static Value smaller(ThreadBuilder &t, Value x, Value y) {
@@ -55,22 +56,23 @@ public:
     };
     int64_t pack = getPack(columns);
     Value none = t.f32(lowest);
-    SmallVector<Value> best = foldPacks(
-        t, columns, pack, {none, none},
-        [&](Value column, Value isFirst, ValueRange carried) {
-          SmallVector<Value> next(carried);
-          for (Value x : unpacked(t, row.load(t, column, pack)))
-            next = keep(next, isFirst ? t.select(isFirst, x, none) : x);
-          return next;
-        });
+    SmallVector<Value> best =
+        foldPacks(t, columns, pack, {none, none},
+                  [&](Value column, Value isFirst, ValueRange carried) {
+                    SmallVector<Value> next(carried);
+                    for (Value x : unpacked(t, row.load(t, column, pack)))
+                      next =
+                          keep(next, isFirst ? t.select(isFirst, x, none) : x);
+                    return next;
+                  });
     // The two largest of two pairs.
     auto merge = [&](ValueRange a, ValueRange b) -> SmallVector<Value> {
       Value second = t.fmax(t.fmax(a[1], b[1]), smaller(t, a[0], b[0]));
       return {t.fmax(a[0], b[0]), second};
     };
     for (int64_t mask = kWarp / 2; mask >= 1; mask /= 2)
-      best = merge(best, {t.shuffleXor(best[0], mask),
-                          t.shuffleXor(best[1], mask)});
+      best = merge(best,
+                   {t.shuffleXor(best[0], mask), t.shuffleXor(best[1], mask)});
     if (t.warpCount() == 1)
       return {best[0], best[1]};
     Value slots = t.shared(2 * t.warpCount() * sizeof(float));
@@ -110,8 +112,9 @@ public:
     if (chunks == 1) {
       produce(t.i32(0));
       t.barrier();
-      sum = choose(isAdder, [&] { return consume(t.f32(0), t.i32(0)); },
-                   [&] { return t.f32(0); });
+      sum = choose(
+          isAdder, [&] { return consume(t.f32(0), t.i32(0)); },
+          [&] { return t.f32(0); });
     } else {
       // The first warp is one chunk behind the others.
       auto step = [&](Value i, ValueRange carried) -> SmallVector<Value> {
@@ -120,9 +123,9 @@ public:
             isAdder,
             [&] {
               Value isThere = t.less(t.i32(0), i);
-              return choose(isThere,
-                            [&] { return consume(carried.front(), behind); },
-                            [&] { return carried.front(); });
+              return choose(
+                  isThere, [&] { return consume(carried.front(), behind); },
+                  [&] { return carried.front(); });
             },
             [&] {
               t.when(t.less(i, t.i32(chunks)), [&] { produce(i); });
@@ -131,8 +134,8 @@ public:
         t.barrier();
         return {next};
       };
-      sum = t.loop(t.i32(0), t.i32(chunks + 1), t.i32(1), t.f32(0), step)
-                .front();
+      sum =
+          t.loop(t.i32(0), t.i32(chunks + 1), t.i32(1), t.f32(0), step).front();
     }
     return ofHalves(sum, isAdder, f32);
   }
@@ -140,10 +143,11 @@ public:
 private:
   Value choose(Value condition, function_ref<Value()> yes,
                function_ref<Value()> no) {
-    return t.choose(
-                condition, t.getF32Type(),
-                [&]() -> SmallVector<Value> { return {yes()}; },
-                [&]() -> SmallVector<Value> { return {no()}; })
+    return t
+        .choose(
+            condition, t.getF32Type(),
+            [&]() -> SmallVector<Value> { return {yes()}; },
+            [&]() -> SmallVector<Value> { return {no()}; })
         .front();
   }
 
@@ -197,7 +201,9 @@ private:
           Value all = t.sumSixteen(sum);
           return {t.shuffle(all, t.i32(0)), t.shuffle(all, t.i32(kSumLanes))};
         },
-        [&]() -> SmallVector<Value> { return {sum, sum}; });
+        [&]() -> SmallVector<Value> {
+          return {sum, sum};
+        });
     return {both[0], both[1]};
   }
 
@@ -241,8 +247,8 @@ void moe::cuda::launchConfidence(Launcher &l, Confidence kind, Value logits,
              Value row = t.blockX();
              RowSource source{args[0], rowStart(t, row, columns)};
              Value score = confidenceOf(t, kind, source, columns);
-             // Rounding must not leave the interval that a threshold lies in. What
-             // is not a number becomes 0, which is never sure.
+             // Rounding must not leave the interval that a threshold lies in.
+             // What is not a number becomes 0, which is never sure.
              score = smaller(t, t.f32(1), score);
              Value isPositive = t.isGreater(score, t.f32(0));
              score = t.select(isPositive, score, t.f32(0));

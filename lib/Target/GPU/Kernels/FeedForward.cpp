@@ -35,9 +35,9 @@ static Value activated(ThreadBuilder &t, Activation activation, Value x) {
 
 namespace {
 
-/// Blocks for rows, each in `pieces`: for all of them, or for the assignments of the
-/// experts of a wave. Nobody knows on the host how many these have, so some
-/// blocks share them, and maybe have none.
+/// Blocks for rows, each in `pieces`: for all of them, or for the assignments
+/// of the experts of a wave. Nobody knows on the host how many these have, so
+/// some blocks share them, and maybe have none.
 class RowBlocks {
 public:
   RowBlocks(Launcher &l, int64_t pieces, Value count,
@@ -68,8 +68,7 @@ public:
       return body(share, piece);
     args = args.take_back(3);
     Type i32 = t.getI32Type();
-    Value isThere =
-        t.less(t.blockY(), t.load(i32, args[2], int64_t(0)));
+    Value isThere = t.less(t.blockY(), t.load(i32, args[2], int64_t(0)));
     t.when(isThere, [&] {
       Value expert = t.load(i32, args[1], t.blockY());
       Value begin = t.load(i32, args[0], expert);
@@ -198,8 +197,7 @@ void moe::cuda::launchScaleRows(Launcher &l, Value share, Value result) {
                   int64_t pack) {
                 Value at = t.add(rowStart(t, row, columns), t.wide(column));
                 Value factor = t.load(t.getF32Type(), args[0], row);
-                Value y =
-                    t.load(packOf(t, t.getF32Type(), pack), args[1], at);
+                Value y = t.load(packOf(t, t.getF32Type(), pack), args[1], at);
                 t.store(t.fmul(y, splat(t, factor, pack)), args[1], at);
               });
 }

@@ -26,8 +26,8 @@ void moe::cuda::launchDistribution(Launcher &l, Value logits, Value result) {
 
 /// The scores of a row, each times its factor, over the sum of factors if they
 /// are peaks.
-static void emitBlend(ThreadBuilder &t, ArrayRef<double> weights,
-                      int64_t count, ValueRange args, Value row) {
+static void emitBlend(ThreadBuilder &t, ArrayRef<double> weights, int64_t count,
+                      ValueRange args, Value row) {
   SmallVector<WarpRow> scores;
   SmallVector<Value> factors;
   Value zero = t.f32(0), total = zero;
@@ -93,8 +93,7 @@ void moe::cuda::launchPredict(Launcher &l, const GuessShape &shape,
   // What is left, and the sorted scores, stay in the warp.
   int64_t count = columnsOf(scores), sortedCount = columnsOf(sorted);
   std::string name = "predict_" + std::to_string(shape.chosen) + "_" +
-                     nameOfNumber(shape.slope) + "_" +
-                     nameOfNumber(shape.bias);
+                     nameOfNumber(shape.slope) + "_" + nameOfNumber(shape.bias);
   launchWarps(l, name, scores, {scores, experts, confidence},
               [&](ThreadBuilder &t, ValueRange args, Value row) {
                 emitPredict(t, shape, sortedCount,

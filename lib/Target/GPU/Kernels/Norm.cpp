@@ -72,8 +72,8 @@ static void emitSmallNorm(ThreadBuilder &t, const GroupNorm &norm,
   int64_t size = norm.size, whole = size / kSumLanes, rest = size % kSumLanes;
   int64_t halves = t.threadCount() / kSumLanes;
   Value lane = t.bitAnd(t.threadId(), kSumLanes - 1);
-  Value group = t.add(t.mul(t.blockY(), halves),
-                      t.div(t.threadId(), kSumLanes));
+  Value group =
+      t.add(t.mul(t.blockY(), halves), t.div(t.threadId(), kSumLanes));
   // Lanes that have no group do what the last has to do, and keep it.
   Value isThere = t.less(group, t.i32(groups));
   Value first = t.add(rowStart(t, t.blockX(), groups * size),
@@ -101,8 +101,7 @@ static void emitSmallNorm(ThreadBuilder &t, const GroupNorm &norm,
       Value column = columns[i];
       auto store = [&, x = x] {
         Value w = t.widen(t.loadConstant(scaleType, scale, column));
-        t.store(norm.apply(x, known, w), result,
-                t.add(first, t.wide(column)));
+        t.store(norm.apply(x, known, w), result, t.add(first, t.wide(column)));
       };
       whenSet(t, int64_t(i) == whole ? inRest : Value(), store);
     }
@@ -115,8 +114,7 @@ static void launchSmallNorm(Launcher &l, NormKind kind, double epsilon,
   int64_t size = columnsOf(input) / groups;
   int64_t threads =
       std::min<int64_t>(128, llvm::alignTo(groups * kSumLanes, kWarp));
-  Value blocks = l.host().index(
-      llvm::divideCeil(groups * kSumLanes, threads));
+  Value blocks = l.host().index(llvm::divideCeil(groups * kSumLanes, threads));
   std::string name = "norm_" + nameOfNorm(kind, epsilon) + "_groups";
   l.launch(name, {l.host().rowsOf(input), blocks}, threads,
            {input, scale, result}, [&](ThreadBuilder &t, ValueRange args) {
@@ -141,8 +139,8 @@ class BlockNorm {
 public:
   BlockNorm(Launcher &l, ThreadBuilder &t, const NormSteps &steps)
       : l(l), t(t), steps(steps), columns(columnsOf(steps.input)),
-        size(columns / steps.groups),
-        norm{t, steps.kind, steps.epsilon, size} {}
+        size(columns / steps.groups), norm{t, steps.kind, steps.epsilon, size} {
+  }
 
   void emit(ValueRange args) {
     takeArguments(args);
@@ -209,8 +207,8 @@ private:
         Value at = t.add(first, t.wide(column));
         Value x = t.load(type, input, at);
         if (sum) {
-          x = t.fadd(x, addend ? t.load(type, addend, at)
-                               : partsAt(column, pack));
+          x = t.fadd(x,
+                     addend ? t.load(type, addend, at) : partsAt(column, pack));
           t.store(x, sum, at);
         }
         if (fits)
@@ -277,8 +275,8 @@ void moe::cuda::launchNormSteps(Launcher &l, const NormSteps &steps) {
     if (steps.addend)
       args.push_back(steps.addend);
     else
-      args.append({steps.combined.ofRow, steps.combined.weights,
-                   steps.combined.parts});
+      args.append(
+          {steps.combined.ofRow, steps.combined.weights, steps.combined.parts});
     args.push_back(steps.sum);
   }
   args.push_back(steps.scale);
@@ -297,37 +295,4 @@ void moe::cuda::launchNormSteps(Launcher &l, const NormSteps &steps) {
   l.launch(name, grid, threads, args, [&](ThreadBuilder &t, ValueRange args) {
     BlockNorm(l, t, steps).emit(args);
   });
-}
-
-//===----------------------------------------------------------------------===//
-// Entries
-//===----------------------------------------------------------------------===//
-
-void moe::cuda::launchNorm(Launcher &l, NormKind kind, double epsilon,
-                           int64_t groups, Value input, Value scale,
-                           Value result) {
-  NormSteps steps;
-  steps.kind = kind;
-  steps.epsilon = epsilon;
-  steps.groups = groups;
-  steps.input = input;
-  steps.scale = scale;
-  steps.result = result;
-  launchNormSteps(l, steps);
-}
-
-void moe::cuda::launchNormQuantize(Launcher &l, NormKind kind, double epsilon,
-                                   int64_t groups, Value input, Value scale,
-                                   Value result, int64_t rotation,
-                                   const QuantizedRows &rows) {
-  NormSteps steps;
-  steps.kind = kind;
-  steps.epsilon = epsilon;
-  steps.groups = groups;
-  steps.input = input;
-  steps.scale = scale;
-  steps.result = result;
-  steps.rotation = rotation;
-  steps.levels = &rows;
-  launchNormSteps(l, steps);
 }

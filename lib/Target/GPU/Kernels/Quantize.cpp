@@ -12,8 +12,8 @@ using host::columnsOf;
 void moe::cuda::launchQuantize(Launcher &l, int64_t rotation, Value input,
                                const QuantizedRows &rows) {
   int64_t features = columnsOf(input);
-  l.launch("quantize_" + std::to_string(rotation),
-           {l.host().rowsOf(input), {}}, getLevelThreads(features),
+  l.launch("quantize_" + std::to_string(rotation), {l.host().rowsOf(input), {}},
+           getLevelThreads(features),
            {input, rows.levels, rows.scales, rows.sums},
            [&](ThreadBuilder &t, ValueRange args) {
              Value row = t.blockX();

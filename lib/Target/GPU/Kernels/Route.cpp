@@ -81,17 +81,15 @@ void moe::cuda::launchRoute(Launcher &l, RouteScore score, bool renormalize,
                             Value weights) {
   int64_t count = columnsOf(logits), k = columnsOf(experts);
   std::string name = ("route_" + stringifyRouteScore(score) + "_" +
-                      nameOfNumber(scale) +
-                      (renormalize ? "_renormalize" : ""))
+                      nameOfNumber(scale) + (renormalize ? "_renormalize" : ""))
                          .str();
   launchWarps(l, name, logits, {logits, experts, weights},
               [&](ThreadBuilder &t, ValueRange args, Value row) {
                 bool needsAll = score == RouteScore::Softmax;
                 Value chosen = sharedOfWarp(t, k);
                 Value terms = needsAll ? sharedOfWarp(t, count) : Value();
-                Router router{t,     WarpRow(t, args[0], row, count),
-                              row,   k,
-                              terms, chosen};
+                Router router{
+                    t, WarpRow(t, args[0], row, count), row, k, terms, chosen};
                 router.choose(args[1]);
                 router.score(score);
                 if (renormalize)

@@ -51,8 +51,8 @@ Value Rotation::scaled(Value x) {
   return t.fmul(x, t.like(x, float(1.0 / std::sqrt(double(block)))));
 }
 
-/// Distances that lie in a thread's pack, then in a warp: place j with j + h, sum
-/// below and difference above.
+/// Distances that lie in a thread's pack, then in a warp: place j with j + h,
+/// sum below and difference above.
 void Rotation::withinWarp(MutableArrayRef<Value> x) {
   int64_t pack = x.size();
   for (int64_t h = 1; h < std::min(block, pack); h *= 2)
@@ -195,9 +195,8 @@ private:
       Value x = source(t.add(column, begin), pack);
       return rotation.isThere() ? rotation.withSigns(x, column, pack) : x;
     });
-    forEach(t, widthOf(begin) - there, [&](Value i) {
-      t.store(t.f32(0), scratch, t.add(i, there));
-    });
+    forEach(t, widthOf(begin) - there,
+            [&](Value i) { t.store(t.f32(0), scratch, t.add(i, there)); });
     t.barrier();
   }
 
@@ -205,8 +204,8 @@ private:
     return t.load(t.vectorOf(t.getF32Type(), 4), scratch, column);
   }
 
-  /// Bits of numbers that are not negative are in the order of the numbers, with
-  /// NaN above all: a row that has one must not look like a row without.
+  /// Bits of numbers that are not negative are in the order of the numbers,
+  /// with NaN above all: a row that has one must not look like a row without.
   Value larger(Value most, int64_t begin) {
     return foldPacks(t, widthOf(begin), 4, most,
                      [&](Value column, Value, ValueRange carried) {
@@ -220,8 +219,7 @@ private:
 
   void setLargest(Value most) {
     Value slots = t.shared(t.warpCount() * sizeof(int32_t));
-    Value largest =
-        t.bitcast(maxOfBlock(t, most, slots), t.getF32Type());
+    Value largest = t.bitcast(maxOfBlock(t, most, slots), t.getF32Type());
     // What is so small that its inverse overflows counts as zeros.
     Value isZero = t.isGreater(t.f32(0x1p-100), largest);
     Value none = t.f32(0);
@@ -273,7 +271,7 @@ private:
 } // namespace
 
 void moe::cuda::emitLevels(ThreadBuilder &t, Rotation &rotation,
-                           int64_t features, const QuantizedRows &to,
-                           Value row, Value scratch, PackSource source) {
+                           int64_t features, const QuantizedRows &to, Value row,
+                           Value scratch, PackSource source) {
   LevelWriter(t, rotation, features, to, row, scratch, source).write();
 }

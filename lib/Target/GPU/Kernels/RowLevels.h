@@ -6,8 +6,8 @@
 
 namespace moe::cuda {
 
-/// Gives a pack of columns of a row. May write, too: each thread is asked for what
-/// it is asked for, maybe more than once.
+/// Gives a pack of columns of a row. May write, too: each thread is asked for
+/// what it is asked for, maybe more than once.
 using PackSource =
     llvm::function_ref<mlir::Value(mlir::Value column, int64_t pack)>;
 
@@ -23,9 +23,10 @@ public:
   void prefetchSigns();
   /// A pack times the signs of its columns.
   mlir::Value withSigns(mlir::Value x, mlir::Value column, int64_t pack);
-  /// row = H source / sqrt(block) for `columns` columns; `row` is shared memory, in
-  /// which the source of a pack may lie at the same place. All threads of the
-  /// block must come here, and meet before they read each other's columns.
+  /// row = H source / sqrt(block) for `columns` columns; `row` is shared
+  /// memory, in which the source of a pack may lie at the same place. All
+  /// threads of the block must come here, and meet before they read each
+  /// other's columns.
   void transform(mlir::Value row, int64_t columns, PackSource source);
 
 private:
@@ -48,8 +49,9 @@ int64_t getLevelFloats(int64_t features);
 int64_t getLevelThreads(int64_t features);
 
 /// Rotates and quantises one row: all threads of a block. `to` are the kernel's
-/// addresses, `row` is the number of the row there (i32), `scratch` shared memory, in
-/// which the source of a pack may lie at its column if the whole row fits.
+/// addresses, `row` is the number of the row there (i32), `scratch` shared
+/// memory, in which the source of a pack may lie at its column if the whole row
+/// fits.
 void emitLevels(ThreadBuilder &t, Rotation &rotation, int64_t features,
                 const QuantizedRows &to, mlir::Value row, mlir::Value scratch,
                 PackSource source);

@@ -10,8 +10,8 @@
 using namespace mlir;
 using namespace moe;
 using namespace moe::cuda;
-using host::kLanes;
 using host::KernelBuilder;
+using host::kLanes;
 
 static_assert(kSumLanes == kLanes, "both add up in the same lanes");
 
@@ -138,10 +138,9 @@ Value RowSource::load(ThreadBuilder &t, Value column, int64_t pack) const {
 // Sums
 //===----------------------------------------------------------------------===//
 
-Value moe::cuda::sumInOrder(
-    ThreadBuilder &t, int64_t columns,
-    function_ref<SmallVector<Value>(Value)> terms,
-    function_ref<Value(Value, ValueRange)> next) {
+Value moe::cuda::sumInOrder(ThreadBuilder &t, int64_t columns,
+                            function_ref<SmallVector<Value>(Value)> terms,
+                            function_ref<Value(Value, ValueRange)> next) {
   Value lane = t.bitAnd(t.threadId(), kSumLanes - 1);
   int64_t steps = columns / kSumLanes;
   // All are read before the first is added: only the sums wait for each other.
@@ -239,8 +238,8 @@ static Value flipped(ThreadBuilder &t, Value bits) {
 Value moe::cuda::ordered(ThreadBuilder &t, Value number, Value isFirst) {
   // The sum has no negative zero.
   Value bits = t.bitcast(t.fadd(number, t.f32(0)), t.getI32Type());
-  Value isNumber = arith::CmpFOp::create(t, arith::CmpFPredicate::ORD, number,
-                                         number);
+  Value isNumber =
+      arith::CmpFOp::create(t, arith::CmpFPredicate::ORD, number, number);
   Value extreme = t.select(isFirst, t.i32(std::numeric_limits<int32_t>::max()),
                            t.i32(std::numeric_limits<int32_t>::min()));
   return t.select(isNumber, flipped(t, bits), extreme);

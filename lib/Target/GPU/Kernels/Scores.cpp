@@ -58,8 +58,8 @@ static void emitSimilarity(ThreadBuilder &t, int64_t columns, ValueRange args) {
   t.barrier();
   t.when(t.equal(t.threadId(), t.i32(0)), [&] {
     Type f32 = t.getF32Type();
-    Value length = t.fmul(t.sqrt(t.load(f32, slots, 1)),
-                          t.sqrt(t.load(f32, slots, 2)));
+    Value length =
+        t.fmul(t.sqrt(t.load(f32, slots, 1)), t.sqrt(t.load(f32, slots, 2)));
     Value cosine = t.fdiv(t.load(f32, slots, int64_t(0)), length);
     Value isLong = t.isGreater(length, t.f32(0));
     t.store(t.select(isLong, cosine, t.f32(0)), args[2], row);
@@ -88,8 +88,8 @@ static void emitBest(ThreadBuilder &t, int64_t columns, ValueRange args) {
   int64_t pack = getPack(columns);
   constexpr int32_t last = std::numeric_limits<int32_t>::max();
   Value least = t.i32(std::numeric_limits<int32_t>::min());
-  // The largest number of a thread, and where it first was, counted from the last
-  // column there can be.
+  // The largest number of a thread, and where it first was, counted from the
+  // last column there can be.
   SmallVector<Value> best = foldPacks(
       t, columns, pack, {least, t.i32(0)},
       [&](Value column, Value isFirst, ValueRange carried) {
@@ -109,19 +109,17 @@ static void emitBest(ThreadBuilder &t, int64_t columns, ValueRange args) {
   Value slots = t.shared(2 * t.warpCount() * sizeof(int32_t));
   Value most = maxOfBlock(t, best[0], slots);
   Value behind = t.select(t.equal(best[0], most), best[1], t.i32(0));
-  behind = maxOfBlock(t, behind,
-                      t.at(slots, t.getI32Type(), t.warpCount()));
+  behind = maxOfBlock(t, behind, t.at(slots, t.getI32Type(), t.warpCount()));
   t.when(t.equal(t.threadId(), t.i32(0)),
          [&] { t.store(t.sub(t.i32(last), behind), args[1], row); });
 }
 
 void moe::cuda::launchBest(Launcher &l, Value input, Value result) {
   int64_t columns = columnsOf(input);
-  l.launch("best", {l.host().rowsOf(input), {}},
-           getRowThreads(columns / getPack(columns), 512), {input, result},
-           [&](ThreadBuilder &t, ValueRange args) {
-             emitBest(t, columns, args);
-           });
+  l.launch(
+      "best", {l.host().rowsOf(input), {}},
+      getRowThreads(columns / getPack(columns), 512), {input, result},
+      [&](ThreadBuilder &t, ValueRange args) { emitBest(t, columns, args); });
 }
 
 void moe::cuda::launchStreak(Launcher &l, Value best, Value before,
@@ -137,8 +135,8 @@ void moe::cuda::launchStreak(Launcher &l, Value best, Value before,
                  Value now = t.load(t.getI32Type(), args[0], row);
                  Value then = t.load(t.getI32Type(), args[1], row);
                  Value streak = t.load(t.getF32Type(), args[2], row);
-                 length = t.select(t.equal(now, then),
-                                   t.fadd(streak, t.f32(1)), length);
+                 length = t.select(t.equal(now, then), t.fadd(streak, t.f32(1)),
+                                   length);
                }
                t.store(length, args.back(), row);
              });
@@ -150,9 +148,9 @@ void moe::cuda::launchStreak(Launcher &l, Value best, Value before,
 
 namespace {
 
-/// The largest of numbers that threads come across, and whether all were finite.
-/// The CPU backend takes maxima one after the other, and what is not finite makes
-/// its result not a number: then the order has no effect.
+/// The largest of numbers that threads come across, and whether all were
+/// finite. The CPU backend takes maxima one after the other, and what is not
+/// finite makes its result not a number: then the order has no effect.
 struct Maximum {
   Value most, isPoisoned; ///< the latter i32
 
@@ -179,13 +177,12 @@ static Maximum maximumOf(ThreadBuilder &t, int64_t columns,
                          function_ref<Value(Value)> value) {
   Maximum none = Maximum::none(t);
   // A column that comes twice changes nothing.
-  SmallVector<Value> found =
-      foldPacks(t, columns, 1, {none.most, none.isPoisoned},
-                [&](Value column, Value, ValueRange carried) {
-                  Maximum next = Maximum{carried[0], carried[1]}.with(
-                      t, value(column));
-                  return SmallVector<Value>{next.most, next.isPoisoned};
-                });
+  SmallVector<Value> found = foldPacks(
+      t, columns, 1, {none.most, none.isPoisoned},
+      [&](Value column, Value, ValueRange carried) {
+        Maximum next = Maximum{carried[0], carried[1]}.with(t, value(column));
+        return SmallVector<Value>{next.most, next.isPoisoned};
+      });
   return Maximum{found[0], found[1]}.ofBlock(t);
 }
 
@@ -225,8 +222,8 @@ void moe::cuda::launchSurplus(Launcher &l, Value inside, Value outside,
     auto [length, distance] = lengthsOf(t, args.slice(3, 2), row, columns);
     // Squares of less vanish; what is too large is a bound, too.
     Value least = t.fmax(t.f32(0x1p-40), length), far = distance;
-    Maximum best = maximumOf(t, shortlist,
-                             [&](Value j) { return in.load(t, j, 1); });
+    Maximum best =
+        maximumOf(t, shortlist, [&](Value j) { return in.load(t, j, 1); });
     Maximum rival = maximumOf(t, others, [&](Value j) {
       auto slackAt = [&](int64_t i) {
         return t.widen(t.load(slackType, args[2], t.add(t.mul(j, 2), i)));
@@ -235,11 +232,10 @@ void moe::cuda::launchSurplus(Launcher &l, Value inside, Value outside,
       Value ofFeatures = t.fmul(slackAt(1), far);
       return t.fadd(out.load(t, j, 1), t.fadd(ofError, ofFeatures));
     });
-    Value isPoisoned = t.notEqual(
-        t.bitOr(best.isPoisoned, rival.isPoisoned), t.i32(0));
-    Value poison =
-        t.select(isPoisoned, t.f32(std::numeric_limits<float>::quiet_NaN()),
-                 t.f32(0));
+    Value isPoisoned =
+        t.notEqual(t.bitOr(best.isPoisoned, rival.isPoisoned), t.i32(0));
+    Value poison = t.select(
+        isPoisoned, t.f32(std::numeric_limits<float>::quiet_NaN()), t.f32(0));
     Value surplus = t.fadd(t.fsub(best.most, rival.most), poison);
     t.when(t.equal(t.threadId(), t.i32(0)),
            [&] { t.store(surplus, args[5], row); });
@@ -256,8 +252,8 @@ void moe::cuda::launchSpread(Launcher &l, StringRef name,
   launchPacks(l, "fill_impossible", result, {result},
               [&](ThreadBuilder &t, ValueRange args, Value row, Value column,
                   int64_t pack) {
-                Value at = t.add(rowStart(t, row, columnsOf(result)),
-                                 t.wide(column));
+                Value at =
+                    t.add(rowStart(t, row, columnsOf(result)), t.wide(column));
                 t.store(splat(t, t.f32(none), pack), args[0], at);
               });
   // One number for each thread: places have no order.
@@ -267,14 +263,12 @@ void moe::cuda::launchSpread(Launcher &l, StringRef name,
            threads, {input, result}, [&](ThreadBuilder &t, ValueRange args) {
              Value i = t.add(t.mul(t.blockY(), threads), t.threadId());
              t.when(t.less(i, t.i32(count)), [&] {
-               Value table = l.getTable(
-                   t, (name + "_columns").str(),
-                   t.getI32TensorAttr(columns));
+               Value table = l.getTable(t, (name + "_columns").str(),
+                                        t.getI32TensorAttr(columns));
                Value column = t.loadConstant(t.getI32Type(), table, i);
                RowSource from{args[0], rowStart(t, t.blockX(), count)};
                Value to = rowStart(t, t.blockX(), columnsOf(result));
-               t.store(from.load(t, i, 1), args[1],
-                       t.add(to, t.wide(column)));
+               t.store(from.load(t, i, 1), args[1], t.add(to, t.wide(column)));
              });
            });
 }

@@ -12,11 +12,11 @@ using host::columnsOf;
 
 namespace {
 
-/// One block sorts. Assignments of few rows fit a warp: each warp compares all with
-/// all, and nobody waits. Else the block counts the assignments of each expert, adds up
-/// the counts, and then places as many assignments at a time as it has threads. Of
-/// these, a thread finds the place among those of its warp by itself, the place of the
-/// warp among warps by what each warp counted.
+/// One block sorts. Assignments of few rows fit a warp: each warp compares all
+/// with all, and nobody waits. Else the block counts the assignments of each
+/// expert, adds up the counts, and then places as many assignments at a time as
+/// it has threads. Of these, a thread finds the place among those of its warp
+/// by itself, the place of the warp among warps by what each warp counted.
 class Sorter {
 public:
   Sorter(ThreadBuilder &t, int64_t experts, int64_t chosen, ValueRange args)
@@ -85,12 +85,10 @@ private:
   void writeFirsts(Value expert) {
     auto countBelow = [&](Value bound, Value isBound, ValueRange) {
       Value before =
-          forFew(expert, t.i32(0),
-                 [&](Value, Value other, ValueRange carried) {
-                   Value isBelow = oneIf(t.less(other, bound));
-                   return SmallVector<Value>{t.add(carried.front(), isBelow)};
-                 })
-              .front();
+          forFew(expert, t.i32(0), [&](Value, Value other, ValueRange carried) {
+            Value isBelow = oneIf(t.less(other, bound));
+            return SmallVector<Value>{t.add(carried.front(), isBelow)};
+          }).front();
       whenSet(t, isBound, [&] { t.store(before, first, bound); });
       return SmallVector<Value>();
     };
@@ -100,8 +98,8 @@ private:
   void placeFew(Value isThere, Value number, Value expert) {
     Value row = t.div(number, chosen), start = t.mul(row, chosen);
     Value end = t.add(start, chosen), lane = t.lane();
-    // Places among all and among those of the row, and whether this is the first
-    // of its expert.
+    // Places among all and among those of the row, and whether this is the
+    // first of its expert.
     SmallVector<Value> places = forFew(
         expert, {t.i32(0), t.i32(0), t.i32(1)},
         [&](Value i, Value other, ValueRange carried) {
@@ -115,16 +113,14 @@ private:
         });
     Value isFirst = t.select(isThere, places[2], t.i32(0));
     Value firsts = t.ballot(t.notEqual(isFirst, t.i32(0)));
-    Value busy = forFew(expert, t.i32(0),
-                        [&](Value i, Value other, ValueRange carried) {
-                          Value bit = arith::ShRUIOp::create(t, firsts, i);
-                          bit = t.bitAnd(bit, 1);
-                          Value isBelow = t.less(other, expert);
-                          Value counts = t.select(isBelow, bit, t.i32(0));
-                          return SmallVector<Value>{
-                              t.add(carried.front(), counts)};
-                        })
-                     .front();
+    Value busy =
+        forFew(expert, t.i32(0), [&](Value i, Value other, ValueRange carried) {
+          Value bit = arith::ShRUIOp::create(t, firsts, i);
+          bit = t.bitAnd(bit, 1);
+          Value isBelow = t.less(other, expert);
+          Value counts = t.select(isBelow, bit, t.i32(0));
+          return SmallVector<Value>{t.add(carried.front(), counts)};
+        }).front();
     Value busyCount = t.sumInts(isFirst);
     t.when(isThere, [&] {
       Value to = t.add(start, places[1]);
@@ -187,7 +183,8 @@ private:
         Value ofWarp = t.load(i32, totals, w);
         Value busyOfWarp = t.load(i32, totals, w + warps);
         before = t.add(before, t.select(isBefore, ofWarp, t.i32(0)));
-        busyBefore = t.add(busyBefore, t.select(isBefore, busyOfWarp, t.i32(0)));
+        busyBefore =
+            t.add(busyBefore, t.select(isBefore, busyOfWarp, t.i32(0)));
         assignments = t.add(assignments, ofWarp);
         busy = t.add(busy, busyOfWarp);
       }
@@ -206,9 +203,8 @@ private:
   /// Places one assignment for each thread, those from `begin` on.
   void place(Value begin) {
     Value own = t.mul(t.warp(), experts);
-    t.loop(t.lane(), t.i32(experts), t.i32(kWarp), [&](Value e) {
-      t.store(t.i32(0), counts, t.add(own, e));
-    });
+    t.loop(t.lane(), t.i32(experts), t.i32(kWarp),
+           [&](Value e) { t.store(t.i32(0), counts, t.add(own, e)); });
     t.syncWarp();
     Value number = t.add(begin, t.threadId());
     Value isThere = t.less(number, count);
@@ -223,9 +219,8 @@ private:
       rank = t.add(rank, oneIf(isBefore));
       isLast = t.select(isBehind, t.i1(false), isLast);
     }
-    t.when(isLast, [&] {
-      t.store(t.add(rank, 1), counts, t.add(own, expert));
-    });
+    t.when(isLast,
+           [&] { t.store(t.add(rank, 1), counts, t.add(own, expert)); });
     t.barrier();
     forEach(t, experts, [&](Value e) { addUpWarps(e); });
     t.barrier();
@@ -267,12 +262,12 @@ private:
       for (int64_t other = 0; other < chosen; ++other)
         place = countOne(place, t.i32(other));
     else
-      place = t.loop(t.i32(0), t.i32(chosen), t.i32(1), place,
-                     [&](Value other, ValueRange carried)
-                         -> SmallVector<Value> {
-                       return {countOne(carried.front(), other)};
-                     })
-                  .front();
+      place =
+          t.loop(t.i32(0), t.i32(chosen), t.i32(1), place,
+                 [&](Value other, ValueRange carried) -> SmallVector<Value> {
+                   return {countOne(carried.front(), other)};
+                 })
+              .front();
     Value to = t.add(start, place);
     t.store(at, ofRow, to);
     t.store(t.load(t.getF32Type(), weights, number), sorted, to);

@@ -65,7 +65,8 @@ Value WarpRow::getLargest() {
 }
 
 Value WarpRow::sumOf(ValueRange terms, Value shared) {
-  forColumns([&](Value column, size_t i) { t.store(terms[i], shared, column); });
+  forColumns(
+      [&](Value column, size_t i) { t.store(terms[i], shared, column); });
   t.syncWarp();
   return sumAscending(t, shared, count);
 }
@@ -160,8 +161,8 @@ SmallVector<Value> WarpRow::getRanks(ValueRange orders) {
                 bound = t.select(t.less(t.add(first, i), t.lane()), atLeast,
                                  orders[own]);
               Value isBefore = t.less(bound, t.extract(four, i));
-              next[own] = t.add(
-                  next[own], t.extend(isBefore, t.getI32Type(), false));
+              next[own] =
+                  t.add(next[own], t.extend(isBefore, t.getI32Type(), false));
             }
           return next;
         });

@@ -6,8 +6,8 @@
 
 namespace moe::cuda {
 
-/// One number for each expert: lane l has those at l, l + 32, ... All lanes of the
-/// warp call each function.
+/// One number for each expert: lane l has those at l, l + 32, ... All lanes of
+/// the warp call each function.
 class WarpRow {
 public:
   /// `row` is the number of a row of `buffer`, f32 with `count` columns.
