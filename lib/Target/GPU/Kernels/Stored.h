@@ -104,8 +104,8 @@ protected:
   Value loadSum(Value inputRow, Value unit, int64_t count);
   /// products - zero * sum of levels, rounded.
   Value round(Value products, Value zero, Value sumOfLevels);
-  /// sum * scale of the row, plus bias, for output `row` of a tile.
-  void storeResult(Value sum, const TilePlace &place, Value row, Value inputRow,
+  /// sum * scale of the input's row, plus bias, for output `row` of a tile.
+  void storeResult(Value sum, const TilePlace &place, Value row, Value rowScale,
                    Value resultRow);
 
   Launcher &l;
@@ -131,9 +131,13 @@ struct VectorPlan {
   int64_t tilesOfBlock() const { return warps / warpsOfTile; }
   /// Turns of a warp for one tile; in each it reads eight steps.
   int64_t turns;
+  /// Whether few warps with many registers do better than more with fewer.
+  bool isHeavy(const StoredShape &shape) const {
+    return shape.isPairs() || rows > 1;
+  }
   /// Of a multiprocessor.
   int64_t warpsAtOnce(const StoredShape &shape) const {
-    return shape.isPairs() ? 16 : 24;
+    return isHeavy(shape) ? 16 : 24;
   }
 
   static VectorPlan get(const StoredShape &shape, int64_t rows, int64_t copies);

@@ -536,15 +536,16 @@ private:
       for (int64_t r : {0, 1}) {
         Value row = b.add(firstRow, b.add(group, p * rowsOfProduct + r * halfRows));
         b.when(b.less(row, lastRow), [&] {
-          Value input = inputRow(row);
+          Value scale =
+              b.loadConstant(b.getF32Type(), args.scales, inputRow(row));
           for (int64_t t = 0; t < plan.tilesOfWarp; ++t)
-            b.when(isTile[t], [&] { storeTile(sums, p, r, t, row, input); });
+            b.when(isTile[t], [&] { storeTile(sums, p, r, t, row, scale); });
         });
       }
   }
 
   void storeTile(ArrayRef<Value> sums, int64_t product, int64_t half,
-                 int64_t tile, Value row, Value input) {
+                 int64_t tile, Value row, Value scale) {
     bool isWhole = llvm::all_of(shape.maps, [](const StoredMap &map) {
       return map.outputs % tileRows == 0;
     });
@@ -552,7 +553,7 @@ private:
       for (int64_t i : {0, 1}) {
         Value sum = sums[(product * halves() + h) * 4 + 2 * half + i];
         auto store = [&] {
-          storeResult(sum, tiles[tile], outputAt(h, i), input, row);
+          storeResult(sum, tiles[tile], outputAt(h, i), scale, row);
         };
         if (isWhole) {
           store();

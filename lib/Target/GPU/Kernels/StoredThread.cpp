@@ -154,9 +154,9 @@ Value StoredThread::round(Value products, Value zero, Value sumOfLevels) {
 }
 
 void StoredThread::storeResult(Value sum, const TilePlace &place, Value row,
-                               Value inputRow, Value resultRow) {
+                               Value rowScale, Value resultRow) {
   Type f32 = b.getF32Type();
-  Value value = b.fmul(sum, b.loadConstant(f32, args.scales, inputRow));
+  Value value = b.fmul(sum, rowScale);
   Value output = b.add(b.mul(place.tile, tileRows), row);
   for (size_t i = 0; i < shape.maps.size(); ++i)
     if (Type type = shape.maps[i].bias) {

@@ -163,10 +163,10 @@ private:
   }
 
   /// The codes for a turn if there is one.
-  Codes loadNext(Value isThere, Value set, Value turn) {
+  Codes loadNext(Value isNext, Value set, Value turn) {
     SmallVector<Type> types(codeCount(), fourWords());
     return b.choose(
-        isThere, types, [&] { return loadCodes(set, turn); },
+        isNext, types, [&] { return loadCodes(set, turn); },
         [&] { return Codes(codeCount(), zeroWords()); });
   }
 
@@ -280,22 +280,22 @@ private:
         [&](Value set, ValueRange carried) {
           Value nextSet = b.add(set, b.blocksX());
           Value isNext = b.less(nextSet, sets);
-          Value isThere = b.either(isNext, isMore);
+          Value goesOn = b.either(isNext, isMore);
           nextSet = b.select(isNext, nextSet, b.blockX());
           half = carried.back();
           SmallVector<Value> codes =
-              oneSet(set, carried.drop_back(), nextSet, isThere);
+              oneSet(set, carried.drop_back(), nextSet, goesOn);
           codes.push_back(b.bitXor(half, b.i32(1)));
           return codes;
         });
   }
 
-  Codes oneSet(Value set, ValueRange codes, Value nextSet, Value isThere) {
+  Codes oneSet(Value set, ValueRange codes, Value nextSet, Value goesOn) {
     Sums sums = shape.isGrouped() ? Sums() : noSums();
     Codes next;
     if (plan.turns == 1) {
       sums = addTurn(codes, b.i32(0), sums);
-      next = loadNext(isThere, nextSet, b.i32(0));
+      next = loadNext(goesOn, nextSet, b.i32(0));
     } else {
       SmallVector<Value> carried(codes);
       llvm::append_range(carried, sums);
@@ -307,7 +307,7 @@ private:
             Value after = b.add(turn, 1);
             Value stays = b.less(after, b.i32(plan.turns));
             SmallVector<Value> all =
-                loadNext(b.either(stays, isThere), b.select(stays, set, nextSet),
+                loadNext(b.either(stays, goesOn), b.select(stays, set, nextSet),
                          b.select(stays, after, b.i32(0)));
             llvm::append_range(all, sums);
             return all;
@@ -333,34 +333,71 @@ private:
     return {b.rem(item, tileRows), b.rem(above, plan.rows),
             b.div(above, plan.rows)};
   }
-  /// Calls `body` for the items of this thread that are outputs, with the number
-  /// of the tile among the block's.
-  void forOutputs(Value set,
-                  function_ref<Value(const Item &, const TilePlace &,
-                                     Value inputRow)>
-                      sumOf) {
-    auto finish = [&](Value number) {
+  Value itemOf(int64_t turn) {
+    return b.add(b.threadId(), turn * b.threadCount());
+  }
+  int64_t itemTurns() {
+    return llvm::divideCeil(itemCount(), b.threadCount());
+  }
+  /// Whether an item's tile and row of the input are there.
+  Value isThere(Value set, Value number, const Item &item) {
+    Value there = b.both(b.less(tileAt(set, item.rest), b.i32(shape.tiles())),
+                         b.less(b.add(firstRow, item.input), lastRow));
+    return itemCount() % b.threadCount() == 0
+               ? there
+               : b.both(there, b.less(number, b.i32(itemCount())));
+  }
+
+  /// What an output needs of memory that may be far away. Scales belong to
+  /// groups but the row's, which is the last.
+  struct Factors {
+    Value scale, correction, rowScale;
+  };
+  Factors loadFactors(Value set, int64_t turn) {
+    Value number = itemOf(turn);
+    Item item = splitItem(number);
+    Type f32 = b.getF32Type(), i32 = b.getI32Type();
+    bool hasGroups = shape.isGrouped();
+    auto load = [&]() -> SmallVector<Value> {
+      Value input = inputRow(b.add(firstRow, item.input)), zero = b.i32(0);
+      Value rowScale = b.load(f32, args.scales, input);
+      if (hasGroups)
+        return {b.f32(0), zero, rowScale};
+      TilePlace place = placeOf(tileAt(set, item.rest));
+      Value correction = zero;
+      if (Value offset = loadZero(place, zero, item.row))
+        correction = b.mul(offset, loadSum(input, zero, 0));
+      return {loadScale(place, zero, item.row), correction, rowScale};
+    };
+    SmallVector<Value> values =
+        b.choose(isThere(set, number, item), {f32, i32, f32}, load,
+                 [&]() -> SmallVector<Value> {
+                   return {b.f32(0), b.i32(0), b.f32(0)};
+                 });
+    return {values[0], values[1], values[2]};
+  }
+  SmallVector<Factors> loadAllFactors(Value set) {
+    SmallVector<Factors> factors;
+    for (int64_t turn = 0; turn < itemTurns(); ++turn)
+      factors.push_back(loadFactors(set, turn));
+    return factors;
+  }
+
+  /// Stores the outputs that are items of this thread.
+  void storeOutputs(Value set, ArrayRef<Factors> factors,
+                    function_ref<Value(const Item &, const Factors &)> sumOf) {
+    for (auto [turn, own] : llvm::enumerate(factors)) {
+      Value number = itemOf(turn);
       Item item = splitItem(number);
-      Value tile = tileAt(set, item.rest);
-      Value resultRow = b.add(firstRow, item.input);
-      Value isOutput = b.both(b.less(tile, b.i32(shape.tiles())),
-                              b.less(resultRow, lastRow));
-      b.when(isOutput, [&] {
-        TilePlace place = placeOf(tile);
+      const Factors &values = own;
+      b.when(isThere(set, number, item), [&] {
+        TilePlace place = placeOf(tileAt(set, item.rest));
         Value output = b.add(b.mul(place.tile, tileRows), item.row);
         b.when(b.less(output, place.outputs), [&] {
-          Value input = inputRow(resultRow);
-          storeResult(sumOf(item, place, input), place, item.row, input,
-                      resultRow);
+          storeResult(sumOf(item, values), place, item.row, values.rowScale,
+                      b.add(firstRow, item.input));
         });
       });
-    };
-    for (int64_t from = 0; from < itemCount(); from += b.threadCount()) {
-      Value item = b.add(b.threadId(), from);
-      if (from + b.threadCount() <= itemCount())
-        finish(item);
-      else
-        b.when(b.less(item, b.i32(itemCount())), [&] { finish(item); });
     }
   }
 
@@ -386,20 +423,18 @@ private:
                 b.add(b.add(b.mul(b.warp(), perWarp), m * tileRows),
                       b.mul(b.lane(), rowsOfLane)));
     });
+    SmallVector<Factors> factors = loadAllFactors(set);
     b.barrier();
-    forOutputs(set, [&](const Item &item, const TilePlace &place, Value input) {
-      Value index = b.add(
-          b.mul(item.rest, plan.warpsOfTile * perWarp),
-          b.add(b.mul(item.input, tileRows), item.row));
+    storeOutputs(set, factors, [&](const Item &item, const Factors &values) {
+      Value index = b.add(b.mul(item.rest, plan.warpsOfTile * perWarp),
+                          b.add(b.mul(item.input, tileRows), item.row));
       Value products;
       for (int64_t i = 0; i < plan.warpsOfTile; ++i) {
         Value part = b.load(b.getI32Type(), base, b.add(index, i * perWarp));
         products = products ? b.add(products, part) : part;
       }
-      Value zero = b.i32(0);
-      Value rounded = round(products, loadZero(place, zero, item.row),
-                            loadSum(input, zero, 0));
-      return b.fma(loadScale(place, zero, item.row), rounded, b.f32(0));
+      Value rounded = b.toFloat(b.sub(products, values.correction));
+      return b.fma(values.scale, rounded, b.f32(0));
     });
   }
 
@@ -430,8 +465,9 @@ private:
              roundGroup(set, b.div(item.rest, shape.groups()),
                         b.rem(item.rest, shape.groups()), item);
            });
+    SmallVector<Factors> factors = loadAllFactors(set);
     b.barrier();
-    forOutputs(set, [&](const Item &item, const TilePlace &, Value) {
+    storeOutputs(set, factors, [&](const Item &item, const Factors &) {
       return addGroups(item.rest, item);
     });
     b.barrier();
@@ -512,7 +548,7 @@ private:
 void moe::cuda::emitVectorKernel(Launcher &l, ThreadBuilder &b,
                                  const StoredShape &shape,
                                  const VectorPlan &plan, ValueRange arguments) {
-  if (shape.isPairs())
+  if (plan.isHeavy(shape))
     leaveRegisters(b, plan.warpsAtOnce(shape) / plan.warps);
   VectorKernel(l, b, shape, plan, arguments).run();
 }
