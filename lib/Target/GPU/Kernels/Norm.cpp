@@ -151,8 +151,11 @@ public:
     if (fits || steps.levels)
       scratch = t.shared(floats * sizeof(float));
     Rotation rotation(l, t, steps.rotation);
-    // What is needed after the sums comes while the row does.
-    rotation.prefetchSigns();
+    // What is needed after the sums comes while the row does, if it fits, too.
+    int64_t room = kRowCapacity - floats;
+    if (steps.rotation <= room)
+      room -= rotation.prefetchSigns();
+    hasNearScale = fits && size <= room;
     readRow(fits);
     t.barrier();
     Statistics known = measure();
@@ -200,7 +203,7 @@ private:
   void readRow(bool fits) {
     int64_t pack = getPack(size);
     Type type = packOf(t, t.getF32Type(), pack);
-    if (2 * size <= kRowCapacity)
+    if (hasNearScale)
       nearScale = t.shared(size * sizeof(float));
     if (fits || sum)
       forPacks(t, size, pack, [&](Value column) {
@@ -257,6 +260,7 @@ private:
   Combination combined;
   QuantizedRows levels;
   Value first, scratch, nearScale;
+  bool hasNearScale = false;
   RowSource row;
 };
 

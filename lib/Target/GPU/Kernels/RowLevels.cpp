@@ -27,9 +27,9 @@ Rotation::Rotation(Launcher &l, ThreadBuilder &t, int64_t block)
                      DenseElementsAttr::get(type, ArrayRef<float>(values)));
 }
 
-void Rotation::prefetchSigns() {
+int64_t Rotation::prefetchSigns() {
   if (block == 0)
-    return;
+    return 0;
   Value near = t.shared(signCount() * sizeof(float));
   forPacks(t, signCount(), 4, [&](Value place) {
     Type type = packOf(t, t.getF32Type(), 4);
@@ -37,6 +37,7 @@ void Rotation::prefetchSigns() {
   });
   signs = near;
   areNear = true;
+  return signCount();
 }
 
 Value Rotation::withSigns(Value x, Value column, int64_t pack) {

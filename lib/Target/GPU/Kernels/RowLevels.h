@@ -19,8 +19,8 @@ public:
 
   bool isThere() const { return block != 0; }
   /// Brings the signs to shared memory, for whoever must wait before they are
-  /// needed. A barrier must follow.
-  void prefetchSigns();
+  /// needed. A barrier must follow. Returns how many floats they take.
+  int64_t prefetchSigns();
   /// A pack times the signs of its columns.
   mlir::Value withSigns(mlir::Value x, mlir::Value column, int64_t pack);
   /// row = H source / sqrt(block) for `columns` columns; `row` is shared
