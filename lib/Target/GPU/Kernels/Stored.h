@@ -2,7 +2,7 @@
 #ifndef MOE_LIB_TARGET_GPU_KERNELS_STORED_H
 #define MOE_LIB_TARGET_GPU_KERNELS_STORED_H
 
-#include "../Kernels.h"
+#include "Kernels.h"
 #include "StoredDecoder.h"
 
 namespace moe::cuda {
@@ -131,13 +131,9 @@ struct VectorPlan {
   int64_t tilesOfBlock() const { return warps / warpsOfTile; }
   /// Turns of a warp for one tile; in each it reads eight steps.
   int64_t turns;
-  /// Whether few warps with many registers do better than more with fewer.
-  bool isHeavy(const StoredShape &shape) const {
-    return shape.isPairs() || rows > 1;
-  }
-  /// Of a multiprocessor.
+  /// Of a multiprocessor: few with many registers, or more with fewer.
   int64_t warpsAtOnce(const StoredShape &shape) const {
-    return isHeavy(shape) ? 16 : 24;
+    return shape.isPairs() ? 16 : rows > 1 ? 12 : 24;
   }
 
   static VectorPlan get(const StoredShape &shape, int64_t rows, int64_t copies);

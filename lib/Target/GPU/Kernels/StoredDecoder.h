@@ -7,7 +7,7 @@
 #ifndef MOE_LIB_TARGET_GPU_KERNELS_STOREDDECODER_H
 #define MOE_LIB_TARGET_GPU_KERNELS_STOREDDECODER_H
 
-#include "../Launcher.h"
+#include "Launcher.h"
 
 namespace moe::cuda {
 

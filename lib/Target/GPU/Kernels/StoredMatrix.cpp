@@ -22,8 +22,6 @@ static constexpr int64_t rowsOfProduct = 16, halfRows = 8;
 static constexpr int64_t stepLevels = CodeAttr::stepColumns, copyBytes = 16;
 /// Steps that rows of the input are ahead, and the room for them.
 static constexpr int64_t stages = 4;
-/// Quads of one step that a lane takes: two for each of two products.
-static constexpr int64_t quadsOfLane = 4;
 
 MatrixPlan MatrixPlan::get(const StoredShape &shape) {
   // Sums of groups take as many registers again.

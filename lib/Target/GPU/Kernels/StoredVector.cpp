@@ -51,7 +51,8 @@ VectorPlan VectorPlan::get(const StoredShape &shape, int64_t rows,
   // Small matrices in small blocks, so that every processor has some.
   constexpr int64_t manyBlocks = 264;
   VectorPlan plan = planFor(8, rows);
-  if (shape.tiles() * copies < manyBlocks * plan.tilesOfBlock())
+  if (plan.warpsAtOnce(shape) % plan.warps != 0 ||
+      shape.tiles() * copies < manyBlocks * plan.tilesOfBlock())
     plan = planFor(4, rows);
   while (plan.rows > 0 && getSumBytes(shape, plan) > mostSumBytes)
     plan.rows /= 2;
@@ -548,7 +549,9 @@ private:
 void moe::cuda::emitVectorKernel(Launcher &l, ThreadBuilder &b,
                                  const StoredShape &shape,
                                  const VectorPlan &plan, ValueRange arguments) {
-  if (plan.isHeavy(shape))
+  if (shape.isPairs())
     leaveRegisters(b, plan.warpsAtOnce(shape) / plan.warps);
+  else if (plan.rows > 1)
+    leaveRegisters(b, 2);
   VectorKernel(l, b, shape, plan, arguments).run();
 }
