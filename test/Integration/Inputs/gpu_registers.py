@@ -34,7 +34,8 @@ FAMILIES = [
     (r"linear_tensor_128_.*", 255, 74752),
     # Products of codes; those of q35 have a table.
     (r"stored_vector_.*_m1_.*", 128, 34816),
-    (r"stored_vector_.*_m4_.*", 128, 36864),
+    (r"stored_vector_(experts_)?q35_.*_m4_.*", 128, 36864),
+    (r"stored_vector_.*_m4_.*", 255, 36864),
     (r"stored_matrix_.*", 255, 66560),
 ]
 

@@ -133,7 +133,7 @@ struct VectorPlan {
   int64_t turns;
   /// Of a multiprocessor: few with many registers, or more with fewer.
   int64_t warpsAtOnce(const StoredShape &shape) const {
-    return shape.isPairs() ? 16 : rows > 1 ? 12 : 24;
+    return shape.isPairs() ? 16 : rows > 1 ? 8 : 24;
   }
 
   static VectorPlan get(const StoredShape &shape, int64_t rows, int64_t copies);

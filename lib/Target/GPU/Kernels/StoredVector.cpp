@@ -48,10 +48,11 @@ VectorPlan VectorPlan::get(const StoredShape &shape, int64_t rows,
     }
     return plan;
   };
-  // Small matrices in small blocks, so that every processor has some.
+  // Small matrices in small blocks, so that every processor has some; and at
+  // least two blocks at once, of which one works while the other waits.
   constexpr int64_t manyBlocks = 264;
   VectorPlan plan = planFor(8, rows);
-  if (plan.warpsAtOnce(shape) % plan.warps != 0 ||
+  if (plan.warpsAtOnce(shape) < 2 * plan.warps ||
       shape.tiles() * copies < manyBlocks * plan.tilesOfBlock())
     plan = planFor(4, rows);
   while (plan.rows > 0 && getSumBytes(shape, plan) > mostSumBytes)
@@ -549,9 +550,7 @@ private:
 void moe::cuda::emitVectorKernel(Launcher &l, ThreadBuilder &b,
                                  const StoredShape &shape,
                                  const VectorPlan &plan, ValueRange arguments) {
-  if (shape.isPairs())
+  if (shape.isPairs() || plan.rows > 1)
     leaveRegisters(b, plan.warpsAtOnce(shape) / plan.warps);
-  else if (plan.rows > 1)
-    leaveRegisters(b, 2);
   VectorKernel(l, b, shape, plan, arguments).run();
 }
