@@ -34,7 +34,9 @@ struct StoredShape {
   bool isPairs() const { return code.getLayout() == CodeLayout::Pairs; }
   bool isGrouped() const { return code.getColumns() != 0; }
   int64_t groups() const { return code.getGroups(columns); }
-  int64_t scalesOfGroup() const { return tileRows / code.getScaleRows(columns); }
+  int64_t scalesOfGroup() const {
+    return tileRows / code.getScaleRows(columns);
+  }
   /// Columns whose products are summed up before a float operation may come:
   /// whole steps, or halves.
   bool hasHalves() const { return code.getColumns() == sumColumns; }

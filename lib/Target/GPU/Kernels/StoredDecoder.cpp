@@ -1,12 +1,17 @@
 //===- StoredDecoder.cpp - bits of a stored matrix become levels ----------===//
 //
-// Tables of bytes have at most 128 entries (or 256, for codes that no scheme has
-// now): a word of them in each bank of the shared memory, so that any 32 look-ups
-// take one cycle. A table whose entries are words is spread out instead: entry i is
-// there 32 times, at byte 256 i + 4 lane, one in the bank of each lane; and so are
-// the entries of its second copy, 128 bytes later, shifted to where the pair of
-// the other stream goes. An index that lies at bit 8 of a word is an address then:
-// one instruction masks it and adds the lane.
+// Tables of bytes have at most 128 entries (or 256, for codes that no scheme
+// has now): a word of them in each bank of the shared memory, so that any 32
+// look-ups take one cycle. A table whose entries are words is spread out
+// instead: entry i is there 32 times, at byte 256 i + 4 lane, one in the bank
+// of each lane; so are the entries of its second copy, 128 bytes later, shifted
+// to where the pair of the other stream goes. An index that lies at bit 8 of a
+// word is an address then: one instruction masks it and adds the lane.
+//
+// A quad of the trellis takes 2 shifts to the left, 2 products for the hash, 4
+// masks, 4 look-ups, 2 to put levels together, 1 for the words of its streams,
+// and a product for each row: 4 instructions for a weight, 1 of them a look-up.
+// Without a window it is 2.2; q2 has 2.9, q5 1.2, q4 0.7, q8 0.4.
 //===----------------------------------------------------------------------===//
 #include "StoredDecoder.h"
 
@@ -103,7 +108,8 @@ void StoredDecoder::fillSpread() {
   // Each thread writes 16 bytes, the words of four lanes, again and again.
   constexpr int64_t parts = copyStride / 16;
   int64_t turns = count * parts / b.threadCount();
-  assert(count * parts % b.threadCount() == 0 && "threads share a table evenly");
+  assert(count * parts % b.threadCount() == 0 &&
+         "threads share a table evenly");
   SmallVector<Value> entries;
   auto placeOf = [&](int64_t turn) {
     return b.add(b.threadId(), turn * b.threadCount());
@@ -127,7 +133,8 @@ Value StoredDecoder::loadByte(Value index) {
 
 Value StoredDecoder::loadSpread(Value index, int64_t copy) {
   Value address =
-      b.at(b.at(spread, b.getI8Type(), copy * copyStride), b.getI8Type(), index);
+      b.at(b.at(spread, b.getI8Type(), copy * copyStride), b.getI8Type(),
+           index);
   return b.load(b.getI32Type(), address, 0);
 }
 

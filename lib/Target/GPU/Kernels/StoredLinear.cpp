@@ -97,7 +97,8 @@ private:
     Value y = assignments ? mostExperts() : blocksFor(b, rows.count, plan.rows);
     // As many blocks as run at the same time, each with as many sets of tiles.
     int64_t sets = llvm::divideCeil(shape.tiles(), plan.tilesOfBlock());
-    Value atOnce = b.mul(l.getProcessors(), plan.warpsAtOnce(shape) / plan.warps);
+    Value atOnce =
+        b.mul(l.getProcessors(), plan.warpsAtOnce(shape) / plan.warps);
     Value share = b.max(divideUp(atOnce, b.max(y, b.index(1))), b.index(1));
     Value turns = divideUp(b.index(sets), share);
     Value x = divideUp(b.index(sets), turns);
@@ -122,8 +123,8 @@ private:
   void launch(StringRef kind, const std::string &suffix, Grid grid,
               int64_t threads,
               function_ref<void(ThreadBuilder &, ValueRange)> emit) {
-    std::string full = "stored_" + kind.str() + (assignments ? "_experts" : "") +
-                       "_" + name + suffix;
+    std::string full = "stored_" + kind.str() +
+                       (assignments ? "_experts" : "") + "_" + name + suffix;
     l.launch(full, grid, threads, arguments, emit);
   }
 

@@ -258,8 +258,10 @@ private:
       Value middle = LLVM::FshrOp::create(b, i32, second, first, b.i32(16));
       return std::pair(first, middle);
     };
-    auto even = streamOf([&](Value x, Value y) { return decoder.joinLow(x, y); });
-    auto odd = streamOf([&](Value x, Value y) { return decoder.joinHigh(x, y); });
+    auto even =
+        streamOf([&](Value x, Value y) { return decoder.joinLow(x, y); });
+    auto odd =
+        streamOf([&](Value x, Value y) { return decoder.joinHigh(x, y); });
     for (int64_t i = 0; i < run.count; ++i) {
       int64_t end = 7 * (i + 1);
       if (end <= 16)
@@ -532,7 +534,8 @@ private:
       addGroups(b.i32(0), Value(), ints, sums);
     for (int64_t p = 0; p < products(); ++p)
       for (int64_t r : {0, 1}) {
-        Value row = b.add(firstRow, b.add(group, p * rowsOfProduct + r * halfRows));
+        Value row =
+            b.add(firstRow, b.add(group, p * rowsOfProduct + r * halfRows));
         b.when(b.less(row, lastRow), [&] {
           Value scale =
               b.loadConstant(b.getF32Type(), args.scales, inputRow(row));

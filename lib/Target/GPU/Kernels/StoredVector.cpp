@@ -251,7 +251,8 @@ private:
     bool isWhole = plan.turns * plan.warpsOfTile * stepsOfWarp == shape.steps();
     if (!shape.isGrouped()) {
       auto add = [&] {
-        return addStep(codes, step, sums, [](int64_t, Sums sums) { return sums; });
+        return addStep(codes, step, sums,
+                       [](int64_t, Sums sums) { return sums; });
       };
       if (isWhole)
         return add();
