@@ -34,9 +34,9 @@ LEAST_SECONDS, REACHED, MMA = 2.5e-6, 0.9, 0.62
 # or more of it.
 STORAGES = {"q35": 3.5, "bf16": 16.0}
 # Instructions of a lane for each weight, of which four schedulers of each
-# multiprocessor issue 32 a cycle. q35: about 1150 for 256 weights in the loop of
-# stored_vector_q35 (sm_90). bf16: the count in LinearVector.cpp.
-DECODING = {"q35": 4.5, "bf16": 2.4}
+# multiprocessor issue 32 a cycle. q35: opcodes of the cubin's loop for sm_90,
+# stored_vector_q35. bf16: the count in LinearVector.cpp.
+DECODING = {"q35": 3.95, "bf16": 2.4}
 # Rows for which a weight is decoded once: of the batch, and of an expert.
 TOGETHER = 128, 64
 ISSUED = 132 * 4 * 32 * 1.75e9
