@@ -1,5 +1,6 @@
 //===- KernelBuilder.cpp - short words for writing kernels as IR ----------===//
 #include "moe/HostCode/KernelBuilder.h"
+#include "moe/HostCode/Exponential.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -95,43 +96,7 @@ Value KernelBuilder::broadcast(Value scalar, int64_t lanes) {
   return vector::BroadcastOp::create(*this, vector(lanes), scalar);
 }
 
-// exp(x) = 2^n exp(r) with n = round(x / ln 2) and |r| <= ln 2 / 2; exp(r) by
-// the degree-7 polynomial of the Cephes library's expf.
-Value KernelBuilder::exp(Value x) {
-  Value low = like(x, -87.0), high = like(x, 88.0);
-  Value below = arith::CmpFOp::create(*this, arith::CmpFPredicate::OLT, x, low);
-  x = arith::SelectOp::create(*this, below, low, x);
-  Value above =
-      arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, x, high);
-  x = arith::SelectOp::create(*this, above, high, x);
-  Value n =
-      math::RoundEvenOp::create(*this, fmul(x, like(x, 1.44269504088896341)));
-  Value r = fma(n, like(x, -0.693359375), x);
-  r = fma(n, like(x, 2.12194440e-4), r);
-  Value p = like(x, 1.9875691500e-4);
-  for (double c : {1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2,
-                   1.6666665459e-1, 5.0000001201e-1})
-    p = fma(p, r, like(x, c));
-  Value y = fadd(fma(p, fmul(r, r), r), like(x, 1.0));
-
-  Type intType = getI32Type();
-  if (auto vectorType = dyn_cast<VectorType>(x.getType()))
-    intType = VectorType::get(vectorType.getShape(), intType);
-  auto constant = [&](int32_t value) -> Value {
-    if (auto vectorType = dyn_cast<VectorType>(intType))
-      return arith::ConstantOp::create(
-          *this, DenseElementsAttr::get(vectorType, getI32IntegerAttr(value)));
-    return arith::ConstantOp::create(*this, getI32IntegerAttr(value));
-  };
-  // Not a number stays one through y; its exponent must only be defined.
-  Value isNumber =
-      arith::CmpFOp::create(*this, arith::CmpFPredicate::ORD, n, n);
-  n = arith::SelectOp::create(*this, isNumber, n, like(n, 0.0));
-  Value exponent = arith::FPToSIOp::create(*this, intType, n);
-  exponent = arith::AddIOp::create(*this, exponent, constant(127));
-  exponent = arith::ShLIOp::create(*this, exponent, constant(23));
-  return fmul(y, arith::BitcastOp::create(*this, x.getType(), exponent));
-}
+Value KernelBuilder::exp(Value x) { return emitExp(*this, x); }
 
 Value KernelBuilder::sigmoid(Value x) {
   Value one = like(x, 1.0);

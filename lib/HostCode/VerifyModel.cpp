@@ -2,6 +2,7 @@
 #include "moe/HostCode/VerifyModel.h"
 #include "moe/HostCode/VerifyRows.h"
 
+#include "moe/Analysis/AccumulatorRange.h"
 #include "moe/Dialect/Sched/IR/Sched.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -181,4 +182,22 @@ private:
 LogicalResult moe::host::verifyModel(func::FuncOp forward,
                                       StringRef backend) {
   return Verifier(forward, backend).run();
+}
+
+FailureOr<func::FuncOp> moe::host::findForward(ModuleOp module,
+                                               StringRef backend) {
+  auto models = llvm::to_vector(module.getOps<ModelOp>());
+  if (models.size() != 1)
+    return module.emitError("the ")
+           << backend << " backend takes 1 model, the module has "
+           << models.size();
+  ModelOp model = models.front();
+  auto forward = dyn_cast_or_null<func::FuncOp>(
+      SymbolTable::lookupSymbolIn(model, "forward"));
+  if (!forward)
+    return model.emitOpError("has no function @forward to lower");
+  // Kernels of stored weights sum in int32, which neither saturates nor wraps.
+  if (failed(verifyModel(forward, backend)) || failed(verifyAccumulators(model)))
+    return failure();
+  return forward;
 }

@@ -11,6 +11,11 @@ namespace moe::host {
 mlir::LogicalResult verifyModel(mlir::func::FuncOp forward,
                                 llvm::StringRef backend);
 
+/// @forward of the one model of a module, if a backend can lower it: its indices
+/// and its integer sums are verified. Says why not otherwise.
+mlir::FailureOr<mlir::func::FuncOp> findForward(mlir::ModuleOp module,
+                                                llvm::StringRef backend);
+
 } // namespace moe::host
 
 #endif // MOE_HOSTCODE_VERIFYMODEL_H

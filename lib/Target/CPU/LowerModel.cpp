@@ -4,7 +4,6 @@
 #include "moe/HostCode/ModelLowering.h"
 #include "Passes.h"
 #include "moe/HostCode/VerifyModel.h"
-#include "moe/Analysis/AccumulatorRange.h"
 #include "moe/Analysis/ParameterPlan.h"
 #include "moe/Dialect/Sched/IR/Sched.h"
 
@@ -533,23 +532,11 @@ struct LowerModel : moe::cpu::impl::LowerModelPassBase<LowerModel> {
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    auto models = llvm::to_vector(module.getOps<ModelOp>());
-    if (models.size() != 1) {
-      module.emitError("the cpu backend takes 1 model, the module has ")
-          << models.size();
+    auto forward = findForward(module, "cpu");
+    if (failed(forward))
       return signalPassFailure();
-    }
-    ModelOp model = models.front();
-    auto forward = dyn_cast_or_null<func::FuncOp>(
-        SymbolTable::lookupSymbolIn(model, "forward"));
-    if (!forward) {
-      model.emitOpError("has no function @forward to lower");
-      return signalPassFailure();
-    }
-    // Kernels of stored weights sum in int32, which neither saturates nor wraps.
-    if (failed(verifyModel(forward, "cpu")) || failed(verifyAccumulators(model)))
-      return signalPassFailure();
-    CPULowering lowering(module, model, forward, SimdLevel::get(features));
+    auto model = (*forward)->getParentOfType<ModelOp>();
+    CPULowering lowering(module, model, *forward, SimdLevel::get(features));
     if (failed(lowering.run()))
       return signalPassFailure();
     numKernels = lowering.getKernelCount();

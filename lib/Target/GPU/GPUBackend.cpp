@@ -6,6 +6,7 @@
 #include "Report.h"
 #include "moe/Driver/Registry.h"
 #include "moe/HostCode/EmitObject.h"
+#include "moe/HostCode/ModelLowering.h"
 #include "moe/Support/OutputFile.h"
 #include "moe/Target/TargetBackend.h"
 
@@ -140,10 +141,10 @@ public:
     auto number = [&](StringRef name) {
       return uint64_t(module->getAttrOfType<IntegerAttr>(name).getInt());
     };
-    code.workspaceFixed = number(kWorkspaceFixed);
-    code.workspacePerRow = number(kWorkspacePerRow);
+    code.workspaceFixed = number(host::kWorkspaceFixed);
+    code.workspacePerRow = number(host::kWorkspacePerRow);
     for (auto name :
-         module->getAttrOfType<ArrayAttr>(kOperations).getAsRange<StringAttr>())
+         module->getAttrOfType<ArrayAttr>(host::kOperations).getAsRange<StringAttr>())
       code.operations.push_back(name.str());
 
     Image image;

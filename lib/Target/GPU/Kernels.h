@@ -73,11 +73,9 @@ struct GuessShape {
   int64_t count, chosen;
   double slope, bias;
 };
-/// scores, left <?xExf32> (scratch), sorted <?xSxf32> (scratch, S = max(count,
-/// chosen + 1), at most E), experts <?xPxi32>, confidence <?xPxf32>
+/// scores <?xExf32>, experts <?xPxi32>, confidence <?xPxf32>
 void launchPredict(Launcher &l, const GuessShape &shape, mlir::Value scores,
-                   mlir::Value left, mlir::Value sorted, mlir::Value experts,
-                   mlir::Value confidence);
+                   mlir::Value experts, mlir::Value confidence);
 
 // Route.cpp
 
@@ -222,12 +220,12 @@ void launchShare(Launcher &l, mlir::Value input, mlir::Value gate,
                  mlir::Value share);
 /// result[r] *= share[r]
 void launchScaleRows(Launcher &l, mlir::Value share, mlir::Value result);
-/// experts <?xkxi32>, weights <?xkxf32>, first <(E+1)xi32>, cursor <Exi32>, row of
+/// experts <?xkxi32>, weights <?xkxf32>, first <(E+1)xi32>, row of
 /// assignment <?x1xi32>, assignments of row <?xkxi32>, their weights <?xkxf32>, ready
 /// <Exi32>, readyCount <1xi32>: as the CPU's sort_assignments, and `ready` gets
 /// the experts that have assignments.
 struct Sorting {
-  mlir::Value experts, weights, first, cursor, rowOf, ofRow, sorted, ready,
+  mlir::Value experts, weights, first, rowOf, ofRow, sorted, ready,
       readyCount;
 };
 void launchSortAssignments(Launcher &l, int64_t experts, const Sorting &sorting);

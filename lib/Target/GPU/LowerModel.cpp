@@ -1,7 +1,6 @@
 //===- LowerModel.cpp - a model becomes a line of launches ----------------===//
 #include "Kernels.h"
 #include "Passes.h"
-#include "moe/Analysis/AccumulatorRange.h"
 #include "moe/HostCode/AbiCalls.h"
 #include "moe/HostCode/VerifyModel.h"
 #include "moert/abi/gpu.h"
@@ -395,7 +394,6 @@ private:
     sorting.experts = bufferOf(op.getExperts());
     sorting.weights = bufferOf(op.getWeights());
     sorting.first = fixedScratch(experts + 1, fixed);
-    sorting.cursor = fixedScratch(experts, fixed);
     sorting.ready = fixedScratch(experts, fixed);
     sorting.readyCount = fixedScratch(1, fixed);
     sorting.rowOf = scratch(rows, chosen, 1, i32);
@@ -518,13 +516,9 @@ private:
     Value scores = bufferOf(op.getScores()), rows = rowsOf(op.getScores());
     GuessShape shape{int64_t(op.getCount()), int64_t(op.getChosen()),
                      op.getCalibration()[0], op.getCalibration()[1]};
-    int64_t experts = host::columnsOf(scores);
-    int64_t sorted = std::min(experts, std::max(shape.count, shape.chosen + 1));
-    Type f32 = b.getF32Type();
     Value ids = result(op.getExperts(), rows);
     Value confidence = result(op.getConfidence(), rows);
-    launchPredict(launcher, shape, scores, scratch(rows, 1, experts, f32),
-                  scratch(rows, 1, sorted, f32), ids, confidence);
+    launchPredict(launcher, shape, scores, ids, confidence);
   }
 
   //===--- Leaving early --------------------------------------------------===//
@@ -638,28 +632,18 @@ struct LowerModel : moe::cuda::impl::LowerModelPassBase<LowerModel> {
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    auto models = llvm::to_vector(module.getOps<ModelOp>());
-    if (models.size() != 1) {
-      module.emitError("the gpu backend takes 1 model, the module has ")
-          << models.size();
+    auto forward = host::findForward(module, "gpu");
+    if (failed(forward))
       return signalPassFailure();
-    }
-    ModelOp model = models.front();
-    auto forward = dyn_cast_or_null<func::FuncOp>(
-        SymbolTable::lookupSymbolIn(model, "forward"));
-    if (!forward) {
-      model.emitOpError("has no function @forward to lower");
-      return signalPassFailure();
-    }
-    if (failed(host::verifyModel(forward, "gpu")) ||
-        failed(verifyAccumulators(model)) || failed(verifyRotations(model)))
+    auto model = (*forward)->getParentOfType<ModelOp>();
+    if (failed(verifyRotations(model)))
       return signalPassFailure();
     OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
     module->setAttr(gpu::GPUDialect::getContainerModuleAttrName(),
                     builder.getUnitAttr());
     auto kernels =
-        gpu::GPUModuleOp::create(builder, forward.getLoc(), "kernels");
-    GPULowering lowering(module, model, forward, kernels);
+        gpu::GPUModuleOp::create(builder, forward->getLoc(), "kernels");
+    GPULowering lowering(module, model, *forward, kernels);
     if (failed(lowering.run()))
       return signalPassFailure();
     numKernels = lowering.getKernelCount();

@@ -20,10 +20,6 @@ namespace moe::cuda {
 #define GEN_PASS_REGISTRATION
 #include "Passes.h.inc"
 
-/// Module attributes that LowerModel leaves for the container.
-inline constexpr llvm::StringLiteral kOperations = "moe.operations";
-inline constexpr llvm::StringLiteral kWorkspaceFixed = "moe.workspace_fixed";
-inline constexpr llvm::StringLiteral kWorkspacePerRow = "moe.workspace_per_row";
 /// Attribute of a kernel: bytes of dynamic shared memory of a block.
 inline constexpr llvm::StringLiteral kSharedBytes = "moe.shared_bytes";
 /// A kernel's host code is this and the kernel's name.

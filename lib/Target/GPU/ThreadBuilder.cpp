@@ -1,5 +1,6 @@
 //===- ThreadBuilder.cpp - short words for what one thread does -----------===//
 #include "ThreadBuilder.h"
+#include "moe/HostCode/Exponential.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -8,6 +9,7 @@
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
+using namespace moe;
 using namespace moe::cuda;
 
 //===----------------------------------------------------------------------===//
@@ -229,27 +231,7 @@ Value ThreadBuilder::widen(Value number) {
              : arith::ExtFOp::create(*this, type, number).getResult();
 }
 
-// The operations of host::KernelBuilder::exp, one by one: equal bits.
-Value ThreadBuilder::exp(Value x) {
-  Value low = like(x, -87.0), high = like(x, 88.0);
-  x = select(arith::CmpFOp::create(*this, arith::CmpFPredicate::OLT, x, low),
-             low, x);
-  x = select(isGreater(x, high), high, x);
-  Value n = roundEven(fmul(x, like(x, 1.44269504088896341)));
-  Value r = fma(n, like(x, -0.693359375), x);
-  r = fma(n, like(x, 2.12194440e-4), r);
-  Value p = like(x, 1.9875691500e-4);
-  for (double c : {1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2,
-                   1.6666665459e-1, 5.0000001201e-1})
-    p = fma(p, r, like(x, c));
-  Value y = fadd(fma(p, fmul(r, r), r), like(x, 1.0));
-  // Not a number stays one through y; its exponent must only be defined.
-  Value isNumber =
-      arith::CmpFOp::create(*this, arith::CmpFPredicate::ORD, n, n);
-  n = select(isNumber, n, like(n, 0.0));
-  Value exponent = shl(add(toInt(n), 127), 23);
-  return fmul(y, arith::BitcastOp::create(*this, x.getType(), exponent));
-}
+Value ThreadBuilder::exp(Value x) { return host::emitExp(*this, x); }
 
 Value ThreadBuilder::sigmoid(Value x) {
   Value one = like(x, 1.0);

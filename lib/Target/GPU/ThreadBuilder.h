@@ -92,7 +92,7 @@ public:
   Value fabs(Value a);
   Value sqrt(Value a);
   Value roundEven(Value a);
-  Value exp(Value x); ///< host::KernelBuilder::exp, operation by operation
+  Value exp(Value x); ///< host::emitExp
   Value sigmoid(Value x);
   Value toFloat(Value integer); ///< signed i32 to f32
   Value toInt(Value number);    ///< f32 to i32, towards zero

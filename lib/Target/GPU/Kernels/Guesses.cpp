@@ -88,10 +88,11 @@ static void emitPredict(ThreadBuilder &t, const GuessShape &shape,
 }
 
 void moe::cuda::launchPredict(Launcher &l, const GuessShape &shape,
-                              Value scores, Value left, Value sorted,
-                              Value experts, Value confidence) {
-  // What is left, and the sorted scores, stay in the warp.
-  int64_t count = columnsOf(scores), sortedCount = columnsOf(sorted);
+                              Value scores, Value experts,
+                              Value confidence) {
+  int64_t count = columnsOf(scores);
+  int64_t sortedCount =
+      std::min(count, std::max(shape.count, shape.chosen + 1));
   std::string name = "predict_" + std::to_string(shape.chosen) + "_" +
                      nameOfNumber(shape.slope) + "_" + nameOfNumber(shape.bias);
   launchWarps(l, name, scores, {scores, experts, confidence},
